@@ -1,0 +1,38 @@
+//! Names for things that could be swapped if they were plain numbers.
+
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// A client connection: its place in the slab of the worker that owns it.
+    ClientId
+}
+id! {
+    /// A server connection: its place in the slab of the worker that owns it.
+    ServerId
+}
+id! {
+    /// A pool (one for each database and user) of one worker.
+    PoolId
+}
+id! {
+    /// One attempt to open a server connection.
+    DialId
+}
+
+/// A place in a wait queue. Unique for the life of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);

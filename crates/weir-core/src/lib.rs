@@ -1,0 +1,10 @@
+//! Floor 1: every decision Weir takes, without I/O.
+//!
+//! Bytes, samples, settings, the time and a seed go in; actions and events come out. The proxy
+//! translates sockets into these inputs, the simulator translates a scenario into the same
+//! inputs, and both run the same code.
+
+#![forbid(unsafe_code)]
+
+pub mod ids;
+pub mod time;
