@@ -7,4 +7,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod build;
+pub mod error;
 pub mod frame;
+pub mod md5;
+pub mod message;
+pub mod scram;
+pub mod startup;
