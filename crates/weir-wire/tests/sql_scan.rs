@@ -367,6 +367,8 @@ fn cursors_and_prepared_statements() {
         ("EXPLAIN EXECUTE p(1)", "execute p"),
         ("EXPLAIN (ANALYZE, BUFFERS) EXECUTE p", "execute p"),
         ("explain analyze verbose execute p", "execute p"),
+        ("(EXPLAIN (COSTS off) EXECUTE p)", "execute p"),
+        ("CREATE TEMP TABLE t (a int CHECK ((a > 0))) ON COMMIT DROP", "temp drop"),
         ("CREATE TABLE t AS EXECUTE p(1)", "execute p"),
         ("CREATE TEMP TABLE t AS EXECUTE p", "temp; execute p"),
         ("CREATE TRIGGER a BEFORE UPDATE ON t EXECUTE FUNCTION f()", ""),

@@ -96,25 +96,10 @@ impl<'a> Cursor<'a> {
 
     /// Passes over a parenthesised group if one comes.
     pub(super) fn skip_group(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(token) = self.token {
-            match token.kind {
-                Kind::Punct(b'(') => depth += 1,
-                Kind::Punct(b')') => depth = depth.saturating_sub(1),
-                Kind::Word
-                | Kind::Quoted
-                | Kind::String
-                | Kind::Dollar
-                | Kind::Number
-                | Kind::Parameter
-                | Kind::Operator
-                | Kind::Punct(_)
-                | Kind::Comment
-                | Kind::Other => {}
-            }
-            if depth == 0 && token.kind != Kind::Punct(b')') {
-                return;
-            }
+        let mut depth = usize::from(self.eat_kind(Kind::Punct(b'(')));
+        while depth > 0 && self.token.is_some() {
+            depth += usize::from(self.is_kind(Kind::Punct(b'(')));
+            depth -= usize::from(self.is_kind(Kind::Punct(b')')));
             self.advance();
         }
     }
