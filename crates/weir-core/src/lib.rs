@@ -8,4 +8,5 @@
 
 pub mod ids;
 pub mod session;
+pub mod pool;
 pub mod time;
