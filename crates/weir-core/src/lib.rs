@@ -6,5 +6,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod ids;
 pub mod time;
