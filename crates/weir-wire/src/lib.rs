@@ -13,5 +13,5 @@ pub mod frame;
 pub mod md5;
 pub mod message;
 pub mod scram;
-pub mod startup;
 pub mod sql;
+pub mod startup;

@@ -155,7 +155,9 @@ impl Session {
         cx.tally.binds += 1;
         let statement = self.meaning(bind.statement);
         match statement {
-            Some(id) => self.ensure_prepared_as(cx, message.input, id, bind.statement.is_empty())?,
+            Some(id) => {
+                self.ensure_prepared_as(cx, message.input, id, bind.statement.is_empty())?
+            }
             None => {}
         }
         if let Some(id) = statement {

@@ -119,7 +119,7 @@ impl OverrideBook {
 /// Appends the statements that bring a server connection from `from` to `to`.
 ///
 /// A role is given up first and taken last, because it decides what may be set.
-pub fn write_difference(out: &mut Vec<u8>, from: &OverrideSet, to: &OverrideSet) {
+pub(super) fn write_difference(out: &mut Vec<u8>, from: &OverrideSet, to: &OverrideSet) {
     let wanted = |name: &[u8]| to.iter().find(|o| *o.name == *name);
     for item in from.iter().filter(|o| is_identity(&o.name)) {
         if wanted(&item.name) != Some(item) || differs_in_identity(from, to) {
@@ -207,10 +207,8 @@ fn write_literal(out: &mut Vec<u8>, text: &[u8]) {
         return;
     }
     out.push(b'E');
-    let escaped: Vec<u8> = text
-        .iter()
-        .flat_map(|&b| if b == b'\\' { vec![b'\\', b'\\'] } else { vec![b] })
-        .collect();
+    let escaped: Vec<u8> =
+        text.iter().flat_map(|&b| if b == b'\\' { vec![b'\\', b'\\'] } else { vec![b] }).collect();
     write_quoted(out, &escaped, b'\'');
 }
 
@@ -275,11 +273,7 @@ mod tests {
             &[raw("role", "bob"), raw("a", "2")],
             "RESET ROLE;SET \"a\" TO 2;SET ROLE TO bob;",
         );
-        check(
-            &[raw("role", "alice")],
-            &[raw("role", "alice"), raw("a", "2")],
-            "SET \"a\" TO 2;",
-        );
+        check(&[raw("role", "alice")], &[raw("role", "alice"), raw("a", "2")], "SET \"a\" TO 2;");
         check(&[raw("session_authorization", "x")], &[], "RESET SESSION AUTHORIZATION;");
     }
 

@@ -193,7 +193,8 @@ impl Prepared {
         if self.uses.len() <= max.max(1) as usize {
             return None;
         }
-        let oldest = self.uses.iter().filter(|&(&other, _)| other != id).min_by_key(|&(_, used)| *used);
+        let oldest =
+            self.uses.iter().filter(|&(&other, _)| other != id).min_by_key(|&(_, used)| *used);
         let oldest = oldest.map(|(&other, _)| other)?;
         self.uses.remove(&oldest);
         Some(oldest)
