@@ -7,4 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod build;
+pub mod error;
 pub mod frame;
+pub mod message;
+pub mod startup;
