@@ -112,23 +112,18 @@ impl Conn {
         }
     }
 
-    /// Reads one untagged packet (startup, cancel, TLS request), its length field included.
+    /// Reads what is there, at least one byte, behind what is unread.
     ///
     /// # Errors
-    /// [`Malformed::Length`] when the length is below 8 or above `length_max`.
-    pub async fn packet(&mut self, length_max: u32) -> Result<Vec<u8>, Broken> {
-        self.fill(4).await?;
-        let length = u32::from_be_bytes([
-            self.unread[0],
-            self.unread[1],
-            self.unread[2],
-            self.unread[3],
-        ]);
-        if !(8..=length_max).contains(&length) {
-            return Err(Malformed::Length { tag: 0, length }.into());
-        }
-        self.fill(length as usize).await?;
-        Ok(self.take(length as usize))
+    /// [`Broken::Closed`] at the end of the stream.
+    pub async fn read_more(&mut self) -> Result<(), Broken> {
+        let wanted = self.unread.len() + 1;
+        self.fill(wanted).await
+    }
+
+    /// Forgets the first `count` unread bytes, which have been dealt with.
+    pub fn consume(&mut self, count: usize) {
+        self.unread.drain(..count.min(self.unread.len()));
     }
 
     /// Reads one message whose body has at most `body_max` bytes.

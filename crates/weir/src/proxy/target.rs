@@ -8,12 +8,13 @@ use std::time::Duration;
 use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
 
-/// Names a pool: the database and user the client asked for.
+/// Names a pool: the database and user the client asked for. Where the configuration fixes the
+/// server's user, all clients of the database share the pool of that user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolKey {
     /// The database name in the client's startup packet.
     pub database: Arc<str>,
-    /// The user name in the client's startup packet.
+    /// The user name in the client's startup packet, or the fixed server user.
     pub user: Arc<str>,
 }
 
@@ -74,7 +75,7 @@ impl fmt::Display for ServerAddress {
 }
 
 /// How a role is proved to the server. Never shown: `Debug` names the kind only.
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Credential {
     /// Nothing to prove (trust, peer, certificate).
     #[default]
