@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod auth;
+pub mod chance;
 pub mod conn;
 pub mod dial;
 pub mod directory;

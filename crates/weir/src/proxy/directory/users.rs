@@ -13,7 +13,7 @@ pub struct KnownUser {
     /// As configured or fetched.
     pub secret: UserSecret,
     /// Made from a plain password at its first use: PBKDF2 costs milliseconds.
-    pub(crate) verifier: OnceCell<Arc<Verifier>>,
+    pub(crate) verifier: OnceCell<Option<Arc<Verifier>>>,
 }
 
 impl KnownUser {
