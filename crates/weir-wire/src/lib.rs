@@ -10,5 +10,7 @@
 pub mod build;
 pub mod error;
 pub mod frame;
+pub mod md5;
 pub mod message;
+pub mod scram;
 pub mod startup;
