@@ -109,6 +109,8 @@ pub struct Dialled {
     pub socket: OwnedFd,
     /// TLS state when the server speaks TLS.
     pub tls: Option<Box<rustls::ClientConnection>>,
+    /// Plain bytes that were read behind `ReadyForQuery`: a notice or a parameter that changed.
+    pub leftover: Vec<u8>,
     /// The process id and secret for cancel requests.
     pub key: ServerKey,
     /// What the server reported at login, in order.

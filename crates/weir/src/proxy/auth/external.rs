@@ -28,8 +28,7 @@ pub(super) fn check_certificate_name(
     conn: &Conn,
     hello: &Hello,
 ) -> Result<(), Refusal> {
-    let full =
-        directory.client_tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::VerifyFull);
+    let full = directory.client_tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::VerifyFull);
     if full && hello.tls { by_certificate(conn, hello).map(|_| ()) } else { Ok(()) }
 }
 

@@ -92,9 +92,7 @@ impl Client<'_> {
             (Demand::Cert, _) => {
                 external::by_certificate(self.conn, self.hello).map_err(Ended::Refused)
             }
-            (Demand::Peer, _) => {
-                external::by_peer(self.hello, self.peer).map_err(Ended::Refused)
-            }
+            (Demand::Peer, _) => external::by_peer(self.hello, self.peer).map_err(Ended::Refused),
             (Demand::Password, _) => password::clear(self).await,
             (Demand::Md5, Some(UserSecret::Plain(_) | UserSecret::Md5(_)))
             | (Demand::Stored, Some(UserSecret::Md5(_))) => password::md5(self).await,

@@ -6,8 +6,8 @@ use weir_wire::md5::Md5Hash;
 use weir_wire::message::Password;
 use weir_wire::scram::Verifier;
 
-use super::exchange::{ask, malformed};
 use super::Client;
+use super::exchange::{ask, malformed};
 use crate::proxy::chance;
 use crate::proxy::login::Ended;
 use crate::proxy::refusal::Refusal;
@@ -33,11 +33,14 @@ pub(super) async fn clear(client: &mut Client<'_>) -> Result<Credential, Ended> 
     let user = client.hello.user.to_string();
     let password = answer.password.to_vec();
     // A verifier costs PBKDF2, which must not hold up other logins on this thread.
-    let matches =
-        tokio::task::spawn_blocking(move || matches(secret.as_ref(), &user, &password).then_some(password))
-            .await
-            .map_err(|error| client.refused(error.to_string()))?;
-    let Some(password) = matches else { return Err(client.refused("wrong password, or no such user")) };
+    let matches = tokio::task::spawn_blocking(move || {
+        matches(secret.as_ref(), &user, &password).then_some(password)
+    })
+    .await
+    .map_err(|error| client.refused(error.to_string()))?;
+    let Some(password) = matches else {
+        return Err(client.refused("wrong password, or no such user"));
+    };
     String::from_utf8(password)
         .map(Credential::Password)
         .map_err(|_| client.refused("the password is not UTF-8"))

@@ -7,8 +7,8 @@ use weir_wire::build;
 use weir_wire::message::{SaslInitialResponse, SaslResponse};
 use weir_wire::scram::{Iterations, Keys, Mechanism, ScramError, Server, Verifier};
 
-use super::exchange::{ask, malformed};
 use super::Client;
+use super::exchange::{ask, malformed};
 use crate::proxy::chance;
 use crate::proxy::directory::{Directory, KnownUser};
 use crate::proxy::login::Ended;
@@ -23,8 +23,8 @@ pub(super) async fn scram(
     house: &House,
     directory: &Directory,
 ) -> Result<Credential, Ended> {
-    let count = Iterations::new(directory.settings.auth.scram_iterations)
-        .unwrap_or(Iterations::DEFAULT);
+    let count =
+        Iterations::new(directory.settings.auth.scram_iterations).unwrap_or(Iterations::DEFAULT);
     let real = match &client.known {
         Some(known) => verifier_of(known, count).await?,
         None => None,
@@ -38,14 +38,21 @@ pub(super) async fn scram(
         .filter(|_| client.hello.tls)
         .and_then(|tls| tls.end_point.clone());
     match exchange(client, &verifier, end_point).await {
-        Ok(keys) => {
-            let verifier = Verifier::clone(&verifier);
-            Ok(Credential::ScramKeys(Box::new(PassedKeys { keys, verifier })))
-        }
+        Ok(keys) => Ok(proof(client, keys, &verifier)),
         Err(Ended::Refused(refusal)) if doomed => {
             Err(Ended::Refused(refusal.log("no such user, or its secret does not serve SCRAM")))
         }
         Err(ended) => Err(ended),
+    }
+}
+
+/// A password that is known serves more servers than the keys of one verifier.
+fn proof(client: &Client<'_>, keys: Keys, verifier: &Verifier) -> Credential {
+    match client.known.as_ref().map(|known| &known.secret) {
+        Some(UserSecret::Plain(plain)) => Credential::Password(plain.reveal().to_owned()),
+        Some(UserSecret::None | UserSecret::Md5(_) | UserSecret::ScramVerifier(_)) | None => {
+            Credential::ScramKeys(Box::new(PassedKeys { keys, verifier: verifier.clone() }))
+        }
     }
 }
 
@@ -88,16 +95,12 @@ fn refused(client: &Client<'_>, error: &ScramError) -> Ended {
 }
 
 /// The verifier of a known user; made once from a plain password, on a thread of its own.
-async fn verifier_of(
-    known: &KnownUser,
-    count: Iterations,
-) -> Result<Option<Arc<Verifier>>, Ended> {
+async fn verifier_of(known: &KnownUser, count: Iterations) -> Result<Option<Arc<Verifier>>, Ended> {
     let make = || async {
         match known.secret.clone() {
             UserSecret::Plain(plain) => {
                 let salt: [u8; 16] = chance::bytes()?;
-                let derive =
-                    move || Verifier::derive(plain.reveal().as_bytes(), &salt, count);
+                let derive = move || Verifier::derive(plain.reveal().as_bytes(), &salt, count);
                 let verifier = tokio::task::spawn_blocking(derive).await?;
                 Ok::<_, std::io::Error>(Some(Arc::new(verifier)))
             }

@@ -128,8 +128,7 @@ impl<'a> Answers<'a> {
         let keys = self.scram_keys(&challenged).await?;
         let (next, data) = challenged.answer(&keys);
         self.scram = Scram::Answered(next);
-        build::sasl_response(out, &data)
-            .map_err(|error| failure::ours(&self.spec.address, &error))
+        build::sasl_response(out, &data).map_err(|error| failure::ours(&self.spec.address, &error))
     }
 
     async fn scram_keys(&self, challenged: &Challenged) -> Result<Keys, DialFailure> {
@@ -142,9 +141,8 @@ impl<'a> Answers<'a> {
             Credential::ScramKeys(passed) if challenged.fits(&passed.verifier) => {
                 Ok(passed.keys.clone())
             }
-            Credential::ScramKeys(_) => Err(self.cannot(
-                "its password has changed since it logged in here; it must log in again",
-            )),
+            Credential::ScramKeys(_) => Err(self
+                .cannot("its password has changed since it logged in here; it must log in again")),
             Credential::None => Err(self.cannot(
                 "the server asks for a password and none is known here; configure one, or let \
                  clients log in with auth.method = \"passthrough\"",

@@ -35,8 +35,7 @@ impl ScramKeyCache {
             return Ok(keys);
         }
         let (password, salt) = (password.to_owned(), salt.to_vec());
-        let derive =
-            move || SaltedPassword::derive(password.as_bytes(), &salt, iterations).keys();
+        let derive = move || SaltedPassword::derive(password.as_bytes(), &salt, iterations).keys();
         let keys = tokio::task::spawn_blocking(derive).await?;
         let mut all = self.lock();
         if all.len() >= limits::POOLS {

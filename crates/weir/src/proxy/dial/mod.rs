@@ -75,8 +75,7 @@ impl Dialler {
         keepalive: &Keepalive,
         version: ProtocolVersion,
     ) -> Result<ServerConn, DialFailure> {
-        let mut conn =
-            connect::connect(&spec.address, &spec.tls, spec.timeout, keepalive).await?;
+        let mut conn = connect::connect(&spec.address, &spec.tls, spec.timeout, keepalive).await?;
         let (key, parameters) = login::log_in(&mut conn, spec, version, &self.keys).await?;
         Ok(ServerConn { conn, key, parameters })
     }

@@ -8,12 +8,12 @@ mod users;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use weir_core::config::settings::Settings;
 use weir_core::config::limits;
+use weir_core::config::settings::{Database, Settings};
 
 pub use users::{KnownUser, Users};
 
-use crate::proxy::target::{Credential, PoolKey, ServerTls, Target};
+use crate::proxy::target::{Credential, PoolKey, ServerAddress, ServerTls, Target};
 use crate::proxy::tls::client_side::ClientSide;
 use crate::proxy::tls::{TlsError, server_side};
 
@@ -97,6 +97,12 @@ impl Directory {
         Ok(Route { pool, target, changed })
     }
 
+    /// The address that questions about users of this database go to.
+    #[must_use]
+    pub fn first_address(&self, entry: &Database) -> ServerAddress {
+        plan::first_address(entry)
+    }
+
     /// Takes over what the directory before this one knew, and says which pools now get what;
     /// `None` for those whose database is gone.
     #[must_use]
@@ -107,10 +113,8 @@ impl Directory {
         for (pool, known) in old {
             let target = self.target(&pool, &known.proof);
             if let Some(target) = &target {
-                targets.insert(
-                    pool.clone(),
-                    Known { target: Arc::clone(target), proof: known.proof },
-                );
+                targets
+                    .insert(pool.clone(), Known { target: Arc::clone(target), proof: known.proof });
             }
             changes.push((pool, target));
         }

@@ -29,9 +29,8 @@ pub(super) fn target(
     proof: &Credential,
 ) -> Option<Target> {
     let plan = settings.plan(&pool.database, &pool.user)?;
-    let addresses: Vec<_> = plan.database.hosts.iter().map(address).collect();
     let dial = DialSpec {
-        address: addresses.first()?.clone(),
+        address: first_address(&plan.database),
         database: plan.dbname.clone(),
         user: pool.user.to_string(),
         credential: credential(settings, &plan.database, pool, proof),
@@ -47,12 +46,17 @@ pub(super) fn target(
     })
 }
 
+/// The first of the database's hosts; the configuration makes sure that there is one, and a
+/// database without any is looked for where PostgreSQL is by default.
+pub(super) fn first_address(entry: &Database) -> ServerAddress {
+    let default = || ServerAddress::Tcp { host: "localhost".into(), port: 5432 };
+    entry.hosts.first().map_or_else(default, address)
+}
+
 /// The address of one configured host.
-pub(super) fn address(host: &UpstreamHost) -> ServerAddress {
+fn address(host: &UpstreamHost) -> ServerAddress {
     match host {
-        UpstreamHost::Tcp { host, port } => {
-            ServerAddress::Tcp { host: host.clone(), port: *port }
-        }
+        UpstreamHost::Tcp { host, port } => ServerAddress::Tcp { host: host.clone(), port: *port },
         UpstreamHost::Unix { dir, port } => {
             ServerAddress::Unix(PathBuf::from(dir).join(format!(".s.PGSQL.{port}")))
         }
@@ -112,7 +116,7 @@ fn rotation(choice: choices::Rotation) -> Rotation {
 
 fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> SessionSettings {
     let timeouts = settings.timeouts_for(user);
-    let pins = u64::from(plan.pool.size) * u64::from(settings.limits.pins_max_percent) / 100;
+
     SessionSettings {
         mode: match plan.pool.mode {
             choices::PoolMode::Session => PoolMode::Session,
@@ -130,6 +134,6 @@ fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> Session
         transaction_timeout: timeouts.transaction,
         idle_transaction_timeout: timeouts.idle_transaction,
         client_idle_timeout: timeouts.client_idle,
-        pins_max: u32::try_from(pins).unwrap_or(u32::MAX).max(1),
+        pins_max: settings.limits.pins_for(plan.pool.size),
     }
 }

@@ -1,6 +1,7 @@
 //! Known users and what they prove themselves with.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
@@ -8,7 +9,6 @@ use weir_core::config::settings::{Settings, UserSecret};
 use weir_wire::scram::Verifier;
 
 /// A user's secret, and the SCRAM verifier made from it.
-#[derive(Debug)]
 pub struct KnownUser {
     /// As configured or fetched.
     pub secret: UserSecret,
@@ -21,6 +21,12 @@ impl KnownUser {
     #[must_use]
     pub fn new(secret: UserSecret) -> Self {
         Self { secret, verifier: OnceCell::new() }
+    }
+}
+
+impl fmt::Debug for KnownUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KnownUser").field("secret", &self.secret).finish_non_exhaustive()
     }
 }
 

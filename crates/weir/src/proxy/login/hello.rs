@@ -28,11 +28,7 @@ pub struct Hello {
 }
 
 /// Checks a startup packet.
-pub(super) fn read(
-    directory: &Directory,
-    conn: &Conn,
-    startup: &Startup,
-) -> Result<Hello, Ended> {
+pub(super) fn read(directory: &Directory, conn: &Conn, startup: &Startup) -> Result<Hello, Ended> {
     let tls = conn.tls_stream().is_some();
     if !tls && !conn.socket().is_unix() && tls_is_mandatory(directory) {
         return Err(Ended::Refused(
@@ -52,9 +48,8 @@ fn hello(directory: &Directory, startup: &Startup, tls: bool) -> Result<Hello, R
         Replication::Off => {}
         Replication::Physical | Replication::Logical => return Err(no_replication()),
     }
-    let settings = startup
-        .settings()
-        .map_err(|error| Refusal::new(error.sqlstate(), error.to_string()))?;
+    let settings =
+        startup.settings().map_err(|error| Refusal::new(error.sqlstate(), error.to_string()))?;
     let ignored = &directory.settings.session.ignore_startup_parameters;
     let wanted = |setting: &&Setting| {
         !ignored.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&setting.name))

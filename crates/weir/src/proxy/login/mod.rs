@@ -101,13 +101,11 @@ async fn visit(
             forward_cancel(house, pid, secret).await;
             Ok(())
         }
-        Opening::Start(startup) => {
-            match admit(house, directory, &mut conn, &startup, peer).await {
-                Ok(admission) => admission.hand_over(house, conn, peer).await,
-                Err(Ended::Refused(refusal)) => Err(turn_away(conn, refusal).await),
-                Err(broken) => Err(broken),
-            }
-        }
+        Opening::Start(startup) => match admit(house, directory, &mut conn, &startup, peer).await {
+            Ok(admission) => admission.hand_over(house, conn, peer).await,
+            Err(Ended::Refused(refusal)) => Err(turn_away(conn, refusal).await),
+            Err(broken) => Err(broken),
+        },
     }
 }
 

@@ -24,13 +24,13 @@ pub fn common_name(certificate: &[u8]) -> Option<String> {
     /// `id-at-commonName`, 2.5.4.3.
     const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
     let mut fields = Der::new(certificate).open(SEQUENCE)?.open(SEQUENCE)?;
-    let _version = fields.take(EXPLICIT_0);
+    let _version = fields.content(EXPLICIT_0);
     // Serial number, signature algorithm, issuer and validity stand before the subject.
     let mut subject = Der::new(fields.nth(4).filter(|field| field.tag == SEQUENCE)?.content);
     let mut name = None;
     while let Some(mut set) = subject.open(SET) {
         while let Some(mut attribute) = set.open(SEQUENCE) {
-            if attribute.take(OID)? == COMMON_NAME {
+            if attribute.content(OID)? == COMMON_NAME {
                 name = attribute.next().map(|value| value.content);
             }
         }
@@ -49,9 +49,9 @@ enum Hash {
 /// Reads `signatureAlgorithm`, the second field of a certificate (RFC 5280, section 4.1).
 fn signature_hash(certificate: &[u8]) -> Option<Hash> {
     let mut fields = Der::new(certificate).open(SEQUENCE)?;
-    let _to_be_signed = fields.take(SEQUENCE)?;
+    let _to_be_signed = fields.content(SEQUENCE)?;
     let mut algorithm = fields.open(SEQUENCE)?;
-    let oid = algorithm.take(OID)?;
+    let oid = algorithm.content(OID)?;
     match oid {
         // PKCS #1 (1.2.840.113549.1.1): md5, sha1, pss, sha256, sha384, sha512.
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, last] => match last {
@@ -77,7 +77,7 @@ fn signature_hash(certificate: &[u8]) -> Option<Hash> {
 fn pss_hash(mut algorithm: Der<'_>) -> Option<Hash> {
     let mut parameters = algorithm.open(SEQUENCE)?;
     let Some(mut hash) = parameters.open(EXPLICIT_0) else { return Some(Hash::Sha256) };
-    match hash.open(SEQUENCE)?.take(OID)? {
+    match hash.open(SEQUENCE)?.content(OID)? {
         // SHA-1 (1.3.14.3.2.26) and SHA-2 (2.16.840.1.101.3.4.2).
         [0x2b, 0x0e, 0x03, 0x02, 0x1a] => Some(Hash::Sha256),
         [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, last] => match last {

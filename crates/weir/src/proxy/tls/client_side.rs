@@ -69,8 +69,7 @@ fn verifier(settings: &ClientTls) -> Result<Option<Arc<dyn ClientCertVerifier>>,
     };
     let roots = Arc::new(read_roots(file)?);
     let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
-    let builder =
-        if settings.mode.verifies() { builder } else { builder.allow_unauthenticated() };
+    let builder = if settings.mode.verifies() { builder } else { builder.allow_unauthenticated() };
     let verifier = builder
         .build()
         .map_err(|error| TlsError::Roots { file: file.clone(), reason: error.to_string() })?;

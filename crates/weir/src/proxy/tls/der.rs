@@ -34,11 +34,11 @@ impl<'a> Der<'a> {
 
     /// Takes the next element when it has this tag and opens it.
     pub(super) fn open(&mut self, tag: u8) -> Option<Self> {
-        Some(Self::new(self.take(tag)?))
+        Some(Self::new(self.content(tag)?))
     }
 
     /// Takes the next element's content when it has this tag; otherwise takes nothing.
-    pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(super) fn content(&mut self, tag: u8) -> Option<&'a [u8]> {
         let before = *self;
         match self.next() {
             Some(element) if element.tag == tag => Some(element.content),

@@ -59,9 +59,11 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn versions(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static FROM_12: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+    static FROM_13: [&SupportedProtocolVersion; 1] = [&TLS13];
     match oldest {
-        TlsVersion::Tls12 => &[&TLS12, &TLS13],
-        TlsVersion::Tls13 => &[&TLS13],
+        TlsVersion::Tls12 => &FROM_12,
+        TlsVersion::Tls13 => &FROM_13,
     }
 }
 
@@ -91,9 +93,10 @@ fn read_key(file: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
 fn read_roots(file: &str) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in read_chain(file)? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::Roots { file: file.to_owned(), reason: source.to_string() })?;
+        roots.add(certificate).map_err(|source| TlsError::Roots {
+            file: file.to_owned(),
+            reason: source.to_string(),
+        })?;
     }
     Ok(roots)
 }
@@ -109,4 +112,3 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     }
     Ok(roots)
 }
-

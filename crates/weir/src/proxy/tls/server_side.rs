@@ -11,9 +11,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use weir_core::config::choices::TlsMode;
 use weir_core::config::settings;
 
-use super::{
-    ALPN, TlsError, provider, read_chain, read_key, read_roots, system_roots, versions,
-};
+use super::{ALPN, TlsError, provider, read_chain, read_key, read_roots, system_roots, versions};
 use crate::proxy::target::ServerTls;
 
 /// Prepares TLS towards servers.
@@ -57,9 +55,7 @@ fn verifier(settings: &settings::ServerTls) -> Result<Arc<dyn ServerCertVerifier
         TlsMode::Disable | TlsMode::Allow | TlsMode::Prefer | TlsMode::Require => {
             Arc::new(Lenient { roots: None, provider: provider() })
         }
-        TlsMode::VerifyCa => {
-            Arc::new(Lenient { roots: Some(roots()?), provider: provider() })
-        }
+        TlsMode::VerifyCa => Arc::new(Lenient { roots: Some(roots()?), provider: provider() }),
         TlsMode::VerifyFull => {
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots()?), provider())
                 .build()
