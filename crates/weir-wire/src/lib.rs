@@ -14,3 +14,4 @@ pub mod md5;
 pub mod message;
 pub mod scram;
 pub mod startup;
+pub mod sql;

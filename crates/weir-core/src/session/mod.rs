@@ -1,68 +1,46 @@
 //! One client's conversation: what it may do, what it needs, what is sent where.
+//!
+//! [`Session`] is one client. It is sans-io, in quinn's grammar:
+//!
+//! - `client_bytes` and `server_bytes` take what was read, and answer with how much of it they
+//!   took and what they [`Ask`] of the worker; what is to be sent is left in two [`Outbox`]es, as
+//!   ranges of the input wherever possible. Bytes not taken are offered again, with more behind
+//!   them, or after what was asked for has been done.
+//! - `granted` and `refused` answer [`Ask::Checkout`].
+//! - `client_gone`, `evict` and `check` make a session finish by itself what a server connection
+//!   still needs (roll back, discard, answer a check) before another client may have it.
+//!
+//! | the session has | client sends | it |
+//! | --- | --- | --- |
+//! | no server connection | bare BEGIN | answers by itself; the transaction is *deferred* |
+//! | no server connection | COMMIT, ROLLBACK, Sync, Close | answers by itself where it can |
+//! | no server connection | anything else | asks for a checkout |
+//! | a server connection | anything | relays, with names of prepared statements translated |
+//! | an evicted transaction | anything but its end | answers with the reason, as PostgreSQL does in a failed transaction |
+//!
+//! A server connection goes back when `ReadyForQuery` says that no transaction is open, nothing
+//! else is under way, and the client has left no session state that only this connection has.
 
-use std::time::Duration;
+mod client;
+mod effects;
+mod extended;
+mod failed;
+mod finish;
+mod greeting;
+mod inquiry;
+mod outbox;
+mod overrides;
+mod replies;
+mod server;
+mod settings;
+mod simple;
+mod state;
+mod statements;
 
-/// When a server connection goes back to the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PoolMode {
-    /// When the client disconnects.
-    Session,
-    /// When a transaction ends.
-    #[default]
-    Transaction,
-    /// When a statement ends; transactions of several statements are refused.
-    Statement,
-}
-
-/// How a server connection is cleaned before another client gets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ServerReset {
-    /// Only what the last client is known to have changed.
-    #[default]
-    Smart,
-    /// `DISCARD ALL` after every lease.
-    Always,
-}
-
-/// How sessions of one pool treat their clients. A span of `None` means no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionSettings {
-    /// When a server connection goes back.
-    pub mode: PoolMode,
-    /// Answer a bare BEGIN ourselves and take a slot with the first real statement.
-    pub deferred_begin: bool,
-    /// How server connections are cleaned.
-    pub reset: ServerReset,
-    /// Named prepared statements a client may keep, 0 to 100,000.
-    pub client_statements_max: u32,
-    /// Statements kept prepared on one server connection, 1 to 10,000.
-    pub server_statements_max: u32,
-    /// How long one statement may run on the server.
-    pub statement_timeout: Option<Duration>,
-    /// How long a transaction may last, from its first statement.
-    pub transaction_timeout: Option<Duration>,
-    /// How long a transaction may wait for its client.
-    pub idle_transaction_timeout: Option<Duration>,
-    /// How long a client may do nothing outside a transaction.
-    pub client_idle_timeout: Option<Duration>,
-    /// How many clients of a pool may keep a server connection beyond their transaction because
-    /// their session state needs it.
-    pub pins_max: u32,
-}
-
-impl Default for SessionSettings {
-    fn default() -> Self {
-        Self {
-            mode: PoolMode::Transaction,
-            deferred_begin: true,
-            reset: ServerReset::Smart,
-            client_statements_max: 10_000,
-            server_statements_max: 200,
-            statement_timeout: None,
-            transaction_timeout: None,
-            idle_transaction_timeout: None,
-            client_idle_timeout: None,
-            pins_max: 16,
-        }
-    }
-}
+pub use greeting::{Welcome, canonical_parameter};
+pub use outbox::Outbox;
+pub use overrides::{Change, Override, OverrideBook, OverrideSet, Value};
+pub use server::{Activity, ServerState};
+pub use settings::{PoolMode, ServerReset, SessionSettings};
+pub use state::{Ask, CloseReason, Context, Fault, Pins, Session, Shared, Step, Tally};
+pub use statements::{Prepared, Statement, StatementId, Statements};
