@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::event::{EventfdFlags, eventfd};
 use weir_core::ids::DialId;
 
+use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
 
 /// What a worker receives.
@@ -27,6 +28,14 @@ pub enum ToWorker {
     },
     /// A client's cancel request arrived on a connection of its own.
     Cancel(CancelRequest),
+    /// A reload, or a changed password: the pool, if it exists, goes on with this target. `None`
+    /// when its database is not configured any more.
+    Reconfigure {
+        /// The pool.
+        pool: PoolKey,
+        /// What it is made of now.
+        target: Option<Arc<Target>>,
+    },
     /// A cancel that this worker asked for has been delivered, or could not be.
     Cancelled {
         /// The token of [`FromWorker::Cancel`].
@@ -76,6 +85,10 @@ pub struct Admitted {
     pub leftover: Vec<u8>,
     /// Which pool serves it.
     pub pool: PoolKey,
+    /// Who it proved to be; differs from the pool's user where the server's user is fixed.
+    pub user: Arc<str>,
+    /// Its place among the clients; dropping it lets another in.
+    pub slot: ClientSlot,
     /// How that pool is made, should it not exist yet.
     pub target: Arc<Target>,
     /// Startup parameters that are settings (`application_name`, `TimeZone`, `options` unpacked
@@ -96,6 +109,8 @@ pub struct Dialled {
     pub socket: OwnedFd,
     /// TLS state when the server speaks TLS.
     pub tls: Option<Box<rustls::ClientConnection>>,
+    /// Plain bytes that were read behind `ReadyForQuery`: a notice or a parameter that changed.
+    pub leftover: Vec<u8>,
     /// The process id and secret for cancel requests.
     pub key: ServerKey,
     /// What the server reported at login, in order.

@@ -4,5 +4,18 @@
 //! packets, dialling servers. A finished connection moves to the *worker* that owns its pool and
 //! stays there. They talk only through [`mail`].
 
+pub mod admission;
+pub mod auth;
+pub mod chance;
+pub mod conn;
+pub mod dial;
+pub mod directory;
+pub mod listen;
+pub mod lobby;
+pub mod login;
 pub mod mail;
+pub mod refusal;
+pub mod socket;
 pub mod target;
+pub mod threads;
+pub mod tls;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
+use weir_wire::scram::{Keys, Verifier};
 
-/// Names a pool: the database and user the client asked for.
+/// Names a pool: the database and user the client asked for. Where the configuration fixes the
+/// server's user, all clients of the database share the pool of that user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolKey {
     /// The database name in the client's startup packet.
     pub database: Arc<str>,
-    /// The user name in the client's startup packet.
+    /// The user name in the client's startup packet, or the fixed server user.
     pub user: Arc<str>,
 }
 
@@ -74,7 +76,7 @@ impl fmt::Display for ServerAddress {
 }
 
 /// How a role is proved to the server. Never shown: `Debug` names the kind only.
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Credential {
     /// Nothing to prove (trust, peer, certificate).
     #[default]
@@ -82,22 +84,35 @@ pub enum Credential {
     /// The clear password: answers any method.
     Password(String),
     /// The SCRAM keys a client's login revealed; they answer SCRAM of the same verifier only.
-    ScramKeys {
-        /// `ClientKey` of RFC 5802.
-        client_key: [u8; 32],
-        /// `ServerKey` of RFC 5802.
-        server_key: [u8; 32],
-    },
+    ScramKeys(Box<PassedKeys>),
     /// A stored md5 hash (`md5` and 32 hexadecimal digits): answers md5 only.
     Md5(String),
 }
+
+/// Keys won from a client's login, and the verifier they belong to.
+#[derive(Clone)]
+pub struct PassedKeys {
+    /// Prove the client, and check the server.
+    pub keys: Keys,
+    /// What the client proved itself against.
+    pub verifier: Verifier,
+}
+
+/// One verifier has one pair of keys, so comparing verifiers is enough.
+impl PartialEq for PassedKeys {
+    fn eq(&self, other: &Self) -> bool {
+        self.verifier.to_text() == other.verifier.to_text()
+    }
+}
+
+impl Eq for PassedKeys {}
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "None",
             Self::Password(_) => "Password(…)",
-            Self::ScramKeys { .. } => "ScramKeys(…)",
+            Self::ScramKeys(_) => "ScramKeys(…)",
             Self::Md5(_) => "Md5(…)",
         })
     }
