@@ -19,3 +19,6 @@ pub mod socket;
 pub mod target;
 pub mod threads;
 pub mod tls;
+
+#[cfg(test)]
+mod tests;
