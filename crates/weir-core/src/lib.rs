@@ -8,4 +8,5 @@
 
 pub mod ids;
 pub mod pool;
+pub mod sim;
 pub mod time;

@@ -304,7 +304,7 @@ impl Pools {
         self.enter(now, slot, State::Idle);
         let entry = &mut self.slots[slot];
         let settings = &self.pools[entry.pool.0 as usize].settings;
-        entry.fresh_until = entry.expires.min(after(now, settings.check_after_idle));
+        entry.rested(settings.check_after_idle);
         let due = entry.expires.min(after(now, settings.server_idle_timeout));
         let pool = entry.pool;
         self.arm(pool, due);
@@ -360,7 +360,8 @@ impl Pools {
     fn serve_idle(&mut self, now: Instant, pool: PoolId) {
         while let Some(head) = self.one(pool).waiting.front() {
             let last = self.waiters.at(head).claim.affinity;
-            let Some(slot) = self.pick(pool, last) else { return };
+            let Some(picked) = self.pick(pool, last) else { return };
+            let slot = self.fresh(now, pool, picked, last);
             let one = self.one(pool);
             if now < self.slots[slot].fresh_until {
                 self.grant(now, slot, head);
@@ -372,6 +373,20 @@ impl Pools {
                 return;
             }
         }
+    }
+
+    /// The picked connection, or while that one needs a check the hottest that needs none.
+    fn fresh(&self, now: Instant, pool: PoolId, picked: u32, last: Option<ServerId>) -> u32 {
+        let one = self.one(pool);
+        let is_fresh = |&slot: &u32| now < self.slots[slot].fresh_until;
+        if is_fresh(&picked) {
+            return picked;
+        }
+        let avoided = last.filter(|_| one.settings.rotation == Rotation::EveryTransaction);
+        let hottest = one.lists[State::Idle as usize].back();
+        let idle = || std::iter::successors(hottest, |&slot| self.slots.before(slot));
+        let other = idle().filter(is_fresh).find(|&slot| Some(ServerId(slot)) != avoided);
+        other.or_else(|| idle().find(is_fresh)).unwrap_or(picked)
     }
 
     fn check(&mut self, now: Instant, slot: u32) {
