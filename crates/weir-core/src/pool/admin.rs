@@ -145,7 +145,9 @@ impl Pools {
     }
 
     fn report_drained(&mut self) {
-        if self.stopping && self.budgets.iter().all(|budget| budget.used == 0) {
+        let empty = self.budgets.iter().all(|budget| budget.used == 0);
+        if self.stopping && empty && !self.drained {
+            self.drained = true;
             self.effects.push_back(Effect::Drained);
         }
     }

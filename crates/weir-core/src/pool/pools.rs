@@ -38,6 +38,8 @@ pub struct Pools {
     /// Nothing is due in any pool before this.
     pub(super) due: Instant,
     pub(super) stopping: bool,
+    /// `Drained` was told.
+    pub(super) drained: bool,
 }
 
 impl Default for Pools {
@@ -59,6 +61,7 @@ impl Pools {
             effects: VecDeque::new(),
             due: super::server::NEVER,
             stopping: false,
+            drained: false,
         }
     }
 

@@ -191,9 +191,15 @@ impl Referee {
         self.judge(false)
     }
 
-    /// PAUSE.
+    /// PAUSE. It gives dials up that have neither failed nor succeeded, and RESUME starts others,
+    /// so the count of dials in an outage begins anew.
     pub fn pause(&mut self, pool: PoolId) -> Judged {
         self.mode(pool, Mode::Pausing)?;
+        let now = self.now;
+        if let Some(account) = self.books.pools.get_mut(&pool) {
+            account.outage_dials = 0;
+            account.outage_since = account.outage_since.map(|_| now);
+        }
         self.pools.pause(self.now, pool);
         self.judge(false)
     }

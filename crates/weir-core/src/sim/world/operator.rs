@@ -4,7 +4,7 @@ use crate::ids::PoolId;
 use crate::sim::referee::Judged;
 use crate::sim::scenario::{Weather, settings, small};
 
-use super::{Event, World};
+use super::{CALM, Event, World};
 
 impl World {
     pub(super) fn operate(&mut self) -> Judged {
@@ -40,7 +40,7 @@ impl World {
 
     /// A removed pool comes back while clients still ask for it.
     pub(super) fn replace(&mut self, pool: PoolId) {
-        if self.referee.now() < self.storm_ends {
+        if self.referee.now() < self.storm_ends + CALM {
             let settings = self.scenario.pools[pool.0 as usize].clone();
             let new = self.referee.add_pool(self.budget, settings.clone());
             self.scenario.pools[new.0 as usize] = settings;

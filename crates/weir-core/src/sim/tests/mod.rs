@@ -1,3 +1,7 @@
+//! Many worlds, and sequences of inputs in any order.
+
+mod sequences;
+
 use super::run;
 
 /// Worlds of an ordinary test run.
