@@ -120,7 +120,7 @@ impl Referee {
 
     /// A waiting client leaves.
     pub fn withdraw(&mut self, ticket: Ticket) -> Judged<bool> {
-        let left = self.pools.withdraw(self.now, ticket);
+        let left = self.pools.withdraw(ticket);
         let waited = self.books.pools.values_mut().any(|account| {
             let before = account.waiting.len();
             account.waiting.retain(|waiting| waiting.ticket != ticket);

@@ -33,7 +33,7 @@ fn one_waiting_client_takes_one_connection() {
     let servers = bench.warm(first, 3);
     let ticket = bench.queue(second, 9);
     assert_eq!(bench.closes().len(), 1);
-    bench.pools.withdraw(bench.now, ticket);
+    bench.pools.withdraw(ticket);
     bench.queue(second, 8);
     assert_eq!(bench.closes(), [], "the one that is closing will do");
     bench.pools.closed(bench.now, servers[0]);

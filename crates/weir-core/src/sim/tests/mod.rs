@@ -2,12 +2,19 @@
 
 mod sequences;
 
-use super::run;
+use std::time::Duration;
+
+use super::{Scenario, World, run};
+use crate::pool::PoolSettings;
 
 /// Worlds of an ordinary test run.
 const SEEDS: u64 = 200;
 /// Worlds of a long one.
 const SEEDS_MANY: u64 = 20_000;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
 
 fn play(seeds: std::ops::Range<u64>) {
     let mut sum = super::Outcome::default();
@@ -21,7 +28,6 @@ fn play(seeds: std::ops::Range<u64>) {
         sum.checks += outcome.checks;
         sum.steps += outcome.steps;
     }
-    println!("{sum:?}");
     let all = [sum.at_once, sum.waited, sum.refused, sum.dials, sum.closed, sum.checks];
     assert!(all.into_iter().all(|count| count > 0), "the worlds are too tame: {sum:?}");
 }
@@ -40,4 +46,32 @@ fn no_rule_is_broken_in_very_many_worlds() {
 #[test]
 fn a_seed_plays_the_same_every_time() {
     assert_eq!(run(7), run(7));
+}
+
+/// A world without faults, in which three pools share `slots` and always have clients waiting.
+fn crowd(slots: u32) -> Scenario {
+    let settings = PoolSettings { wait_max: Some(ms(1000)), ..PoolSettings::default() };
+    Scenario {
+        slots,
+        pools: vec![settings; 3],
+        clients: 30,
+        storm: ms(5000),
+        think: ms(4),
+        hold: ms(4),
+        latency: ms(4),
+        giving_up_percent: 0,
+        faults_percent: 0,
+        weather_every: ms(1_000_000_000),
+        operator_every: ms(1_000_000_000),
+        ..Scenario::draw(1)
+    }
+}
+
+#[test]
+fn no_pool_starves_beside_busy_siblings() {
+    for slots in 1..=4 {
+        let world = World::new(&crowd(slots)).expect("a fresh world breaks no rule");
+        let outcome = world.play().unwrap_or_else(|broken| panic!("{slots} slots: {broken}"));
+        assert_eq!(outcome.refused, 0, "{slots} slots: clients waited a second: {outcome:?}");
+    }
 }
