@@ -2,7 +2,7 @@
 //! and what is not a statement's meaning does not change its fingerprint.
 
 use proptest::prelude::*;
-use weir_wire::sql::lex::{Kind, Lexer, is_space};
+use weir_wire::sql::lex::{Kind, Lexer};
 use weir_wire::sql::{
     Attribution, Effect, Flags, SetValue, effects, facts, fingerprint, identifier, literal,
     normalise, setting_name, tags, templated,
@@ -27,6 +27,11 @@ fn any_text() -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(fragment(), 0..60).prop_map(|parts| parts.concat().into_bytes()),
         prop::collection::vec(fragment(), 0..60).prop_map(|parts| parts.join(" ").into_bytes()),
     ]
+}
+
+/// `space` in scan.l.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 fn is_inside(part: &[u8], text: &[u8]) -> bool {

@@ -2,12 +2,14 @@
 //! transaction, its fingerprint, and the tags in its comments.
 
 mod attribution;
+mod bytes;
 mod calls;
 mod cursor;
 mod effect;
 mod fingerprint;
 mod flags;
 mod head;
+mod keyword;
 mod levels;
 pub mod lex;
 mod name;
@@ -17,6 +19,7 @@ mod scan;
 mod set;
 mod tags;
 mod verb;
+mod words;
 
 pub use attribution::{Attribution, VALUE_LEN_MAX};
 pub use effect::{Effect, Scope, SetValue};
