@@ -18,7 +18,8 @@ def prepared(client):
             mine, pid, total = conn.execute(query, [number], prepare=True).fetchone()
             same((mine, total), (client, number + client))
             pids.append(pid)
-            same(conn.execute("SELECT %s::text", [f"x{number}"], prepare=True).fetchone(), (f"x{number}",))
+            echo = conn.execute("SELECT %s::text", [f"x{number}"], prepare=True)
+            same(echo.fetchone(), (f"x{number}",))
     return pids
 
 
