@@ -8,4 +8,6 @@
 
 pub mod config;
 pub mod ids;
+pub mod pool;
+pub mod session;
 pub mod time;
