@@ -182,7 +182,7 @@ pub struct AuthOptions {
     /// name and secret. Reading `pg_authid` needs a superuser; a function with SECURITY DEFINER
     /// does not.
     pub query: String,
-    /// The database the statement runs in. Without it, the one the client asked for.
+    /// The database the statement runs in. Without it, that of the entry; for `"*"`, `postgres`.
     /// Example: `"postgres"`
     pub database: Option<String>,
     /// Iterations of the SCRAM verifier made from a plain password. More makes guessing slower,

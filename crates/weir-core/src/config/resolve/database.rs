@@ -11,6 +11,9 @@ use crate::config::settings::{
 };
 use crate::config::units::TimeLimit;
 
+/// Every PostgreSQL has it (PostgreSQL documentation, `initdb`).
+const MAINTENANCE_DATABASE: &str = "postgres";
+
 impl Resolver<'_> {
     /// All entries; a user and password named by one become known in `users`.
     pub(super) fn databases(
@@ -119,12 +122,15 @@ impl Resolver<'_> {
         let application_name = options.application_name.clone().or(upstream.application_name);
         parameters.extend(application_name.map(|name| ("application_name".to_owned(), name)));
         let limits = &self.options.limits;
+        let dbname = upstream.dbname.or(own_name);
+        let fetch_from = dbname.as_deref().unwrap_or(MAINTENANCE_DATABASE);
+        let auth_query = fetcher.map(|login| self.auth_query(options, login, fetch_from));
         Database {
             hosts: upstream.hosts,
             host_balance: options.host_balance.unwrap_or_default(),
-            dbname: upstream.dbname.or(own_name),
+            dbname,
             login,
-            auth_query: fetcher.map(|login| self.auth_query(options, login)),
+            auth_query,
             pool: pool(&self.options.pool, options),
             servers_max: some(options.servers_max.unwrap_or(limits.servers_per_database_max)),
             clients_max: some(options.clients_max.unwrap_or(limits.clients_per_database_max)),
@@ -150,13 +156,19 @@ impl Resolver<'_> {
         &self,
         options: &DatabaseOptions,
         (user, password): (String, Option<Secret>),
+        dbname: &str,
     ) -> AuthQuery {
         let general = &self.options.auth;
         AuthQuery {
             query: options.auth_query.as_ref().unwrap_or(&general.query).clone(),
             user,
             password,
-            database: options.auth_database.as_ref().or(general.database.as_ref()).cloned(),
+            database: options
+                .auth_database
+                .as_ref()
+                .or(general.database.as_ref())
+                .map_or(dbname, String::as_str)
+                .to_owned(),
         }
     }
 }

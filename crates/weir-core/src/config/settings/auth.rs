@@ -56,8 +56,8 @@ pub struct AuthQuery {
     pub user: String,
     /// That user's password, where it is known.
     pub password: Option<Secret>,
-    /// The database it runs in, by PostgreSQL's name; `None` is the one the client asked for.
-    pub database: Option<String>,
+    /// The database it runs in, by PostgreSQL's name.
+    pub database: String,
 }
 
 /// A user who may log in.
