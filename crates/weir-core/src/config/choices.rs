@@ -87,7 +87,7 @@ pub enum AuthMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
-#[schemars(extend("format" = "weir-rotation"))]
+#[schemars(extend("format" = Rotation::FORMAT))]
 pub enum Rotation {
     /// The one used last: few warm connections, the others age out.
     #[default]
@@ -99,6 +99,11 @@ pub enum Rotation {
     EveryTransaction,
     /// A random one, from this seed; for tests that want the same order twice.
     Random(u64),
+}
+
+impl Rotation {
+    /// The schema format of its text.
+    pub(super) const FORMAT: &str = "weir-rotation";
 }
 
 impl TryFrom<String> for Rotation {
