@@ -21,3 +21,6 @@ pub mod target;
 pub mod threads;
 pub mod tls;
 pub mod worker;
+
+#[cfg(test)]
+mod tests;
