@@ -1,5 +1,10 @@
 //! The project's own commands. `cargo xtask` lists them.
 
+mod generated;
+
 fn main() -> anyhow::Result<()> {
-    anyhow::bail!("usage: cargo xtask <ci>")
+    match std::env::args().nth(1).as_deref() {
+        Some("gen") => generated::write(),
+        Some(_) | None => anyhow::bail!("usage: cargo xtask gen"),
+    }
 }
