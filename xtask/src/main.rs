@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
 mod ci;
+mod generated;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   ci       what CI runs: format, lints, tidy, all tests
+  gen      write the files that are made from the code
   tidy     the rules that tests hold the source to";
 
 fn main() -> anyhow::Result<()> {
@@ -17,6 +19,7 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["ci"] => ci::run(),
+        ["gen"] => generated::write(),
         ["tidy"] => ci::tidy(),
         _ => anyhow::bail!("{USAGE}"),
     }

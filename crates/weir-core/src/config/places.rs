@@ -32,17 +32,6 @@ impl Places {
         keys.iter().fold(String::new(), |path, key| join(&path, key))
     }
 
-    /// Forgets a setting's place, for example when a flag has replaced its value.
-    pub fn remove(&mut self, path: &str) {
-        self.0.remove(path);
-    }
-
-    /// Whether the setting itself was written.
-    #[must_use]
-    pub fn has(&self, path: &str) -> bool {
-        self.0.contains_key(path)
-    }
-
     /// The place of a setting, or of the nearest table around it.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Place> {

@@ -54,13 +54,14 @@ fn section_page(page: &mut String, section: &Section) {
         let _ = write!(page, "\n{}\n", section.about);
     }
     for key in &section.keys {
-        key_page(page, key);
+        key_page(page, &section.name, key);
     }
 }
 
-fn key_page(page: &mut String, key: &Key) {
+fn key_page(page: &mut String, section: &str, key: &Key) {
+    let dot = if section.is_empty() { "" } else { "." };
     let default = key.default.as_ref().map_or_else(|| "none".into(), |text| format!("`{text}`"));
-    let _ = write!(page, "\n### `{}`\n\n{}\n\n", key.name, key.about);
+    let _ = write!(page, "\n### `{section}{dot}{}`\n\n{}\n\n", key.name, key.about);
     for (choice, about) in &key.choices {
         let _ = writeln!(page, "- `\"{choice}\"`: {about}");
     }

@@ -139,7 +139,7 @@ fn times(settings: &Settings, options: &Options, problems: &mut Vec<Problem>) {
 
 fn names(settings: &Settings, problems: &mut Vec<Problem>) {
     if entries(settings).next().is_none() {
-        let help = "add [databases.NAME] with upstream = \"postgres://…\"";
+        let help = "add [databases.NAME] with upstream = \"postgres://…\", or give --upstream";
         problems.push(Problem::new("databases", "no database is served").help(help));
     }
     for name in settings.databases.keys().filter(|name| settings.console.answers_to(name)) {
