@@ -62,11 +62,11 @@ fn no_route(why: NoRoute, database: &str) -> Refusal {
 fn bounds(directory: &Directory, user: &str, database: &str) -> Bounds {
     let settings = &directory.settings;
     let of_user = settings.users.get(user).and_then(|user| user.overrides.clients_max);
-    let of_database = settings.database(database).and_then(|entry| entry.clients_max);
+    let of_database = settings.database(database).map(|entry| entry.clients_max);
     Bounds {
         total: settings.limits.clients_max,
-        user: of_user.or(settings.limits.clients_per_user_max),
-        database: of_database.or(settings.limits.clients_per_database_max),
+        user: of_user.unwrap_or(settings.limits.clients_per_user_max),
+        database: of_database.unwrap_or(settings.limits.clients_per_database_max),
         address: settings.limits.clients_per_address_max,
     }
 }
