@@ -80,6 +80,7 @@ impl Proxy {
                 }
             }
             tracing::info!("stopping: transactions may end, none begin");
+            self.logins.refuse_new();
             self.tell_to_stop(grace);
             for _ in 0..self.mailboxes.len() {
                 tokio::select! {

@@ -3,6 +3,7 @@
 //! Login threads hand over finished connections; workers ask for new ones. Nothing else crosses.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -106,11 +107,9 @@ pub enum FromWorker {
         worker: usize,
         /// Names the request in the answer.
         token: u64,
-        /// The server.
-        address: ServerAddress,
         /// TLS as for that server's connections.
         tls: ServerTls,
-        /// Whose statement.
+        /// Whose statement, and where.
         key: ServerKey,
     },
 }
@@ -168,6 +167,18 @@ pub struct ServerKey {
     pub pid: i32,
     /// The secret that proves the right to cancel, 4 to 256 bytes.
     pub secret: Vec<u8>,
+    /// The server it belongs to.
+    pub at: Reached,
+}
+
+/// Where a server connection leads. A name may have many addresses, and a cancel must go to the
+/// very machine that the connection leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// As configured; TLS verifies its name.
+    pub address: ServerAddress,
+    /// What the name stood for when the connection was opened; `None` for Unix sockets.
+    pub socket: Option<SocketAddr>,
 }
 
 impl fmt::Debug for ServerKey {
@@ -196,7 +207,7 @@ pub struct CancelRequest {
     pub secret: Vec<u8>,
     /// Dropped when the cancel has been delivered or found void. The login thread keeps the
     /// client's cancel connection open until then, as PostgreSQL does.
-    pub done: tokio::sync::oneshot::Sender<()>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// A worker's letter box: login threads put, the worker takes all at once.

@@ -16,6 +16,7 @@ pub mod lobby;
 pub mod login;
 pub mod mail;
 pub mod refusal;
+pub mod scram_keys;
 pub mod socket;
 pub mod target;
 pub mod threads;

@@ -154,6 +154,7 @@ fn same_line(old: &DialSpec, new: &DialSpec) -> bool {
 fn dial_spec(directory: &Directory, entry: &Database, query: &AuthQuery) -> DialSpec {
     DialSpec {
         address: directory.first_address(entry),
+        others: directory.other_addresses(entry),
         database: query.database.clone(),
         user: query.user.clone(),
         credential: credential(&directory.settings, query),

@@ -13,7 +13,7 @@ use weir_core::config::settings::{Database, Settings};
 
 pub use users::{KnownUser, Users};
 
-use crate::proxy::target::{Credential, PoolKey, ServerAddress, ServerTls, Target};
+use crate::proxy::target::{Credential, Others, PoolKey, ServerAddress, ServerTls, Target};
 use crate::proxy::tls::client_side::ClientSide;
 use crate::proxy::tls::{TlsError, server_side};
 
@@ -103,6 +103,12 @@ impl Directory {
     #[must_use]
     pub fn first_address(&self, entry: &Database) -> ServerAddress {
         plan::first_address(entry)
+    }
+
+    /// More addresses that serve the same.
+    #[must_use]
+    pub fn other_addresses(&self, entry: &Database) -> Others {
+        plan::others(entry)
     }
 
     /// Takes over what the directory before this one knew, and says which pools now get what;

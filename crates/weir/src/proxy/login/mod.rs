@@ -11,6 +11,7 @@ mod peer;
 mod route;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
@@ -137,10 +138,18 @@ async fn admit(
     startup: &Startup,
     peer: &Peer,
 ) -> Result<route::Admission, Ended> {
+    if house.stopping.load(Ordering::Relaxed) {
+        return Err(Ended::Refused(shutting_down()));
+    }
     let hello = hello::read(directory, conn, startup)?;
     hello::negotiate(conn, startup).await?;
     let proof = auth::authenticate(house, directory, conn, &hello, peer).await?;
     route::admit(house, directory, Proven { hello, proof }, peer).map_err(Ended::Refused)
+}
+
+fn shutting_down() -> Refusal {
+    Refusal::new(SqlState::CANNOT_CONNECT_NOW, "the proxy is shutting down")
+        .hint("Try again in a moment, or use another proxy.")
 }
 
 /// Tells the client why not, and closes.

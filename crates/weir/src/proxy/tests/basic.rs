@@ -61,3 +61,36 @@ fn a_cancel_for_a_worker_that_does_not_exist_is_void() {
         client.closed();
     }
 }
+
+#[test]
+fn nobody_comes_in_while_the_proxy_stops_but_cancels_do() {
+    let mut world = World::new(settings(AuthMethod::Trust, 1));
+    world.threads.refuse_new();
+    let mut client = world.connect();
+    client.startup(&[("user", "u"), ("database", "app")]);
+    assert_eq!(client.error().0, "57P03");
+    client.closed();
+    let mut client = world.connect();
+    client.send(b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x07keys");
+    assert!(matches!(world.letter(), ToWorker::Cancel(_)));
+}
+
+#[test]
+fn a_reload_tells_the_pools_that_exist() {
+    let before = settings(AuthMethod::Trust, 1);
+    let mut world = World::new(before.clone());
+    for database in ["app", "app"] {
+        let mut client = world.connect();
+        client.startup(&[("user", "u"), ("database", database)]);
+        world.admitted();
+    }
+    let mut changed = before.clone();
+    changed.databases.get_mut("app").unwrap().pool.size = 7;
+    world.threads.reload(changed).unwrap();
+    let ToWorker::Reconfigure { pool, target } = world.letter() else { panic!("no news") };
+    assert_eq!((&*pool.database, target.unwrap().pool.size_max), ("app", 7));
+    let mut gone = before;
+    gone.databases.clear();
+    world.threads.reload(gone).unwrap();
+    assert!(matches!(world.letter(), ToWorker::Reconfigure { target: None, .. }));
+}

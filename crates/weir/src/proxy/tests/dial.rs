@@ -11,11 +11,12 @@ use weir_core::ids::DialId;
 use super::server::{PASSWORD, server};
 use super::world::{World, settings};
 use crate::proxy::mail::{DialFailure, Dialled, FromWorker, ToWorker};
-use crate::proxy::target::{Credential, DialSpec, ServerAddress, ServerTls};
+use crate::proxy::target::{Credential, DialSpec, Others, ServerAddress, ServerTls};
 
 pub(super) fn spec(user: &str, credential: Credential) -> DialSpec {
     DialSpec {
         address: ServerAddress::Tcp { host: "127.0.0.1".into(), port: server().pg.port() },
+        others: Others::default(),
         database: "postgres".into(),
         user: user.into(),
         credential,
@@ -83,8 +84,7 @@ fn what_cannot_work_says_so_and_what_may_work_later_is_not_permanent() {
     assert_eq!((&failure.sqlstate, failure.permanent), (b"28000", true), "{failure:?}");
 
     let mut silent = spec("by_trust", Credential::None);
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    silent.address = ServerAddress::Tcp { host: "127.0.0.1".into(), port: closed };
+    silent.address = closed();
     let failure = dial(&mut world, silent).unwrap_err();
     assert_eq!((&failure.sqlstate, failure.permanent), (b"08001", false), "{failure:?}");
     assert!(failure.message.contains("is PostgreSQL running"), "{failure:?}");
@@ -126,7 +126,6 @@ fn a_cancel_is_delivered_before_it_is_reported() {
     world.ask(FromWorker::Cancel {
         worker: 0,
         token: 9,
-        address: spec("by_trust", Credential::None).address,
         tls: ServerTls::Disable,
         key: dialled.key,
     });
@@ -145,4 +144,35 @@ fn wait_until_running(pid: i32) {
     let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE pid={pid} AND state='active'");
     let mut session = server().pg.session("postgres").unwrap();
     while session.value(&sql).unwrap() != "1" {}
+}
+
+/// A place where nobody listens.
+fn closed() -> ServerAddress {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    ServerAddress::Tcp { host: "127.0.0.1".into(), port }
+}
+
+#[test]
+fn the_next_place_serves_when_the_first_does_not() {
+    let mut world = world();
+    let good = spec("by_trust", Credential::None);
+    for take_turns in [false, true] {
+        let others =
+            Others { addresses: vec![good.address.clone()], take_turns, dials: Arc::default() };
+        let spec = DialSpec { address: closed(), others, ..good.clone() };
+        for _ in 0..3 {
+            let dialled = dial(&mut world, spec.clone()).unwrap();
+            assert_eq!(dialled.key.at.address, good.address);
+        }
+    }
+}
+
+#[test]
+fn dials_take_turns_where_that_is_wanted() {
+    let mut spec = spec("u", Credential::None);
+    let (first, second) = (spec.address.clone(), closed());
+    spec.others.addresses = vec![second.clone()];
+    assert_eq!((spec.places(), spec.places()), (vec![&first, &second], vec![&first, &second]));
+    spec.others.take_turns = true;
+    assert_eq!((spec.places(), spec.places()), (vec![&first, &second], vec![&second, &first]));
 }

@@ -76,7 +76,6 @@ impl Worker {
         let _ = self.requests.send(FromWorker::Cancel {
             worker: self.options.index,
             token,
-            address: dial.address.clone(),
             tls: dial.tls.clone(),
             key: server.key.clone(),
         });
