@@ -196,7 +196,7 @@ pub struct CancelRequest {
     pub secret: Vec<u8>,
     /// Dropped when the cancel has been delivered or found void. The login thread keeps the
     /// client's cancel connection open until then, as PostgreSQL does.
-    pub done: tokio::sync::oneshot::Sender<()>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// A worker's letter box: login threads put, the worker takes all at once.
