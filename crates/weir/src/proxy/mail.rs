@@ -201,8 +201,8 @@ pub struct CancelRequest {
 
 /// A worker's letter box: login threads put, the worker takes all at once.
 ///
-/// Bounded by what fills it: clients by the client limit, dials by the budget, cancels by the
-/// login threads' limit on half-open connections.
+/// Bounded by what fills it: clients by the client limit, dials by the budget, cancels by
+/// [`weir_core::config::limits::CANCELS_QUEUED`].
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     inner: Arc<Inner>,
