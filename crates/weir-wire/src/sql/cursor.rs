@@ -111,7 +111,6 @@ impl<'a> Cursor<'a> {
         while !self.at_end() {
             if self.is_kind(Kind::Punct(b'(')) {
                 self.skip_group();
-                found = 0;
                 continue;
             }
             found = if self.is(words[found]) { found + 1 } else { usize::from(self.is(words[0])) };

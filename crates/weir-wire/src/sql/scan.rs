@@ -181,7 +181,7 @@ impl<'a> Statement<'a> {
         if token.is(b"update") && calls::names_settings_view(*next) {
             return Some(Effect::SetConfig { name: None, value: None, local: Some(false) });
         }
-        if self.head.verb != Verb::Prepare && token.is(b"as") && next.is(b"execute") {
+        if token.is(b"as") && next.is(b"execute") {
             return executed(*next);
         }
         None
