@@ -43,7 +43,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn is_kind(&self, kind: Kind) -> bool {
-        self.token.is_some_and(|token| token.kind == kind)
+        self.token.as_ref().is_some_and(|token| token.kind == kind)
     }
 
     /// The text is over, or a semicolon comes.
