@@ -6,7 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod ids;
 pub mod pool;
+pub mod session;
 pub mod sim;
 pub mod time;
