@@ -1,10 +1,32 @@
-//! The project's own commands. `cargo xtask` lists them.
+//! The project's own commands; without an argument it lists them.
 
+#![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
+
+mod ci;
 mod generated;
 
+use std::path::PathBuf;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  ci       what CI runs: format, lints, tidy, all tests
+  gen      write the files that are made from the code
+  tidy     the rules that tests hold the source to";
+
 fn main() -> anyhow::Result<()> {
-    match std::env::args().nth(1).as_deref() {
-        Some("gen") => generated::write(),
-        Some(_) | None => anyhow::bail!("usage: cargo xtask gen"),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["ci"] => ci::run(),
+        ["gen"] => generated::write(),
+        ["tidy"] => ci::tidy(),
+        _ => anyhow::bail!("{USAGE}"),
     }
+}
+
+/// The repository's root.
+fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map_or(manifest.clone(), PathBuf::from)
 }

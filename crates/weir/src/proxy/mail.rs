@@ -5,12 +5,15 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
+use tokio::sync::oneshot;
 use weir_core::ids::DialId;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
+use crate::proxy::worker::Snapshot;
 
 /// What a worker receives.
 #[derive(Debug)]
@@ -40,6 +43,47 @@ pub enum ToWorker {
     Cancelled {
         /// The token of [`FromWorker::Cancel`].
         token: u64,
+    },
+    /// The console or a metric asks what is here.
+    Inspect(oneshot::Sender<Snapshot>),
+    /// An operator's command.
+    Command(Command),
+}
+
+/// An operator's command to a worker. `done` is answered when it has taken full effect.
+#[derive(Debug)]
+pub enum Command {
+    /// Grant nothing any more; done when every server connection of these pools is closed.
+    Pause {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+        /// Answered for each worker.
+        done: oneshot::Sender<()>,
+    },
+    /// Grant again.
+    Resume {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+    },
+    /// Close every server connection as soon as it is released.
+    Reconnect {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+    },
+    /// Close all clients and servers of these pools at once, and pause them.
+    Kill {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+    },
+    /// Close one client, by the number that the console shows.
+    KillClient {
+        /// Its place in the worker.
+        client: u32,
+    },
+    /// Start no transaction, let those under way end, close everything, end the thread.
+    Stop {
+        /// How long transactions may take; zero closes at once.
+        grace: Duration,
     },
 }
 

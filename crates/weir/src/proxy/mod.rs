@@ -10,6 +10,7 @@ pub mod chance;
 pub mod conn;
 pub mod dial;
 pub mod directory;
+pub mod driver;
 pub mod listen;
 pub mod lobby;
 pub mod login;
@@ -19,3 +20,7 @@ pub mod socket;
 pub mod target;
 pub mod threads;
 pub mod tls;
+pub mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,19 @@ pub struct DialSpec {
     pub timeout: Duration,
 }
 
+impl DialSpec {
+    /// Whether connections of both go to the same database as the same role, so that those that
+    /// are open may stay.
+    #[must_use]
+    pub fn reaches_the_same(&self, other: &Self) -> bool {
+        self.address == other.address
+            && self.database == other.database
+            && self.user == other.user
+            && self.parameters == other.parameters
+            && self.connect_query == other.connect_query
+    }
+}
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ServerAddress {

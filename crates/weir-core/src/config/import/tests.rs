@@ -1,3 +1,5 @@
+//! A usual file, what it leaves out, what it gets wrong, and what is softened.
+
 use std::time::Duration;
 
 use super::*;

@@ -85,9 +85,9 @@ impl<T> Slab<T> {
         (0..).zip(&self.places).filter_map(|(at, place)| Some((at, place.value.as_ref()?)))
     }
 
-    /// How many places are taken.
-    pub fn len(&self) -> usize {
-        self.places.iter().filter(|place| place.value.is_some()).count()
+    /// No place is taken.
+    pub fn is_empty(&self) -> bool {
+        self.places.iter().all(|place| place.value.is_none())
     }
 }
 
@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(slab.remove(at), None);
         assert_eq!(slab.insert('b'), at);
         assert_ne!(slab.generation(at), before);
-        assert_eq!(slab.len(), 1);
+        assert!(!slab.is_empty());
     }
 }
