@@ -196,13 +196,13 @@ pub struct CancelRequest {
     pub secret: Vec<u8>,
     /// Dropped when the cancel has been delivered or found void. The login thread keeps the
     /// client's cancel connection open until then, as PostgreSQL does.
-    pub done: tokio::sync::oneshot::Sender<()>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// A worker's letter box: login threads put, the worker takes all at once.
 ///
-/// Bounded by what fills it: clients by the client limit, dials by the budget, cancels by the
-/// login threads' limit on half-open connections.
+/// Bounded by what fills it: clients by the client limit, dials by the budget, cancels by
+/// [`weir_core::config::limits::CANCELS_QUEUED`].
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     inner: Arc<Inner>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
@@ -33,6 +34,8 @@ pub struct House {
     pub admission: Admission,
     /// Counts half-open logins.
     pub lobby: Lobby,
+    /// Places for cancel requests that wait to be delivered.
+    pub cancels: Semaphore,
     /// Secrets that PostgreSQL told.
     pub secrets: Secrets,
     /// Salts the verifiers of users who do not exist; new with each start.
@@ -91,6 +94,7 @@ impl LoginThreads {
             mailboxes,
             admission: Admission::default(),
             lobby: Lobby::new(limits::HALF_OPEN_LOGINS),
+            cancels: Semaphore::new(limits::CANCELS_QUEUED),
             secrets: Secrets::default(),
             mock_secret: chance::bytes().context("no random bytes")?,
             dialler: Dialler::default(),

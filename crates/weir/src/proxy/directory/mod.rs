@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_core::config::limits;
 use weir_core::config::settings::{Database, Settings};
 
+pub use plan::address;
 pub use users::{KnownUser, Users};
 
 use crate::proxy::target::{Credential, PoolKey, ServerAddress, ServerTls, Target};
@@ -83,7 +84,9 @@ impl Directory {
         let pool = plan::pool_key(&self.settings, database, user);
         let mut targets = self.lock();
         let known = targets.get(&pool);
-        if let Some(known) = known.filter(|known| known.proof == *proof) {
+        // A login that reveals nothing (trust) takes nothing from what another one revealed.
+        let same = |known: &&Known| *proof == Credential::None || known.proof == *proof;
+        if let Some(known) = known.filter(same) {
             let target = Arc::clone(&known.target);
             return Ok(Route { pool, target, changed: false });
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use weir_core::config::choices::AuthMethod;
 use weir_core::config::settings::{
-    Auth, Database, ListenAddress, Pool, ServerLogin, Settings, UpstreamHost,
+    Auth, Database, ListenAddress, Pool, ServerLogin, Settings, UpstreamHost, User, UserSecret,
 };
 use weir_wire::build;
 use weir_wire::message::ErrorFields;
@@ -18,7 +18,7 @@ use crate::proxy::mail::{Admitted, FromWorker, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 
 /// How long a test waits for something that must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Login threads with one worker whose part the test plays.
 pub(super) struct World {
@@ -99,7 +99,11 @@ impl Peer {
     pub(super) fn error(&mut self) -> (String, String, String) {
         let (tag, body) = self.message();
         assert_eq!(tag, b'E', "expected an error, got {}: {body:?}", tag.escape_ascii());
-        let fields = ErrorFields::parse(&body).unwrap();
+        Self::read_error(&body)
+    }
+
+    pub(super) fn read_error(body: &[u8]) -> (String, String, String) {
+        let fields = ErrorFields::parse(body).unwrap();
         assert!(fields.is_fatal());
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap_or(b"").into()).unwrap();
         let code = fields.sqlstate().unwrap().to_string();
@@ -144,4 +148,9 @@ pub(super) fn database(port: u16) -> Database {
         connect_query: None,
         parameters: Default::default(),
     }
+}
+
+/// A user whose stored secret is this text.
+pub(super) fn user(secret: &str) -> User {
+    User { secret: UserSecret::classify(secret), ..User::default() }
 }
