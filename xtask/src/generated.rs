@@ -4,14 +4,15 @@
 use std::fs;
 
 use anyhow::Context;
-use weir_core::config::{reference, sample, schema};
+use weir_core::config::{import, reference, sample, schema};
 
 use crate::root;
 
 /// Every generated file: its path from the top of the tree, and its content.
-fn files() -> [(&'static str, String); 3] {
+fn files() -> [(&'static str, String); 4] {
     [
         ("docs/using/configuration.md", reference()),
+        ("docs/using/pgbouncer.md", import::reference()),
         ("docs/using/weir.schema.json", format!("{:#}\n", schema())),
         ("docs/using/weir.toml", sample()),
     ]
