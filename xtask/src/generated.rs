@@ -2,22 +2,20 @@
 //! fails when one differs from what would be written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use weir_core::config::{reference, sample, schema};
+use weir_core::config::{import, reference, sample, schema};
+
+use crate::root;
 
 /// Every generated file: its path from the top of the tree, and its content.
-fn files() -> [(&'static str, String); 3] {
+fn files() -> [(&'static str, String); 4] {
     [
         ("docs/using/configuration.md", reference()),
+        ("docs/using/pgbouncer.md", import::reference()),
         ("docs/using/weir.schema.json", format!("{:#}\n", schema())),
         ("docs/using/weir.toml", sample()),
     ]
-}
-
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Writes all of them.
@@ -26,7 +24,7 @@ fn top() -> PathBuf {
 /// When one cannot be written.
 pub(crate) fn write() -> anyhow::Result<()> {
     for (name, content) in files() {
-        let path = top().join(name);
+        let path = root().join(name);
         let dir = path.parent().unwrap_or(&path);
         fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
         fs::write(&path, content).with_context(|| format!("cannot write {name}"))?;
@@ -41,7 +39,7 @@ mod tests {
     #[test]
     fn what_is_generated_is_up_to_date() {
         for (name, content) in files() {
-            let found = fs::read_to_string(top().join(name)).unwrap_or_default();
+            let found = fs::read_to_string(root().join(name)).unwrap_or_default();
             assert!(found == content, "{name} is stale: run `cargo xtask gen`");
         }
     }

@@ -3,16 +3,20 @@
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
 mod ci;
+mod compat;
 mod generated;
 
 use std::path::PathBuf;
+
+use anyhow::Context;
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   ci       what CI runs: format, lints, tidy, all tests
   gen      write the files that are made from the code
-  tidy     the rules that tests hold the source to";
+  tidy     the rules that tests hold the source to
+";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +25,12 @@ fn main() -> anyhow::Result<()> {
         ["ci"] => ci::run(),
         ["gen"] => generated::write(),
         ["tidy"] => ci::tidy(),
-        _ => anyhow::bail!("{USAGE}"),
+        ["compat", rest @ ..] => {
+            let request = compat::Request::parse(rest)
+                .with_context(|| format!("usage: cargo xtask\n{}", compat::USAGE))?;
+            compat::run(&request)
+        }
+        _ => anyhow::bail!("{USAGE}{}", compat::USAGE),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use weir_core::config::choices::PoolMode;
+use weir_core::config::options::UpstreamUrl;
 use weir_core::config::settings::{ServerLogin, Settings, UserSecret};
-use weir_core::config::{Options, Problem, Sources, import, read, resolve, sample};
+use weir_core::config::{Options, Problem, Sources, import, parse_upstream, read, resolve, sample};
 
 const LEAST: &str = "[databases.shop]\nupstream = \"postgres://app:secret@10.0.0.5/shop\"\n";
 
@@ -123,6 +124,20 @@ fn config_like() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn no_url_shows_its_password(
+        before in "postgres://([a-z/?@%,]{0,4}:)?",
+        around in "[a-z:/?@%&=#,]{0,6}",
+        after in "[:/?@%&=#,]{0,3}@[a-z:/?%,]{0,6}",
+    ) {
+        let url = format!("{before}u:{around}hunter2{after}");
+        let shown = UpstreamUrl::new(&url).redacted();
+        prop_assert!(!shown.contains("hunter2"), "{url} shows as {shown}");
+        if let Err((message, _)) = parse_upstream(&url) {
+            prop_assert!(!message.contains("hunter2"), "{url} says {message}");
+        }
+    }
+
+    #[test]
     fn no_text_makes_the_readers_panic(text in prop_oneof![config_like(), "\\PC{0,200}"]) {
         let nothing = |name: &str| Ok(name.to_owned());
         let sources = Sources { file: &nothing, env: &|_| None };
@@ -132,7 +147,7 @@ proptest! {
         if let Ok(imported) = import::import(&text, "f", &nothing) {
             let _ = resolve(&imported.options, &sources);
         }
-        let _ = weir_core::config::parse_upstream(&text);
+        let _ = parse_upstream(&text);
         let _ = weir_core::config::hba::parse(&text, "f", &nothing);
     }
 }

@@ -4,7 +4,9 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod log;
 pub mod proxy;
+pub mod serve;
 
 use std::fmt::Display;
 use std::io::{self, Write};

@@ -109,7 +109,7 @@ bounds! {
     CONFIG_INCLUDE_DEPTH = 10;
     /// One configuration file.
     CONFIG_FILE_BYTES = 16 * MIB;
-    /// Problems reported for one configuration. The rest is counted.
+    /// Problems reported for one configuration. Further ones show when these are mended.
     CONFIG_PROBLEMS = 200;
 }
 

@@ -65,10 +65,14 @@ pub(super) fn outside(schema: &Value, number: &str) -> Option<String> {
 
 /// Every number in `options` that is outside of its range, wherever it came from.
 pub(super) fn numbers_outside(options: &Options) -> Vec<Problem> {
-    let mut problems = Vec::new();
     // Options are plain data with string keys: they always have a JSON form.
-    let value = serde_json::to_value(options).unwrap_or_default();
-    check_numbers(&value, &schema(), "", &mut problems);
+    numbers_outside_in(&serde_json::to_value(options).unwrap_or_default())
+}
+
+/// The same for options in their JSON form.
+pub(super) fn numbers_outside_in(options: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    check_numbers(options, &schema(), "", &mut problems);
     problems
 }
 

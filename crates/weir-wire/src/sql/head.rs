@@ -23,7 +23,7 @@ pub(super) struct Head<'a> {
 pub(super) fn head(mut cursor: Cursor<'_>) -> Head<'_> {
     let verb = take_verb(&mut cursor);
     let mut inner = verb;
-    while inner == Verb::Explain {
+    if inner == Verb::Explain {
         skip_explain_options(&mut cursor);
         inner = take_verb(&mut cursor);
     }

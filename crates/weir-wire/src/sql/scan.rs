@@ -1,7 +1,8 @@
 //! The scan of a text: statement by statement, what matters to a transaction pooler.
 //!
 //! Seen is what the text itself says. Not seen is what a function or a trigger does inside the
-//! server, apart from the built-in functions listed in `calls.rs`.
+//! server, apart from the built-in functions listed in `calls.rs`; that a table is temporary
+//! because `pg_temp` comes first in `search_path`; and what a session only reads (`currval`).
 
 use super::calls;
 use super::cursor::Cursor;
@@ -181,7 +182,7 @@ impl<'a> Statement<'a> {
         if token.is(b"update") && calls::names_settings_view(*next) {
             return Some(Effect::SetConfig { name: None, value: None, local: Some(false) });
         }
-        if self.head.verb != Verb::Prepare && token.is(b"as") && next.is(b"execute") {
+        if token.is(b"as") && next.is(b"execute") {
             return executed(*next);
         }
         None

@@ -1,3 +1,5 @@
+//! The stable flags, alone and over a file.
+
 use clap::CommandFactory;
 use weir_core::config::{Settings, Sources, read, resolve};
 

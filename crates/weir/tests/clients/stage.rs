@@ -24,7 +24,7 @@ enum Via {
 }
 
 /// What the tests run through unless `WEIR_CLIENTS_VIA` says `direct`, `pgbouncer` or `weir`.
-const USUAL: Via = Via::Direct;
+const USUAL: Via = Via::Weir;
 
 impl Via {
     fn chosen() -> Self {

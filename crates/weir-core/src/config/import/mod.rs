@@ -13,6 +13,7 @@ use self::keys::{DATABASE, Fate, GENERAL, USER};
 use super::nearest::nearest;
 use super::options::Options;
 use super::places::{Places, join};
+use super::schema::numbers_outside_in;
 use super::{Problem, Reader};
 
 /// What a `pgbouncer.ini` amounts to.
@@ -52,15 +53,57 @@ pub fn import(text: &str, file: &str, reader: Reader<'_>) -> Result<Imported, Ve
     if !import.problems.is_empty() {
         return Err(import.problems);
     }
-    // Numbers beyond their type are all that can still go wrong here.
-    let options = serde_json::from_value(Value::Object(import.tree)).map_err(|error| {
-        vec![Problem::new("", format!("a value of {file} is out of range: {error}"))]
-    })?;
+    let tree = Value::Object(import.tree);
+    let outside = numbers_outside_in(&tree);
+    if !outside.is_empty() {
+        return Err(import.places.locate(outside));
+    }
+    // Names, forms and ranges hold: what serde still refuses is a fault of the table of keys.
+    let options = serde_json::from_value(tree)
+        .map_err(|error| vec![Problem::new("", format!("cannot import {file}: {error}"))])?;
     let mut imported = Imported { options, places: import.places, warnings: import.warnings };
     special::soften(&mut imported);
     imported.warnings = imported.places.locate(imported.warnings);
     Ok(imported)
 }
+
+/// The page that says what becomes of each key of a `pgbouncer.ini`, in Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    let tables = [
+        ("`[pgbouncer]`", "", GENERAL),
+        ("Entries of `[databases]`", "databases.NAME.", DATABASE),
+        ("Entries of `[users]`", "users.NAME.", USER),
+    ];
+    for (title, parent, table) in tables {
+        page.push_str(&format!("\n## {title}\n\n| there | here |\n| --- | --- |\n"));
+        for (key, fate) in table {
+            let here = match fate {
+                Fate::Is(path, _) | Fate::Special(path) => format!("`{parent}{path}`"),
+                Fate::Dropped(instead) => format!("none: {instead}"),
+            };
+            page.push_str(&format!("| `{key}` | {here} |\n"));
+        }
+    }
+    page
+}
+
+const INTRODUCTION: &str = "\
+# Coming from PgBouncer
+
+`weir up pgbouncer.ini` reads the file as it is, with what it includes, its user list and its HBA
+file. `weir config check pgbouncer.ini` names every key that is left out and what happens instead;
+`weir config show pgbouncer.ini` prints it as TOML, passwords as `***`.
+
+What a file leaves out has PgBouncer's default where that differs: session mode, md5, 100 clients,
+a socket in `/tmp`. Pauses after failed connects grow from 100 ms up to `server_login_retry`, which
+is 1 s where the file does not say it. What PgBouncer accepts and Weir would refuse is kept with a
+warning: trust beyond loopback, a minimum larger than its pool, an inner timeout longer than the
+outer one. `auth_type` `pam` and `ldap` are errors: there is nothing safe to put in their place.
+
+This page is made by `cargo xtask gen` from the table the import uses.
+";
 
 struct Import<'a> {
     tree: Map<String, Value>,

@@ -1,3 +1,5 @@
+//! A usual file, what it leaves out, what it gets wrong, and what is softened.
+
 use std::time::Duration;
 
 use super::*;
@@ -117,6 +119,7 @@ fn keys_without_a_counterpart_are_warnings_and_broken_values_are_problems() {
         ("\nresolv_conf = x", format!("5: resolv_conf: {left_out}")),
         ("pool_sise = 5", "4: pool_sise: PgBouncer knows no such key; it is left out".into()),
         ("default_pool_size = many", "4: default_pool_size: `many` is not a whole number".into()),
+        ("default_pool_size = 99999", "4: pool.size: 99999 is not a number from 1 to 10000".into()),
         ("query_timeout = soon", "4: query_timeout: `soon` is not a time".into()),
         ("so_reuseport = maybe", "4: so_reuseport: `maybe` is not 0 or 1".into()),
         (

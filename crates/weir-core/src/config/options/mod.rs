@@ -56,8 +56,8 @@ pub struct Options {
     /// and the like.
     pub console: ConsoleOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):
-    /// its `max_connections` less the reserved ones and less what others use. Checked against the
-    /// pools at start, and never exceeded.
+    /// its `max_connections` less the reserved ones and less what others use. Pools that could not
+    /// fit are a problem of the configuration.
     /// Example: `{ "10.0.0.5:5432" = 90 }`
     pub budgets: BTreeMap<String, u32>,
     /// Databases by the name clients ask for; `"*"` serves every name without an entry.

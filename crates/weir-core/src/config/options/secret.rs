@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::config::resolve::parse_upstream;
 use crate::config::settings::Secret;
 
 const MASK: &str = "***";
@@ -40,26 +41,26 @@ impl UpstreamUrl {
         &self.0
     }
 
-    /// The URL with `***` for its password, wherever one may be written.
+    /// The URL with `***` for its password and parameters. Of a URL that cannot be read nothing
+    /// is shown: nobody knows where in it the password is.
     #[must_use]
     pub fn redacted(&self) -> String {
-        let (head, query) = match self.0.split_once('?') {
-            Some((head, query)) => (head, Some(query)),
-            None => (self.0.as_str(), None),
-        };
-        let start = head.find("://").map_or(0, |at| at + 3);
-        let mut text = match head.rfind('@') {
-            Some(at) if at >= start => {
-                let user = head[start..at].split(':').next().unwrap_or_default();
-                let mask = if head[start..at].contains(':') { ":***" } else { "" };
-                format!("{}{user}{mask}{}", &head[..start], &head[at..])
-            }
-            Some(_) | None => head.to_owned(),
-        };
-        if query.is_some() {
-            text.push_str("?***");
+        let Some((scheme, rest)) = self.0.split_once("://") else { return MASK.into() };
+        if parse_upstream(&self.0).is_err() {
+            return format!("{scheme}://{MASK}");
         }
-        text
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, _)) => (rest, format!("?{MASK}")),
+            None => (rest, String::new()),
+        };
+        let shown = match rest.rsplit_once('@') {
+            Some((login, place)) => match login.split_once(':') {
+                Some((user, _)) => format!("{user}:{MASK}@{place}"),
+                None => rest.to_owned(),
+            },
+            None => rest.to_owned(),
+        };
+        format!("{scheme}://{shown}{query}")
     }
 }
 
@@ -107,7 +108,10 @@ mod tests {
             ("postgres://u:se@cr:et@h/d", "postgres://u:***@h/d"),
             ("postgres://u@h/d", "postgres://u@h/d"),
             ("postgres:///d?password=secret", "postgres:///d?***"),
-            ("u:secret@h", "u:***@h"),
+            ("u:secret@h", "***"),
+            ("postgres://u:sec?ret@h/d", "postgres://***"),
+            ("postgres://u:secret", "postgres://***"),
+            ("postgres://u:secret%zz@h/d", "postgres://***"),
         ];
         for (url, shown) in cases {
             assert_eq!(UpstreamUrl::new(url).redacted(), shown);

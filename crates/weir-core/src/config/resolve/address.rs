@@ -126,6 +126,12 @@ pub fn parse_upstream(url: &str) -> Result<Upstream, Fault> {
         .or_else(|| url.strip_prefix("postgresql://"))
         .ok_or_else(|| fault("the URL does not begin with postgres://".into()))?;
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // A password may end up in any part of a URL that is split wrongly: from here on, messages
+    // repeat only names.
+    if query.contains('@') {
+        let message = "the `?` before the host is taken for the start of parameters";
+        return Err((message.into(), "in a user or password, write it as %3F".into()));
+    }
     let (login, rest) = match rest.rsplit_once('@') {
         Some((login, rest)) => (Some(login), rest),
         None => (None, rest),
@@ -133,16 +139,16 @@ pub fn parse_upstream(url: &str) -> Result<Upstream, Fault> {
     let (hosts, dbname) = rest.split_once('/').unwrap_or((rest, ""));
     let mut upstream = Upstream::default();
     for host in hosts.split(',').filter(|host| !host.is_empty()) {
-        let decoded = decode(host).ok_or_else(|| fault(format!("`{host}` is badly encoded")))?;
-        let parsed = parse_host(&decoded);
-        upstream.hosts.push(parsed.ok_or_else(|| fault(format!("`{host}` is not a host")))?);
+        let parsed = decode(host).and_then(|host| parse_host(&host));
+        let wrong = || fault("the host is neither HOST, HOST:PORT nor [IPv6]:PORT".into());
+        upstream.hosts.push(parsed.ok_or_else(wrong)?);
     }
-    upstream.dbname = part(dbname).map_err(fault)?;
+    let encoded = |what: &str| fault(format!("the {what} is badly encoded"));
+    upstream.dbname = part(dbname).ok_or_else(|| encoded("database"))?;
     if let Some(login) = login {
         let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        upstream.user = part(user).map_err(fault)?;
-        // The text of a password must not reach a message.
-        let password = part(password).map_err(|_| fault("the password is badly encoded".into()))?;
+        upstream.user = part(user).ok_or_else(|| encoded("user"))?;
+        let password = part(password).ok_or_else(|| encoded("password"))?;
         upstream.password = password.map(Secret::new);
     }
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -152,10 +158,9 @@ pub fn parse_upstream(url: &str) -> Result<Upstream, Fault> {
     Ok(upstream)
 }
 
-/// A decoded part of a URL; `None` for an empty one.
-fn part(text: &str) -> Result<Option<String>, String> {
-    let decoded = decode(text).ok_or_else(|| format!("`{text}` is badly encoded"))?;
-    Ok((!decoded.is_empty()).then_some(decoded))
+/// A decoded part of a URL, itself `None` when it is empty; `None` when it is badly encoded.
+fn part(text: &str) -> Option<Option<String>> {
+    decode(text).map(|decoded| (!decoded.is_empty()).then_some(decoded))
 }
 
 fn parameter(upstream: &mut Upstream, name: &str, value: &str) -> Result<(), Fault> {
@@ -167,7 +172,7 @@ fn parameter(upstream: &mut Upstream, name: &str, value: &str) -> Result<(), Fau
         "password" => upstream.password = Some(Secret::new(value)),
         "dbname" => upstream.dbname = Some(value),
         "host" => {
-            let wrong = || (format!("`{value}` is not a host"), String::new());
+            let wrong = || ("the value of `host` is not a host".to_owned(), String::new());
             upstream.hosts = vec![parse_host(&value).ok_or_else(wrong)?];
         }
         "sslmode" | "sslrootcert" | "sslcert" | "sslkey" => {

@@ -144,3 +144,19 @@ fn a_broken_connection_is_replaced_once_closed() {
     bench.pools.closed(bench.now, server);
     assert_eq!(bench.dials().len(), 1);
 }
+
+#[test]
+fn an_attempt_given_up_after_the_next_was_due_leaves_no_tick_due() {
+    let (mut bench, pool) = Bench::one(PoolSettings { connect_timeout: ms(100), ..plain(2) });
+    bench.queue(pool, 0);
+    bench.queue(pool, 1);
+    let dials = bench.dials();
+    bench.pass(10);
+    bench.fail(dials[0]);
+    bench.wait(80);
+    assert_eq!(bench.dials(), [], "the other attempt is still under way");
+    bench.pass(10);
+    bench.pools.tick(bench.now);
+    assert_eq!(bench.effects(), [Effect::AbandonDial { dial: dials[1] }]);
+    assert!(bench.pools.deadline().is_none_or(|due| due > bench.now));
+}

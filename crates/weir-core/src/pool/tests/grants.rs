@@ -153,3 +153,19 @@ fn every_transaction_looks_past_an_expired_connection() {
     assert!(matches!(bench.ask_again(pool, 2, Some(young[1])), Checkout::Queued(_)));
     assert_eq!(bench.grants(), [(2, young[0])]);
 }
+
+#[test]
+fn round_robin_keeps_nobody_waiting_for_a_check_while_a_fresh_connection_idles() {
+    let (mut bench, pool) = Bench::one(PoolSettings {
+        rotation: Rotation::RoundRobin,
+        check_after_idle: Some(ms(10)),
+        ..plain(3)
+    });
+    let servers = bench.warm(pool, 3);
+    bench.pass(8);
+    assert_eq!(bench.take(pool, 0), servers[0]);
+    bench.free(servers[0]);
+    bench.pass(4);
+    bench.queue(pool, 1);
+    assert_eq!(bench.grants(), [(1, servers[0])], "the other two need a check");
+}

@@ -110,3 +110,15 @@ fn a_larger_budget_is_used_at_once() {
     bench.pools.set_budget(bench.now, bench.budget, 1);
     assert_eq!(bench.dials().len(), 1);
 }
+
+#[test]
+fn a_sibling_that_needs_nothing_any_more_costs_releases_nothing() {
+    let (mut bench, first, second) = two(1, 0);
+    let server = bench.warm(first, 1)[0];
+    bench.take(first, 0);
+    let ticket = bench.queue(second, 9);
+    assert_eq!(bench.pools.budgets[0].hungry, 1);
+    bench.pools.withdraw(ticket);
+    bench.free(server);
+    assert_eq!((bench.effects(), bench.pools.budgets[0].hungry), (vec![], 0));
+}

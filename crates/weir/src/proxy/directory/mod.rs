@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_core::config::limits;
 use weir_core::config::settings::{Database, Settings};
 
+pub use plan::address;
 pub use users::{KnownUser, Users};
 
 use crate::proxy::target::{Credential, Others, PoolKey, ServerAddress, ServerTls, Target};

@@ -69,7 +69,7 @@ pub(super) fn others(entry: &Database) -> Others {
 }
 
 /// The address of one configured host.
-fn address(host: &UpstreamHost) -> ServerAddress {
+pub fn address(host: &UpstreamHost) -> ServerAddress {
     match host {
         UpstreamHost::Tcp { host, port } => ServerAddress::Tcp { host: host.clone(), port: *port },
         UpstreamHost::Unix { dir, port } => {

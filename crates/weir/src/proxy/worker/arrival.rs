@@ -167,7 +167,7 @@ impl Worker {
         if let Some(&pool) = self.by_key.get(key) {
             return pool;
         }
-        let slots = self.options.budget;
+        let slots = self.options.budgets.get(&target.dial.address).copied().unwrap_or(u32::MAX);
         let lend_after = std::time::Duration::from_millis(500);
         let pools = &mut self.pools;
         let budget = *self

@@ -1,5 +1,6 @@
 //! What a worker knows of each pool, client and server connection.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -9,7 +10,7 @@ use weir_core::time::Instant;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::mail::ServerKey;
-use crate::proxy::target::{PoolKey, Target};
+use crate::proxy::target::{PoolKey, ServerAddress, Target};
 use crate::proxy::worker::socket::Socket;
 
 /// What a worker is started with.
@@ -21,8 +22,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// Statements remembered after their last client left.
     pub statements_unused_max: usize,
-    /// Slots of each PostgreSQL server, over all of this worker's pools on it.
-    pub budget: u32,
+    /// Slots of each PostgreSQL server over all of this worker's pools on it, where stated.
+    pub budgets: HashMap<ServerAddress, u32>,
     /// How long connections that are being closed may take to send what is left.
     pub linger: std::time::Duration,
 }
