@@ -4,14 +4,14 @@ mod requests;
 mod turns;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
 
@@ -22,6 +22,7 @@ use crate::proxy::dial::{Dialler, ServerConn};
 use crate::proxy::directory::Directory;
 use crate::proxy::listen::{self, Listener};
 use crate::proxy::lobby::Lobby;
+use crate::proxy::login::Visitor;
 use crate::proxy::mail::{DialFailure, FromWorker, Mailbox, ToWorker};
 use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::{DialSpec, PoolKey};
@@ -37,6 +38,8 @@ pub struct House {
     pub admission: Admission,
     /// Counts half-open logins.
     pub lobby: Lobby,
+    /// Where clients of the console go.
+    pub visitors: Sender<Visitor>,
     /// Set when the process is about to end: nobody is let in any more, cancels still are.
     pub stopping: AtomicBool,
     /// Places for cancel requests that wait to be delivered.
@@ -56,7 +59,11 @@ pub struct LoginThreads {
     house: Arc<House>,
     requests: UnboundedSender<FromWorker>,
     addresses: Vec<String>,
+    console: Mutex<Option<Receiver<Visitor>>>,
 }
+
+/// Clients of the console that nobody has taken yet; further ones wait to be let in.
+const VISITORS_WAITING: usize = 16;
 
 impl House {
     /// The letter box of the worker that owns a pool. Always the same one for the same pool.
@@ -96,11 +103,13 @@ impl LoginThreads {
             .build()
             .context("cannot start the login threads")?;
         let listeners = runtime.block_on(listen::bind(&settings.listen))?;
+        let (visitors, console) = channel(VISITORS_WAITING);
         let house = Arc::new(House {
             directory: ArcSwap::from_pointee(Directory::new(settings)?),
             mailboxes,
             admission: Admission::default(),
             lobby: Lobby::new(limits::HALF_OPEN_LOGINS),
+            visitors,
             stopping: AtomicBool::new(false),
             cancels: Semaphore::new(limits::CANCELS_QUEUED),
             secrets: Secrets::default(),
@@ -113,7 +122,8 @@ impl LoginThreads {
         for listener in listeners {
             runtime.spawn(listen::accept(Arc::clone(&house), listener));
         }
-        Ok(Self { runtime, house, requests, addresses })
+        let console = Mutex::new(Some(console));
+        Ok(Self { runtime, house, requests, addresses, console })
     }
 
     /// Where workers send their requests. Bounded by what they may ask for: a dial for each slot,
@@ -121,6 +131,12 @@ impl LoginThreads {
     #[must_use]
     pub fn requests(&self) -> UnboundedSender<FromWorker> {
         self.requests.clone()
+    }
+
+    /// Who comes to the console. Given once; dropping it closes the console.
+    #[must_use]
+    pub fn visitors(&self) -> Option<Receiver<Visitor>> {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The addresses that are listened on, with the ports the kernel chose.

@@ -5,6 +5,7 @@
 //! routed.
 
 mod cancel;
+mod console;
 mod hello;
 mod opening;
 mod peer;
@@ -19,6 +20,7 @@ use weir_wire::build;
 use weir_wire::error::SqlState;
 use weir_wire::startup::Startup;
 
+pub use console::{Access, Visitor};
 pub use hello::Hello;
 pub use peer::Peer;
 

@@ -6,6 +6,7 @@ use tracing::info;
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
+use super::console::{self, Access};
 use super::{Ended, Peer, Proven};
 use crate::proxy::admission::{Bounds, Claim, ClientSlot};
 use crate::proxy::conn::Conn;
@@ -17,9 +18,14 @@ use crate::proxy::threads::House;
 /// A client that may come in, and where it goes.
 pub(super) struct Admission {
     proven: Proven,
-    route: Route,
+    way: Way,
     slot: ClientSlot,
     directory: Arc<Directory>,
+}
+
+enum Way {
+    Pool(Route),
+    Console(Access),
 }
 
 /// Finds the client's pool and counts it in.
@@ -30,16 +36,20 @@ pub(super) fn admit(
     peer: &Peer,
 ) -> Result<Admission, Refusal> {
     let hello = &proven.hello;
-    let route = directory
-        .route(&hello.database, &hello.user, &proven.proof)
-        .map_err(|why| no_route(why, &hello.database))?;
+    let settings = &directory.settings;
+    let way = if settings.console.answers_to(&hello.database) {
+        Way::Console(console::access(&settings.console, hello, peer)?)
+    } else {
+        let route = directory.route(&hello.database, &hello.user, &proven.proof);
+        Way::Pool(route.map_err(|why| no_route(why, &hello.database))?)
+    };
     let claim = Claim {
         user: Arc::clone(&hello.user),
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
     let slot = house.admission.enter(claim, bounds(directory, &hello.user, &hello.database))?;
-    Ok(Admission { proven, route, slot, directory: Arc::clone(directory) })
+    Ok(Admission { proven, way, slot, directory: Arc::clone(directory) })
 }
 
 fn no_route(why: NoRoute, database: &str) -> Refusal {
@@ -79,7 +89,14 @@ impl Admission {
         mut conn: Conn,
         peer: &Peer,
     ) -> Result<(), Ended> {
-        let Self { proven: Proven { mut hello, proof: _ }, route, slot, directory } = self;
+        let Self { proven: Proven { mut hello, proof: _ }, way, slot, directory } = self;
+        let route = match way {
+            Way::Pool(route) => route,
+            Way::Console(access) => {
+                let visitor = (conn, hello);
+                return console::hand_over(house, &directory, visitor, (access, slot), peer).await;
+            }
+        };
         let settings = &directory.settings;
         let mut ok = Vec::new();
         build::authentication_ok(&mut ok);
