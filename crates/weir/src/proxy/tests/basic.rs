@@ -131,7 +131,7 @@ fn a_unix_socket_knows_who_is_there() {
     let mut settings = settings(AuthMethod::Hba, 1);
     let rules = hba::parse("local all all peer", "hba", &|_| Err("no files".into())).unwrap();
     settings.auth.hba = Some(rules);
-    let address = ListenAddress::Unix { dir: dir.clone(), port: 6432 };
+    let address = ListenAddress::Unix { dir, port: 6432 };
     settings.listen.addresses = vec![address];
     settings.listen.unix_socket_mode = 0o700;
     let file = home.path().join(".s.PGSQL.6432");
