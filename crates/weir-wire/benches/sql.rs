@@ -1,4 +1,5 @@
-//! How long the SQL tools take, in nanoseconds for each text: `cargo bench -p weir-wire --bench sql`.
+//! How long the SQL tools take, in nanoseconds for each text:
+//! `cargo bench -p weir-wire --bench sql`.
 //!
 //! The second table doubles the length of texts made to be slow: a line that more than doubles
 //! each time shows work that is not linear.

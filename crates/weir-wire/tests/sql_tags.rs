@@ -89,7 +89,8 @@ fn what_is_not_a_tag() {
 #[test]
 fn frameworks_are_understood() {
     let django = "SELECT 1 /*action='x',app_name='shop',controller='orders.list',\
-        db_driver='django.db.backends.postgresql',framework='django%3A5.2',route='orders/%3Cint%3Apk%3E/',\
+        db_driver='django.db.backends.postgresql',framework='django%3A5.2',\
+        route='orders/%3Cint%3Apk%3E/',\
         traceparent='00-5bd66ef5095369c7b0d1f8f4bd33716a-c532cb4098ac3dd2-01'*/";
     let found = Attribution::from_text(django.as_bytes());
     assert_eq!(found.route.as_deref(), Some("orders/<int:pk>/"));
