@@ -120,7 +120,7 @@ fn crowded_out() -> Ended {
 
 async fn log_in(
     house: &Arc<House>,
-    directory: &Arc<Directory>,
+    directory: &Directory,
     mut conn: Conn,
     startup: &Startup,
     (peer, deadline): (&Peer, Option<Instant>),
@@ -135,7 +135,7 @@ async fn log_in(
 
 async fn admit(
     house: &Arc<House>,
-    directory: &Arc<Directory>,
+    directory: &Directory,
     conn: &mut Conn,
     startup: &Startup,
     peer: &Peer,
@@ -146,6 +146,8 @@ async fn admit(
     let hello = hello::read(directory, conn, startup)?;
     hello::negotiate(conn, startup).await?;
     let proof = auth::authenticate(house, directory, conn, &hello, peer).await?;
+    // By the settings of now, so that a reload during the login does not miss this client's pool.
+    let directory = house.directory.load_full();
     route::admit(house, directory, Proven { hello, proof }, peer).map_err(Ended::Refused)
 }
 

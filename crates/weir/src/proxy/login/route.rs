@@ -31,7 +31,7 @@ enum Way {
 /// Finds the client's pool and counts it in.
 pub(super) fn admit(
     house: &House,
-    directory: &Arc<Directory>,
+    directory: Arc<Directory>,
     proven: Proven,
     peer: &Peer,
 ) -> Result<Admission, Refusal> {
@@ -48,8 +48,8 @@ pub(super) fn admit(
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
-    let slot = house.admission.enter(claim, bounds(directory, &hello.user, &hello.database))?;
-    Ok(Admission { proven, way, slot, directory: Arc::clone(directory) })
+    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database))?;
+    Ok(Admission { proven, way, slot, directory })
 }
 
 fn no_route(why: NoRoute, database: &str) -> Refusal {
