@@ -11,6 +11,7 @@ mod opening;
 mod peer;
 mod route;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -176,6 +177,10 @@ fn log_end(directory: &Directory, peer: &Peer, ended: &Ended) {
             refusal.message
         ),
         Ended::Refused(_) => {}
+        // TLS that cannot be agreed on (certificates, versions) is for the operator to see.
+        Ended::Broken(Broken::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+            info!(client = %peer, "TLS with the client failed: {error}");
+        }
         Ended::Broken(broken) => debug!(client = %peer, "gone during login: {broken}"),
     }
 }
