@@ -8,6 +8,7 @@
 
 pub mod config;
 pub mod ids;
+pub mod ledger;
 pub mod pool;
 pub mod session;
 pub mod sim;

@@ -24,14 +24,6 @@ pub fn up(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<()> {
     proxy.serve(grace, || reload(args))
 }
 
-/// Shows what Weir does, on this machine alone.
-///
-/// # Errors
-/// Always: the demonstration is not wired to the command line yet.
-pub fn demo() -> anyhow::Result<()> {
-    anyhow::bail!("`weir demo` is not wired yet")
-}
-
 /// Reads the configuration again; a bad one is logged and changes nothing.
 fn reload(args: &ConfigArgs) -> Option<Settings> {
     match config::load(args) {

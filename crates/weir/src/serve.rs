@@ -58,6 +58,27 @@ impl Proxy {
         self.logins.addresses()
     }
 
+    /// The workers' letter boxes.
+    #[must_use]
+    pub fn mailboxes(&self) -> &[Mailbox] {
+        &self.mailboxes
+    }
+
+    /// Stops everything; transactions have `grace` to end.
+    ///
+    /// # Errors
+    /// When a worker failed.
+    pub fn stop(mut self, grace: Duration) -> Result<()> {
+        self.tell_to_stop(grace);
+        for thread in std::mem::take(&mut self.threads) {
+            let _ = thread.join();
+        }
+        match self.ended.try_recv() {
+            Ok(ended) => ended,
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Serves until a signal says to stop: SIGTERM and SIGINT let transactions end (a second one
     /// does not wait), SIGHUP reads the configuration again by `reload`.
     ///

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use weir_core::ids::{DialId, PoolId, ServerId};
+use weir_core::ledger::Histogram;
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
@@ -180,6 +181,7 @@ impl Worker {
             target: Arc::clone(target),
             tally: Tally::default(),
             traffic: Traffic::default(),
+            waits: Histogram::default(),
             welcome: None,
             clients: 0,
             failing: false,

@@ -1,6 +1,7 @@
 //! A client's bytes: read, offered to its session, relayed, parked.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim};
@@ -153,6 +154,7 @@ impl Worker {
         let claim = Claim { client: ClientId(at), class: 0, affinity: client.last_server };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
+                self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
                 self.link(at, server);
                 Next::Again
             }

@@ -63,7 +63,9 @@ impl Worker {
         };
         client.ticket = None;
         let wait_ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
-        self.homes[client.pool.0 as usize].traffic.wait_ns += wait_ns;
+        let home = &mut self.homes[client.pool.0 as usize];
+        home.traffic.wait_ns += wait_ns;
+        home.waits.record(waited);
         if client.stage == Stage::Greeting {
             self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
             self.greet(at);

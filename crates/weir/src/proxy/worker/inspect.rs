@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use weir_core::ids::PoolId;
+use weir_core::ledger::Histogram;
 use weir_core::pool::PoolView;
 use weir_core::session::{Activity, PoolMode, Tally};
 
@@ -39,6 +40,8 @@ pub struct PoolRow {
     pub tally: Tally,
     /// Sums since the start.
     pub traffic: Traffic,
+    /// How long checkouts waited, those that did not wait included.
+    pub waits: Histogram,
     /// Clients connected.
     pub clients: u32,
     /// Clients that hold a server connection.
@@ -197,6 +200,7 @@ impl Worker {
             mode: home.target.session.mode,
             tally: home.tally,
             traffic: home.traffic,
+            waits: home.waits.clone(),
             clients: home.clients,
             clients_active: count(self.clients.iter().map(|(_, c)| c).filter(active)),
             wait_max: view.oldest_wait_since.map_or(Duration::ZERO, |since| self.now.since(since)),

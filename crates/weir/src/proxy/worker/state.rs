@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use weir_core::ids::{PoolId, ServerId, Ticket};
+use weir_core::ledger::Histogram;
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
@@ -35,6 +36,8 @@ pub(super) struct Home {
     pub(super) target: Arc<Target>,
     pub(super) tally: Tally,
     pub(super) traffic: Traffic,
+    /// How long checkouts waited.
+    pub(super) waits: Histogram,
     /// What its servers report at login; known after the first one.
     pub(super) welcome: Option<Welcome>,
     /// Clients connected.
