@@ -79,6 +79,11 @@ impl Results {
         counts
     }
 
+    /// How many passed.
+    pub(crate) fn passed(&self) -> usize {
+        self.counts().get("passed").copied().unwrap_or(0)
+    }
+
     /// One line for people.
     pub(crate) fn summary(&self) -> String {
         let counts: Vec<String> =
