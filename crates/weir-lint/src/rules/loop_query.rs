@@ -1,0 +1,139 @@
+//! `loop-query`: a query for each element of a collection.
+
+use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
+use crate::finding::{Confidence, Severity};
+use crate::infer::{Bound, Query, QueryOp};
+use crate::syntax::ast::{Call, CmpOp, Expr, ExprKind, Span, StmtKind};
+use crate::syntax::visit;
+use crate::trace::classify::decorator_name;
+use crate::trace::tables::MEMO_DECORATORS;
+use crate::trace::{EffectKind, Event, EventKind, FrameId, FrameKind, Loop, LoopKind};
+
+pub(super) const RULE: Rule = Rule {
+    info: RuleInfo {
+        name: "loop-query",
+        summary: "one query for each element; one query for all of them would do",
+        group: Group::Code,
+        severity: Severity::Warning,
+        default_on: true,
+        page: page!("loop-query"),
+    },
+    check,
+};
+
+const HELP: &str = "fetch all rows before the loop (`filter(pk__in=…)`, `in_bulk()`), or write them \
+                    with one `bulk_create`, `bulk_update` or `update()`";
+
+fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
+    for event in &context.trace.events {
+        let Some((what, expr, weight)) = asked(event, context) else { continue };
+        let Some((frame, info)) =
+            context.trace.loops(event.frame).find(|(_, info)| depends(info, expr))
+        else {
+            continue;
+        };
+        if guarded(context, event.frame, frame.span) {
+            continue;
+        }
+        let sure = grade(info).min(weight);
+        let iter = context.text(info.iter);
+        let message = format!("{what} runs once for each element of `{iter}`");
+        let note = context.note(info.iter.span, "the loop");
+        sink.push(Draft::new(event.span, message, HELP).sure(sure).with(note));
+    }
+}
+
+/// What the event asks, the expression that shows whether it depends on the loop, and the highest
+/// confidence this kind of query deserves.
+fn asked<'a>(
+    event: &Event<'a>,
+    context: &Context<'_, 'a>,
+) -> Option<(String, Asked<'a>, Confidence)> {
+    match &event.kind {
+        EventKind::Ask(ask) if ask.op == QueryOp::Bulk || ask.query.preloaded_itself => None,
+        EventKind::Ask(ask) if is_n_plus_one(&ask.query, ask.method) => None,
+        EventKind::Ask(ask) => {
+            let weight = match ask.op {
+                QueryOp::Read | QueryOp::Create => Confidence::High,
+                QueryOp::Change | QueryOp::Bulk => Confidence::Medium,
+            };
+            Some((format!("`.{}()`", ask.method), Asked::Expr(ask.expr), weight))
+        }
+        EventKind::Fetch { query, expr, .. } if !query.related || query.filtered => {
+            let lazy = query.bare;
+            (!lazy).then_some(("a query".to_owned(), Asked::Expr(expr), Confidence::Medium))
+        }
+        EventKind::Call { target, call } => {
+            let info = context.project.function(*target);
+            let memo = info.def.decorators.iter().filter_map(decorator_name);
+            if memo.into_iter().any(|name| MEMO_DECORATORS.contains(&name)) {
+                return None;
+            }
+            let reach = context.effects.reach(*target, EffectKind::Query)?;
+            let what = format!("`{}` asks the database (`{}`), and", info.def.name, reach.what);
+            (reach.path.len() == 1).then_some((what, Asked::Call(call), Confidence::Low))
+        }
+        _ => None,
+    }
+}
+
+/// What tells whether a query depends on the loop.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Expr(&'a Expr),
+    Call(&'a Call),
+}
+
+/// `row.items.count()`: `loop-n-plus-one` speaks of it.
+fn is_n_plus_one(query: &Query, method: &str) -> bool {
+    query.related && !query.filtered && matches!(method, "count" | "exists" | "first")
+}
+
+fn depends(info: &Loop<'_>, asked: Asked<'_>) -> bool {
+    if info.kind == LoopKind::While {
+        return false;
+    }
+    let mut names: Vec<&str> = info.targets.clone();
+    for _ in 0..2 {
+        visit::each_stmt(info.body, false, &mut |stmt| {
+            if let StmtKind::Assign(targets, value) = &stmt.kind
+                && names.iter().any(|name| visit::mentions(value, name))
+            {
+                names.extend(targets.iter().filter_map(Expr::as_name));
+            }
+        });
+    }
+    let mentions = |expr: &Expr| names.iter().any(|name| visit::mentions(expr, name));
+    match asked {
+        Asked::Expr(expr) => mentions(expr),
+        Asked::Call(call) => {
+            call.args.iter().any(mentions) || call.keywords.iter().any(|k| mentions(&k.value))
+        }
+    }
+}
+
+fn grade(info: &Loop<'_>) -> Confidence {
+    match &info.bound {
+        Bound::Fixed => Confidence::Low,
+        _ if info.exits => Confidence::Low,
+        Bound::Rows(query) if query.related || query.grouped => Confidence::Medium,
+        Bound::Rows(_) => Confidence::High,
+        Bound::Caller => Confidence::Medium,
+        Bound::Unknown => Confidence::Low,
+    }
+}
+
+/// Whether a look-aside table stands before the query: `if key not in found:`.
+fn guarded(context: &Context<'_, '_>, frame: FrameId, outer: Span) -> bool {
+    context.trace.inside(frame).take_while(|f| f.span != outer).any(|f| match &f.kind {
+        FrameKind::Branch(Some(test)) => visit::any_expr(test, &mut |e| match &e.kind {
+            ExprKind::Compare(_, ops, rights) => {
+                ops.contains(&CmpOp::In)
+                    || ops.contains(&CmpOp::Is) && matches!(rights[0].kind, ExprKind::None)
+            }
+            _ => false,
+        }),
+        FrameKind::Handler(_) => true,
+        _ => false,
+    })
+}

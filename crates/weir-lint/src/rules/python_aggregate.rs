@@ -1,0 +1,41 @@
+//! `python-aggregate`: rows are fetched to be counted or added up in Python.
+
+use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
+use crate::finding::{Confidence, Severity};
+use crate::syntax::ast::ExprKind;
+use crate::trace::{EventKind, FetchBy};
+
+pub(super) const RULE: Rule = Rule {
+    info: RuleInfo {
+        name: "python-aggregate",
+        summary: "all rows are fetched to compute what the database could give as one row",
+        group: Group::Code,
+        severity: Severity::Warning,
+        default_on: true,
+        page: page!("python-aggregate"),
+    },
+    check,
+};
+
+fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
+    for event in &context.trace.events {
+        match &event.kind {
+            EventKind::Aggregate { query, how } if !query.capped && !query.empty => {
+                let message = format!("{how} over all rows, computed in Python");
+                let help = "let the database do it: `.aggregate(Sum(…))`, or \
+                            `.values(key).annotate(…)` for one result per group";
+                let sure = if query.related { Confidence::Medium } else { Confidence::High };
+                sink.push(Draft::new(event.span, message, help).sure(sure));
+            }
+            EventKind::Fetch { query, by: FetchBy::Len, expr } if !query.capped => {
+                // A name may be read again, and then its rows are needed anyway.
+                if matches!(expr.kind, ExprKind::Call(_)) {
+                    let message = "`len()` fetches every row to count them";
+                    let help = "count in the database: `.count()`";
+                    sink.push(Draft::new(event.span, message, help));
+                }
+            }
+            _ => {}
+        }
+    }
+}
