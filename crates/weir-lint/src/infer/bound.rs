@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::expr::is_constant_name;
 use super::{Infer, Query, Scope, Ty};
-use crate::syntax::ast::{Call, Expr, ExprKind};
+use crate::syntax::ast::{BinOp, Call, Expr, ExprKind};
 
 /// Slices up to this many elements count as small.
 const SLICE_MAX: i64 = 1_000;
@@ -80,6 +80,7 @@ impl<'a> Infer<'_, 'a> {
                 None => Bound::Unknown,
             },
             ExprKind::Str(_) | ExprKind::Bytes => Bound::Fixed,
+            ExprKind::Binary(left, BinOp::Sub, _) => self.bound(left, scope),
             ExprKind::Binary(left, _, right) => {
                 match (self.bound(left, scope), self.bound(right, scope)) {
                     (Bound::Fixed, other) | (other, Bound::Fixed) => other,

@@ -193,7 +193,8 @@ impl<'a> Infer<'_, 'a> {
                 Ty::Query(Arc::new(query.sliced()))
             }
             (Ty::Rows(_), ExprKind::Slice(slice)) if slice.upper.is_some() => Ty::Small,
-            (Ty::Query(query) | Ty::Rows(query), ExprKind::Slice(_)) => Ty::Query(query),
+            (Ty::Query(query), ExprKind::Slice(_)) => Ty::Query(query),
+            (Ty::Rows(query), ExprKind::Slice(_)) => Ty::Rows(query),
             (Ty::Query(query), _) => match query.model {
                 Some(model) if !query.values => Ty::Object(model, None),
                 _ => Ty::Unknown,
@@ -249,7 +250,8 @@ impl<'a> Infer<'_, 'a> {
             Ty::Query(query) => match effect(name) {
                 Effect::Lazy => Ty::Query(Arc::new(query.then(name, call))),
                 Effect::One(_) if !query.values => {
-                    query.model.map_or(Ty::Unknown, |model| Ty::Object(model, None))
+                    let row = Row { query: Arc::clone(&query), path: String::new() };
+                    query.model.map_or(Ty::Unknown, |model| Ty::Object(model, Some(row)))
                 }
                 Effect::One(_) | Effect::Asks(_) => Ty::Unknown,
                 Effect::Unknown => self.custom_query_method(&query, name, depth),
@@ -449,6 +451,7 @@ fn related(target: Option<ClassId>, owner: ClassId, row: Option<Row>) -> Query {
         let inner = row.query.preloaded.iter().filter_map(|p| p.strip_prefix(&row.path));
         query.preloaded = inner.map(str::to_owned).collect();
         query.preloads_unknown = row.query.preloads_unknown;
+        query.owner_known = true;
     }
     query
 }

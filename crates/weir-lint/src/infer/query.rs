@@ -30,6 +30,8 @@ pub(crate) struct Query {
     /// Rows belonging to one instance (a related manager); the instance's model if known.
     pub(crate) related: bool,
     pub(crate) parent: Option<ClassId>,
+    /// Where the owning instance was fetched is visible, and so what was preloaded with it.
+    pub(crate) owner_known: bool,
     /// Row locks are taken.
     pub(crate) locks: bool,
     /// The related manager's rows were preloaded together with its owner.
@@ -129,9 +131,7 @@ impl Query {
 
     fn filter(&mut self, name: &str, call: &Call) {
         self.filtered = true;
-        self.narrowed |= !call.args.is_empty()
-            || call.has_double_star()
-            || call.keywords.iter().any(|k| !is_literal(&k.value.kind));
+        self.narrowed |= narrows(call);
         let by_key = call.keywords.iter().filter_map(|k| k.name.as_deref()).any(|key| {
             matches!(key, "pk" | "id" | "pk__in" | "id__in" | "uuid" | "slug")
                 || key.ends_with("__in")
@@ -166,6 +166,35 @@ impl Query {
                 p == path || p.strip_prefix(path).is_some_and(|rest| rest.starts_with("__"))
             })
     }
+}
+
+/// Whether a filter ties the rows to something at hand, such as one user; ranges and constants
+/// (`created__lt=now()`, `state="new"`) leave as many rows as there are.
+fn narrows(call: &Call) -> bool {
+    let by_condition = call.args.iter().any(|arg| condition_narrows(&arg.kind));
+    by_condition
+        || call.keywords.iter().any(|keyword| match keyword.name.as_deref() {
+            Some(name) => !is_range(name) && !is_literal(&keyword.value.kind),
+            None => true,
+        })
+}
+
+fn condition_narrows(kind: &ExprKind) -> bool {
+    match kind {
+        ExprKind::Call(call) if call.func.as_name() == Some("Q") => narrows(call),
+        ExprKind::Call(call) if call.func.as_attr().is_some_and(|(_, name)| name == "Q") => {
+            narrows(call)
+        }
+        ExprKind::Binary(left, _, right) => {
+            condition_narrows(&left.kind) || condition_narrows(&right.kind)
+        }
+        _ => true,
+    }
+}
+
+fn is_range(lookup: &str) -> bool {
+    let last = lookup.rsplit("__").next().unwrap_or(lookup);
+    matches!(last, "lt" | "lte" | "gt" | "gte" | "range" | "isnull" | "date" | "year")
 }
 
 fn is_literal(kind: &ExprKind) -> bool {

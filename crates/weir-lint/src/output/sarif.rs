@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Report, page_path, to_json};
 use crate::finding::{Finding, Related, Severity};
-use crate::rules;
+use crate::rules::rules;
 
 /// Where the schema of the format is published.
 const SCHEMA: &str =
@@ -38,7 +38,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 }
 
 fn driver() -> Value {
-    let rules: Vec<Value> = rules::rules()
+    let rules: Vec<Value> = rules()
         .map(|rule| {
             json!({
                 "id": rule.name,
@@ -55,7 +55,7 @@ fn driver() -> Value {
 }
 
 fn result(report: &Report<'_>, finding: &Finding) -> Value {
-    let index = rules::rules().position(|rule| rule.name == finding.rule).unwrap_or_default();
+    let index = rules().position(|rule| rule.name == finding.rule).unwrap_or_default();
     let related: Vec<Value> = finding.related.iter().map(related_location).collect();
     let print = finding.fingerprint(report.line(&finding.path, finding.start.line));
     json!({

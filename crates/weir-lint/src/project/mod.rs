@@ -111,10 +111,6 @@ impl<'a> Project<'a> {
         &self.modules[id.0 as usize]
     }
 
-    pub(crate) fn index(&self, id: ModuleId) -> &ModuleIndex<'a> {
-        &self.indexes[id.0 as usize]
-    }
-
     pub(crate) fn class(&self, id: ClassId) -> &ClassInfo<'a> {
         &self.classes[id.0 as usize]
     }

@@ -79,11 +79,6 @@ impl<'a> Project<'a> {
         self.by_name.get(dotted)?.iter().copied().max_by_key(shared)
     }
 
-    /// The meaning of the absolute path `dotted` as seen from `importer`.
-    pub(crate) fn lookup(&self, dotted: &str, importer: ModuleId) -> Symbol<'a> {
-        self.lookup_within(dotted, importer, HOPS_MAX)
-    }
-
     fn lookup_within(&self, dotted: &str, importer: ModuleId, hops: usize) -> Symbol<'a> {
         if hops == 0 {
             return Symbol::Unknown;

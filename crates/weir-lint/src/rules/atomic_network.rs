@@ -35,7 +35,7 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                 let in_handler = context
                     .trace
                     .inside(event.frame)
-                    .any(|frame| matches!(frame.kind, FrameKind::Handler(_)));
+                    .any(|frame| matches!(frame.kind, FrameKind::Handler));
                 if in_handler {
                     continue;
                 }

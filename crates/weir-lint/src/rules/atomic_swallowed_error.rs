@@ -75,16 +75,20 @@ fn swallowed<'t, 'a>(
     frame: FrameId,
 ) -> Option<(&'a Handler, &'t Frame<'a>)> {
     let mut handler = None;
+    let mut tries = 0;
     for around in context.trace.inside(frame) {
         match &around.kind {
+            // Alone in its block the `try` has nothing to drag along.
+            FrameKind::Atomic(atomic) if atomic.statements == 1 && tries == 1 => return None,
             FrameKind::Atomic(_) => return handler.map(|handler| (handler, around)),
             FrameKind::Try(handlers) if handler.is_none() => {
+                tries += 1;
                 handler = handlers.iter().find(|h| catches(h)).filter(|h| swallows(h));
                 if handler.is_none() && handlers.iter().any(catches) {
                     return None;
                 }
             }
-            _ => {}
+            _ => tries += 1,
         }
     }
     None

@@ -2,6 +2,7 @@
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
+use crate::syntax::ast::ExprKind;
 use crate::trace::{EffectKind, EventKind};
 
 pub(super) const RULE: Rule = Rule {
@@ -29,7 +30,7 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                 let sure = if *delayed { Confidence::Low } else { Confidence::High };
                 sink.push(Draft::new(event.span, message, HELP).sure(sure).with(opened));
             }
-            EventKind::Call { target, .. } => {
+            EventKind::Call { target, call } => {
                 let Some(reach) = context.effects.reach(*target, EffectKind::Enqueue) else {
                     continue;
                 };
@@ -39,7 +40,11 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                     reach.what
                 );
                 let way = context.way(&reach);
-                let draft = Draft::new(event.span, message, HELP).sure(Confidence::Medium);
+                // `save(broadcast=False)`: an argument that may turn the job off.
+                let off =
+                    call.keywords.iter().any(|k| matches!(k.value.kind, ExprKind::Bool(false)));
+                let sure = if off { Confidence::Low } else { Confidence::Medium };
+                let draft = Draft::new(event.span, message, HELP).sure(sure);
                 sink.push(draft.with(opened).with(way));
             }
             _ => {}

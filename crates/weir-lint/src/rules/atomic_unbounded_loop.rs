@@ -32,7 +32,7 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             _ => false,
         };
         if asks && let Some((frame, info, atomic)) = loop_in_atomic(context, event.frame) {
-            let (sure, what) = grade(context, info);
+            let (sure, what) = grade(context, event.frame, frame, info);
             let message = format!("{what}, all in one transaction");
             let opened = context.note(atomic.span, "the transaction opens here");
             let ask = context.note(event.span, "each iteration asks the database");
@@ -57,18 +57,48 @@ fn loop_in_atomic<'t, 'a>(
     Some((frame, info, atomic))
 }
 
-fn grade(context: &Context<'_, '_>, info: &Loop<'_>) -> (Confidence, String) {
+fn grade(
+    context: &Context<'_, '_>,
+    place: FrameId,
+    frame: &Frame<'_>,
+    info: &Loop<'_>,
+) -> (Confidence, String) {
     let iter = context.text(info.iter);
     match &info.bound {
         Bound::Fixed => (Confidence::Low, format!("loops over `{iter}`")),
         _ if info.exits => (Confidence::Low, format!("loops over `{iter}`")),
-        Bound::Rows(query) if query.related || query.by_key => {
+        Bound::Rows(query) if query.related || query.by_key || query.narrowed => {
             (Confidence::Low, format!("loops over the rows of `{iter}`"))
         }
         Bound::Rows(_) => (Confidence::High, format!("loops over every row of `{iter}`")),
         Bound::Caller => {
-            (Confidence::Medium, format!("loops over `{iter}`, as long as the caller makes it"))
+            let many = is_bulk(context, place) || calls_out(context, frame.span);
+            let sure = if many { Confidence::Medium } else { Confidence::Low };
+            (sure, format!("loops over `{iter}`, as long as the caller makes it"))
         }
         Bound::Unknown => (Confidence::Low, format!("loops over `{iter}`")),
     }
+}
+
+/// Whether the function's name says that it takes many: `process_bulk_orders`, `import_rows`.
+fn is_bulk(context: &Context<'_, '_>, place: FrameId) -> bool {
+    context.trace.function(place).is_some_and(|id| {
+        let name = &context.project.function(id).def.name;
+        let mut words = name.split('_');
+        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "batch" | "ingest" | "all" | "mass"))
+    })
+}
+
+/// Whether an iteration uses the network, so that even a short list takes long.
+fn calls_out(context: &Context<'_, '_>, loop_span: Span) -> bool {
+    context.trace.events.iter().any(|event| {
+        loop_span.contains(event.span)
+            && match &event.kind {
+                EventKind::Network(_) | EventKind::Sleep { .. } => true,
+                EventKind::Call { target, .. } => {
+                    context.effects.reach(*target, EffectKind::Network).is_some()
+                }
+                _ => false,
+            }
+    })
 }

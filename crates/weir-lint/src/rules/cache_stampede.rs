@@ -67,13 +67,13 @@ fn same_key(get: &Event<'_>, set: &Event<'_>) -> bool {
     }
 }
 
-/// A query over many rows: an aggregate, a fetch without a cap, SQL by hand.
+/// A query that reads many rows to give few: an aggregate, groups, SQL by hand that groups.
 fn is_heavy(event: &Event<'_>) -> bool {
     match &event.kind {
-        EventKind::Fetch { query, .. } => !query.capped && !query.by_key,
+        EventKind::Fetch { query, .. } => query.annotated || query.grouped,
         EventKind::Aggregate { .. } => true,
         EventKind::Sql { text } => text.to_ascii_lowercase().contains("group by"),
-        EventKind::Ask(ask) => matches!(ask.method, "count" | "aggregate"),
+        EventKind::Ask(ask) => matches!(ask.method, "aggregate"),
         _ => false,
     }
 }

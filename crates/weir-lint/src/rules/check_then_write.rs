@@ -35,7 +35,8 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             let model = context.model_name(exists.query.model);
             let message = format!("looks for a `{model}` first and creates it then");
             let note = context.note(created.span, "another request may have created it meanwhile");
-            let draft = Draft::new(looked.span, message, HELP).sure(Confidence::Medium);
+            let sure = if context.is_command() { Confidence::Low } else { Confidence::Medium };
+            let draft = Draft::new(looked.span, message, HELP).sure(sure);
             sink.push(draft.with(note));
         }
     }

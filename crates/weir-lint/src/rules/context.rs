@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::finding::{Confidence, Finding, Fix, Related};
-use crate::infer::Infer;
 use crate::project::{ModuleId, Project};
 use crate::settings::{self, Settings};
 use crate::source::Module;
@@ -95,11 +94,6 @@ impl<'p, 'a> Check<'p, 'a> {
 }
 
 impl<'p, 'a> Context<'p, 'a> {
-    /// Inference over the project.
-    pub(super) fn infer(&self) -> Infer<'p, 'a> {
-        Infer { project: self.project }
-    }
-
     /// The source of `expr` on one line, shortened to 60 characters.
     pub(super) fn text(&self, expr: &Expr) -> String {
         let words: Vec<&str> = self.module.slice(expr.span).split_whitespace().collect();
@@ -136,6 +130,12 @@ impl<'p, 'a> Context<'p, 'a> {
             reach.path.iter().map(|id| &*self.project.function(*id).def.name).collect();
         let message = format!("`{}` here, reached through {}", reach.what, names.join(" → "));
         self.note_in(reach.module, reach.span, message)
+    }
+
+    /// Whether the module is run by hand, by itself and once: a management command, a script.
+    pub(super) fn is_command(&self) -> bool {
+        self.module.path.contains("management/commands/")
+            || self.module.path.split('/').any(|part| part == "scripts" || part == "bin")
     }
 
     /// The name of a model, or a word for an unknown one.

@@ -95,7 +95,7 @@ fn guarded(context: &Context<'_, '_>, frame: FrameId, outer: Span) -> bool {
         .trace
         .inside(frame)
         .take_while(|f| f.span != outer)
-        .any(|f| matches!(f.kind, FrameKind::Handler(_)))
+        .any(|f| matches!(f.kind, FrameKind::Handler))
 }
 
 fn confidence(
@@ -106,6 +106,8 @@ fn confidence(
 ) -> Confidence {
     let conditional = context.trace.conditional_below(frame, loop_span);
     match &info.bound {
+        // The caller may have prefetched what hangs on an instance it hands over.
+        Bound::Rows(query) if query.related && !query.owner_known => Confidence::Low,
         Bound::Rows(query) if query.related || info.exits => Confidence::Medium,
         Bound::Rows(_) if !conditional => Confidence::High,
         _ => Confidence::Medium,

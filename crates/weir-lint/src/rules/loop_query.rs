@@ -35,12 +35,38 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         if guarded(context, event.frame, frame.span) {
             continue;
         }
-        let sure = grade(info).min(weight);
+        let mut sure = grade(info).min(weight);
+        if context.is_command() || works_elsewhere(context, frame.span) {
+            sure = Confidence::Low;
+        }
+        if matches!(info.bound, Bound::Caller) && upserts(event) {
+            sure = Confidence::Low;
+        }
         let iter = context.text(info.iter);
         let message = format!("{what} runs once for each element of `{iter}`");
         let note = context.note(info.iter.span, "the loop");
         sink.push(Draft::new(event.span, message, HELP).sure(sure).with(note));
     }
+}
+
+/// Whether the loop also calls out, waits or queues jobs for each element: then the query is not
+/// what it waits for.
+fn works_elsewhere(context: &Context<'_, '_>, loop_span: Span) -> bool {
+    context.trace.events.iter().any(|event| {
+        loop_span.contains(event.span)
+            && match &event.kind {
+                EventKind::Network(_) | EventKind::Enqueue { .. } | EventKind::Sleep { .. } => true,
+                EventKind::Call { target, .. } => {
+                    context.effects.reach(*target, EffectKind::Network).is_some()
+                }
+                _ => false,
+            }
+    })
+}
+
+/// `get_or_create` and `update_or_create` have no plain bulk form.
+fn upserts(event: &Event<'_>) -> bool {
+    matches!(&event.kind, EventKind::Ask(ask) if ask.method.ends_with("_or_create"))
 }
 
 /// What the event asks, the expression that shows whether it depends on the loop, and the highest
@@ -116,7 +142,7 @@ fn grade(info: &Loop<'_>) -> Confidence {
     match &info.bound {
         Bound::Fixed => Confidence::Low,
         _ if info.exits => Confidence::Low,
-        Bound::Rows(query) if query.related || query.grouped => Confidence::Medium,
+        Bound::Rows(query) if query.related => Confidence::Medium,
         Bound::Rows(_) => Confidence::High,
         Bound::Caller => Confidence::Medium,
         Bound::Unknown => Confidence::Low,
@@ -133,7 +159,7 @@ fn guarded(context: &Context<'_, '_>, frame: FrameId, outer: Span) -> bool {
             }
             _ => false,
         }),
-        FrameKind::Handler(_) => true,
+        FrameKind::Handler => true,
         _ => false,
     })
 }

@@ -19,6 +19,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
     let Some(settings) = context.settings else { return };
     for database in &settings.databases {
+        if shared::is_other_database(context, database) {
+            continue;
+        }
         let Some(entry) = database.entry("ATOMIC_REQUESTS") else { continue };
         if shared::value(context, entry.value).truth() == Some(true) {
             let message = format!(

@@ -4,6 +4,7 @@ use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
 use crate::infer::Ty;
 use crate::project::{FnId, Symbol};
+use crate::syntax::ast::{Function, StmtKind};
 use crate::syntax::visit;
 use crate::trace::{EffectKind, EventKind};
 
@@ -40,7 +41,13 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         let what = if *executor { "an executor" } else { "a thread" };
         let message =
             format!("`{}` uses the ORM in {what} and does not close the connection", info.def.name);
-        let sure = if reach.path.len() == 1 { Confidence::High } else { Confidence::Medium };
+        let sure = if lives_on(info.def) {
+            Confidence::Low
+        } else if reach.path.len() == 1 {
+            Confidence::High
+        } else {
+            Confidence::Medium
+        };
         let way = context.way(&reach);
         sink.push(Draft::new(target.span, message, HELP).sure(sure).with(way));
     }
@@ -62,4 +69,10 @@ fn closes(context: &Context<'_, '_>, id: FnId) -> bool {
         let name = expr.as_attr().map(|(_, attr)| attr).or_else(|| expr.as_name());
         name.is_some_and(|name| CLOSERS.contains(&name))
     })
+}
+
+/// A thread that loops for the life of its process keeps one connection; it does not leak one a
+/// call.
+fn lives_on(def: &Function) -> bool {
+    visit::any_stmt(&def.body, &mut |stmt| matches!(stmt.kind, StmtKind::While(..)))
 }

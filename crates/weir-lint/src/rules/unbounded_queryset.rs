@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
         summary: "a request fetches every row of a table",
         group: Group::Code,
         severity: Severity::Warning,
-        default_on: true,
+        default_on: false,
         page: page!("unbounded-queryset"),
     },
     check,

@@ -18,13 +18,12 @@ pub(crate) struct Settings<'a> {
     pub(crate) module: ModuleId,
     pub(crate) databases: Vec<Database<'a>>,
     /// Top-level names in capitals, with the whole assignment.
-    pub(crate) names: HashMap<&'a str, Named<'a>>,
+    pub(crate) names: HashMap<&'a str, Named>,
 }
 
 /// A top-level setting.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Named<'a> {
-    pub(crate) value: &'a Expr,
+pub(crate) struct Named {
     pub(crate) statement: Span,
     /// How many times the module assigns it.
     pub(crate) assignments: usize,

@@ -69,7 +69,7 @@ impl<'a> Reader<'_, 'a> {
             }
             if top && !name.contains(|c: char| c.is_lowercase()) {
                 let before = self.settings.names.get(name).map_or(0, |n| n.assignments);
-                let named = Named { value, statement, assignments: before + 1 };
+                let named = Named { statement, assignments: before + 1 };
                 self.settings.names.insert(name, named);
             }
             return;

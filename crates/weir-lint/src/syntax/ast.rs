@@ -155,7 +155,6 @@ pub(crate) struct Lambda {
 pub(crate) struct Param {
     pub(crate) name: Name,
     pub(crate) annotation: Option<Expr>,
-    pub(crate) default: Option<Expr>,
 }
 
 /// A statement with its place.
@@ -173,7 +172,7 @@ pub(crate) enum StmtKind {
     Return(Option<Expr>),
     Delete(Vec<Expr>),
     Assign(Vec<Expr>, Expr),
-    AugAssign(Expr, Expr),
+    AugAssign(Expr, BinOp, Expr),
     AnnAssign(Expr, Expr, Option<Expr>),
     For(Box<For>),
     While(Expr, Vec<Stmt>),

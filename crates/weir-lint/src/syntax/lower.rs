@@ -56,7 +56,9 @@ fn stmt_kind(node: &ruff::Stmt) -> StmtKind {
         ruff::Stmt::Return(s) => StmtKind::Return(s.value.as_deref().map(expr)),
         ruff::Stmt::Delete(s) => StmtKind::Delete(exprs(&s.targets)),
         ruff::Stmt::Assign(s) => StmtKind::Assign(exprs(&s.targets), expr(&s.value)),
-        ruff::Stmt::AugAssign(s) => StmtKind::AugAssign(expr(&s.target), expr(&s.value)),
+        ruff::Stmt::AugAssign(s) => {
+            StmtKind::AugAssign(expr(&s.target), bin_op(s.op), expr(&s.value))
+        }
         ruff::Stmt::AnnAssign(s) => {
             StmtKind::AnnAssign(expr(&s.target), expr(&s.annotation), s.value.as_deref().map(expr))
         }
@@ -121,18 +123,17 @@ fn decorators(list: &[ruff::Decorator]) -> Vec<Expr> {
 }
 
 fn params(parameters: &ruff::Parameters) -> Vec<Param> {
-    let plain = |p: &ruff::Parameter, default: Option<&ruff::Expr>| Param {
+    let plain = |p: &ruff::Parameter| Param {
         name: name(&p.name),
         annotation: p.annotation.as_deref().map(expr),
-        default: default.map(expr),
     };
     parameters
         .posonlyargs
         .iter()
         .chain(&parameters.args)
         .chain(&parameters.kwonlyargs)
-        .map(|p| plain(&p.parameter, p.default.as_deref()))
-        .chain(parameters.vararg.iter().chain(&parameters.kwarg).map(|p| plain(p, None)))
+        .map(|p| plain(&p.parameter))
+        .chain(parameters.vararg.iter().chain(&parameters.kwarg).map(|p| plain(p)))
         .collect()
 }
 

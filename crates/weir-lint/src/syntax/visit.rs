@@ -109,7 +109,7 @@ pub(crate) fn stmt_exprs(stmt: &Stmt) -> Vec<&Expr> {
         StmtKind::Return(value) | StmtKind::Raise(value) => value.iter().collect(),
         StmtKind::Delete(targets) => targets.iter().collect(),
         StmtKind::Assign(targets, value) => targets.iter().chain([value]).collect(),
-        StmtKind::AugAssign(target, value) => vec![target, value],
+        StmtKind::AugAssign(target, _, value) => vec![target, value],
         StmtKind::AnnAssign(target, _, value) => std::iter::once(target).chain(value).collect(),
         StmtKind::For(f) => vec![&f.target, &f.iter],
         StmtKind::While(test, _) | StmtKind::Assert(test) | StmtKind::Expr(test) => vec![test],

@@ -57,7 +57,7 @@ impl<'a> Walker<'_, 'a> {
         if let Some(kind) = network_call(&path, call) {
             self.emit(expr, kind);
         } else if let Some(op) = cache_op(&path) {
-            self.emit(expr, EventKind::Cache { op, key: call.args.first(), call });
+            self.emit(expr, EventKind::Cache { op, key: call.args.first() });
         } else if path.ends_with(".Thread") || path.ends_with(".Timer") {
             self.thread(expr, call, &path);
         }
@@ -84,10 +84,7 @@ impl<'a> Walker<'_, 'a> {
             }
             Ty::Object(class, _) if self.project.is_model(*class) => {
                 if matches!(name, "save" | "delete" | "refresh_from_db" | "asave" | "adelete") {
-                    if let Some((target, _)) = call.method() {
-                        let class = Some(*class);
-                        self.emit(expr, EventKind::Write { class, method: name, target });
-                    }
+                    self.emit(expr, EventKind::Write { method: name });
                 }
             }
             Ty::Outside(path) => self.outside_method(expr, call, path, name),
@@ -105,7 +102,7 @@ impl<'a> Walker<'_, 'a> {
             self.sql(expr, call);
         }
         self.emit(expr, EventKind::Outside { path: dotted, call });
-        self.emit(expr, EventKind::Method { name, call });
+        self.emit(expr, EventKind::Method { name });
     }
 
     fn submit(&mut self, expr: &'a Expr, call: &'a Call) {
@@ -145,7 +142,7 @@ impl<'a> Walker<'_, 'a> {
                 self.sql(expr, call);
             }
         }
-        self.emit(expr, EventKind::Method { name, call });
+        self.emit(expr, EventKind::Method { name });
     }
 
     fn builtin(&mut self, expr: &'a Expr, call: &'a Call, name: &'a str) {
@@ -171,10 +168,9 @@ impl<'a> Walker<'_, 'a> {
     fn aggregate(&mut self, expr: &'a Expr, call: &'a Call, how: &'static str) {
         let Some(ExprKind::Comp(comp)) = call.args.first().map(|arg| &arg.kind) else { return };
         let [generator] = comp.generators.as_slice() else { return };
-        let simple = crate::trace::root_name(&comp.elt).is_some() || comp.elt.as_int().is_some();
-        if simple
-            && !comp.elt.as_name().is_some_and(|_| how != "sum()")
-            && let Ty::Query(query) = self.infer.ty(&generator.iter, &self.scope)
+        let Some(row) = generator.target.as_name() else { return };
+        if let Ty::Query(query) = self.infer.ty(&generator.iter, &self.scope)
+            && self.is_column(&comp.elt, row, &query)
         {
             self.emit(expr, EventKind::Aggregate { query, how });
         }
@@ -253,12 +249,12 @@ fn network_call<'a>(path: &str, call: &'a Call) -> Option<EventKind<'a>> {
             return None;
         }
         let limit = combine(given_limit(call, known.position), known.default);
-        return Some(EventKind::Network(Network { what: path.to_owned(), limit, call }));
+        return Some(EventKind::Network(Network { what: path.to_owned(), limit }));
     }
     let (package, last) = (path.split('.').next()?, path.rsplit('.').next()?);
     if SDK_PACKAGES.contains(&package) && SDK_VERBS.contains(&last) {
         let what = path.to_owned();
-        return Some(EventKind::Network(Network { what, limit: Limit::Unknown, call }));
+        return Some(EventKind::Network(Network { what, limit: Limit::Unknown }));
     }
     None
 }
@@ -292,7 +288,7 @@ fn client_call<'a>(
         (own, _) => combine(own, known.default),
     };
     let what = format!("{root}.{name}");
-    Some(EventKind::Network(Network { what, limit, call }))
+    Some(EventKind::Network(Network { what, limit }))
 }
 
 fn combine(own: Limit, default: Limit) -> Limit {

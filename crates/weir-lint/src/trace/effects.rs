@@ -39,7 +39,7 @@ struct Summary {
 
 /// Summaries of all functions.
 #[derive(Debug)]
-pub struct Effects {
+pub(crate) struct Effects {
     summaries: Vec<Summary>,
     modules: Vec<ModuleId>,
 }
@@ -113,7 +113,7 @@ impl Effects {
 
 fn add(summary: &mut Summary, trace: &ModuleTrace<'_>, event: &Event<'_>) {
     let in_handler =
-        trace.inside(event.frame).any(|frame| matches!(frame.kind, FrameKind::Handler(_)));
+        trace.inside(event.frame).any(|frame| matches!(frame.kind, FrameKind::Handler));
     let conditional = in_handler
         || trace.inside(event.frame).any(|frame| matches!(frame.kind, FrameKind::Branch(_)));
     let mut done = |kind, what: String| {

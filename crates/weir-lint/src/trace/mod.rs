@@ -8,12 +8,12 @@ pub(crate) mod tables;
 mod walk;
 
 pub(crate) use effects::{EffectKind, Effects, Reach};
-pub(crate) use walk::{root_name, trace_module};
+pub(crate) use walk::trace_module;
 
 use std::sync::Arc;
 
 use crate::infer::{Bound, Query, QueryOp, Ty};
-use crate::project::{ClassId, FnId, ModuleId, RelationKind};
+use crate::project::{ClassId, FnId, ModuleId};
 use crate::syntax::ast::{Call, Expr, Handler, Span, Stmt};
 
 /// Index of a frame in [`ModuleTrace::frames`].
@@ -43,7 +43,7 @@ pub(crate) enum FrameKind<'a> {
     Branch(Option<&'a Expr>),
     /// The body of a `try` with these handlers.
     Try(&'a [Handler]),
-    Handler(&'a Handler),
+    Handler,
     /// Another `with`.
     With(&'a Expr),
 }
@@ -51,8 +51,8 @@ pub(crate) enum FrameKind<'a> {
 /// How a transaction was opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Atomic {
-    /// By decorator, so that the whole function is inside.
-    pub(crate) decorator: bool,
+    /// How many statements the block has; a decorated function counts as many.
+    pub(crate) statements: usize,
 }
 
 /// A loop or comprehension.
@@ -90,9 +90,7 @@ pub(crate) enum EventKind<'a> {
     Ask(Ask<'a>),
     /// `instance.save()` or `.delete()` of a model instance.
     Write {
-        class: Option<ClassId>,
         method: &'a str,
-        target: &'a Expr,
     },
     /// All rows of a queryset are fetched: iteration, `list()`, `len()`, `bool()`.
     Fetch {
@@ -108,7 +106,7 @@ pub(crate) enum EventKind<'a> {
     /// A relation of a row is read.
     Relation(RelationRead<'a>),
     /// The network is used.
-    Network(Network<'a>),
+    Network(Network),
     /// A background job is handed to a queue.
     Enqueue {
         what: String,
@@ -140,7 +138,6 @@ pub(crate) enum EventKind<'a> {
     Cache {
         op: CacheOp,
         key: Option<&'a Expr>,
-        call: &'a Call,
     },
     /// A statement whose value is dropped.
     Dropped {
@@ -154,7 +151,6 @@ pub(crate) enum EventKind<'a> {
     /// A method of something unknown or outside.
     Method {
         name: &'a str,
-        call: &'a Call,
     },
 }
 
@@ -185,7 +181,6 @@ pub(crate) enum FetchBy {
 pub(crate) struct RelationRead<'a> {
     pub(crate) owner: ClassId,
     pub(crate) name: &'a str,
-    pub(crate) kind: RelationKind,
     /// Path from the query's model, `user` or `user__profile`.
     pub(crate) path: String,
     pub(crate) query: Arc<Query>,
@@ -196,11 +191,10 @@ pub(crate) struct RelationRead<'a> {
 
 /// A use of the network.
 #[derive(Debug)]
-pub(crate) struct Network<'a> {
+pub(crate) struct Network {
     /// `requests.post`, `boto3 client`.
     pub(crate) what: String,
     pub(crate) limit: Limit,
-    pub(crate) call: &'a Call,
 }
 
 /// Whether a network call ends by itself.
@@ -285,6 +279,6 @@ impl<'a> ModuleTrace<'a> {
     pub(crate) fn conditional_below(&self, id: FrameId, outer: Span) -> bool {
         self.inside(id)
             .take_while(|frame| frame.span != outer)
-            .any(|frame| matches!(frame.kind, FrameKind::Branch(_) | FrameKind::Handler(_)))
+            .any(|frame| matches!(frame.kind, FrameKind::Branch(_) | FrameKind::Handler))
     }
 }

@@ -11,7 +11,7 @@ use crate::infer::query::{Effect, effect};
 use crate::infer::{Bound, Infer, Query, Scope, Ty};
 use crate::project::{ModuleId, Project, RelationKind};
 use crate::syntax::ast::{
-    Branch, Call, Class, Comp, CompKind, Expr, ExprKind, For, Function, Handler, Span, Stmt,
+    BinOp, Branch, Call, Class, Comp, CompKind, Expr, ExprKind, For, Function, Handler, Span, Stmt,
     StmtKind, Try, WithItem,
 };
 use crate::syntax::visit;
@@ -92,7 +92,7 @@ impl<'a> Walker<'_, 'a> {
                 }
                 self.annotate(target, annotation);
             }
-            StmtKind::AugAssign(target, value) => {
+            StmtKind::AugAssign(target, _, value) => {
                 self.expr(value);
                 self.forget(target);
             }
@@ -140,7 +140,7 @@ impl<'a> Walker<'_, 'a> {
         let atomic = self.atomic_by_decorator(def, class);
         self.within(FrameKind::Function(id), span, |walker| {
             if atomic {
-                let kind = FrameKind::Atomic(Atomic { decorator: true });
+                let kind = FrameKind::Atomic(Atomic { statements: usize::MAX });
                 walker.within(kind, def.name_span, |walker| walker.block(&def.body));
             } else {
                 walker.block(&def.body);
@@ -153,15 +153,17 @@ impl<'a> Walker<'_, 'a> {
         let is_action = is_admin_action(def);
         for (at, param) in def.params.iter().enumerate() {
             let annotated = param.annotation.as_ref();
+            if is_action && &*param.name == "queryset" {
+                let capped = Query { capped: true, ..Query::default() };
+                self.scope.locals.insert("queryset", Ty::Query(Arc::new(capped)));
+                continue;
+            }
             let ty = match annotated.map(|a| self.infer.annotated(a, self.scope.module)) {
                 Some(Ty::Unknown) | None => match (at, &*param.name) {
                     (0, "self") if class.is_some() => {
                         self.scope.class.map_or(Ty::Unknown, |id| self.infer.instance(id))
                     }
                     (0, "cls" | "self" | "mcs") | (_, "request" | "info") => Ty::Unknown,
-                    (_, "queryset") if is_action => {
-                        Ty::Query(Arc::new(Query { capped: true, ..Query::default() }))
-                    }
                     _ => Ty::Param,
                 },
                 Some(known) => known,
@@ -306,7 +308,7 @@ impl<'a> Walker<'_, 'a> {
             }
         }
         let kind = if self.is_atomic(context) {
-            FrameKind::Atomic(Atomic { decorator: false })
+            FrameKind::Atomic(Atomic { statements: body.len() })
         } else {
             FrameKind::With(context)
         };
@@ -327,7 +329,7 @@ impl<'a> Walker<'_, 'a> {
         if let Some(name) = &handler.name {
             self.scope.locals.insert(name, Ty::Unknown);
         }
-        self.within(FrameKind::Handler(handler), handler.span, |w| w.block(&handler.body));
+        self.within(FrameKind::Handler, handler.span, |w| w.block(&handler.body));
     }
 
     pub(super) fn expr(&mut self, expr: &'a Expr) {
@@ -411,10 +413,29 @@ impl<'a> Walker<'_, 'a> {
     }
 
     fn adds_up(&mut self, node: &'a For) {
-        if only_adds_up(&node.body)
-            && let Ty::Query(query) = self.infer.ty(&node.iter, &self.scope)
+        let Some(row) = node.target.as_name() else { return };
+        if let Ty::Query(query) = self.infer.ty(&node.iter, &self.scope)
+            && only_adds_up(&node.body, &|value| self.is_column(value, row, &query))
         {
             self.emit(&node.iter, EventKind::Aggregate { query, how: "a loop that only adds up" });
+        }
+    }
+
+    /// Whether `value` is a number the database could add up: a column of `row`, or a constant.
+    pub(super) fn is_column(&self, value: &Expr, row: &str, query: &Query) -> bool {
+        match &value.kind {
+            ExprKind::Int(_) | ExprKind::Float(_) => true,
+            ExprKind::Bool2(parts) => self.is_column(&parts[0], row, query),
+            ExprKind::Attr(owner, attr) => {
+                let declared = query.model.is_none_or(|model| {
+                    self.project
+                        .class_attr(model, attr)
+                        .is_some_and(|(_, value)| value.as_call().is_some())
+                        && self.project.method(model, attr).is_none()
+                });
+                owner.as_name() == Some(row) && (declared || query.annotated) && !query.grouped
+            }
+            _ => false,
         }
     }
 
@@ -438,8 +459,8 @@ impl<'a> Walker<'_, 'a> {
         if relation.kind != RelationKind::One || row.query.preloads(&path) {
             return;
         }
-        let (kind, target, query) = (relation.kind, relation.target, row.query);
-        let read = RelationRead { owner, name: attr, kind, path, query, root, target };
+        let (target, query) = (relation.target, row.query);
+        let read = RelationRead { owner, name: attr, path, query, root, target };
         self.emit(expr, EventKind::Relation(read));
     }
 
@@ -483,12 +504,12 @@ fn is_admin_action(def: &Function) -> bool {
 }
 
 /// Whether a loop body does nothing but combine: `total += row.x`, `stats[key]["n"] += 1`.
-fn only_adds_up(body: &[Stmt]) -> bool {
+fn only_adds_up(body: &[Stmt], is_column: &dyn Fn(&Expr) -> bool) -> bool {
     let mut sums = 0;
     let plain = visit_all(body, &mut |stmt| match &stmt.kind {
-        StmtKind::AugAssign(_, value) => {
+        StmtKind::AugAssign(_, BinOp::Add, value) => {
             sums += 1;
-            !has_call(value)
+            is_column(value)
         }
         StmtKind::Assign(_, value) => !has_call(value),
         StmtKind::If(_) | StmtKind::Continue | StmtKind::Pass => true,
