@@ -1,5 +1,6 @@
 //! Managers and querysets: what each method gives, and what it costs.
 
+use super::expr::is_constant_name;
 use crate::project::ClassId;
 use crate::syntax::ast::{Call, ExprKind};
 
@@ -198,12 +199,16 @@ fn is_range(lookup: &str) -> bool {
 }
 
 fn is_literal(kind: &ExprKind) -> bool {
-    matches!(
-        kind,
+    match kind {
         ExprKind::Str(_)
-            | ExprKind::Int(_)
-            | ExprKind::Bool(_)
-            | ExprKind::None
-            | ExprKind::Float(_)
-    )
+        | ExprKind::Int(_)
+        | ExprKind::Bool(_)
+        | ExprKind::None
+        | ExprKind::Float(_) => true,
+        ExprKind::Name(name) | ExprKind::Attr(_, name) => is_constant_name(name),
+        ExprKind::List(items) | ExprKind::Tuple(items) => {
+            items.iter().all(|item| is_literal(&item.kind))
+        }
+        _ => false,
+    }
 }

@@ -26,7 +26,9 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             EventKind::Outside { path, .. }
                 if matches!(
                     &**path,
-                    "django.db.close_old_connections" | "django.db.connections.close_all"
+                    "django.db.close_old_connections"
+                        | "django.db.connections.close_all"
+                        | "django.db.connection.close_if_unusable_or_obsolete"
                 ) =>
             {
                 path.rsplit('.').next().unwrap_or("close")
