@@ -62,13 +62,15 @@ fn run(rule: &str, case: &Case) -> (Vec<Module>, Vec<Finding>) {
     let mut sources: Vec<Source> = project
         .iter()
         .filter(|path| case.files.iter().all(|(own, _)| own != *path))
-        .map(|path| Source { path: (*path).to_owned(), text: read(&root().join("_project").join(path)) })
+        .map(|path| Source {
+            path: (*path).to_owned(),
+            text: read(&root().join("_project").join(path)),
+        })
         .collect();
     sources.push(Source { path: "shop/__init__.py".into(), text: String::new() });
-    sources.extend(case.files.iter().map(|(path, text)| Source {
-        path: path.clone(),
-        text: text.clone(),
-    }));
+    sources.extend(
+        case.files.iter().map(|(path, text)| Source { path: path.clone(), text: text.clone() }),
+    );
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     let options = format!("[tool.weir-lint]\nselect = ['{rule}']\n{}", case.config);
     let config = Config::from_pyproject(&options).unwrap_or_else(|e| panic!("{}: {e}", case.name));
@@ -184,7 +186,8 @@ fn example(text: &str) -> Case {
 
 #[test]
 fn pages_have_their_parts_and_the_index_names_them_all() {
-    let index = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/using/rules/README.md"));
+    let index =
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/using/rules/README.md"));
     for rule in rules() {
         let expected = format!("# {}\n\n{}.\n", rule.name, rule.summary);
         assert!(rule.page.starts_with(&expected), "{}: page begins otherwise", rule.name);

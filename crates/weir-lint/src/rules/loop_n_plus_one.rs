@@ -2,6 +2,8 @@
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
+use std::collections::BTreeSet;
+
 use crate::infer::{Bound, Query};
 use crate::syntax::ast::{Expr, ExprKind, Span};
 use crate::trace::{Event, EventKind, FrameId, FrameKind, Loop, RelationRead};
@@ -19,28 +21,39 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
+    // The first read of a relation fetches it for the row, so one report a loop is enough.
+    let mut told = BTreeSet::new();
     for event in &context.trace.events {
-        match &event.kind {
-            EventKind::Relation(read) => one(context, event, read, sink),
-            EventKind::Fetch { query, expr, .. } => many(context, event, query, expr, sink),
+        let draft = match &event.kind {
+            EventKind::Relation(read) => one(context, event, read),
+            EventKind::Fetch { query, expr, .. } => many(context, event, query, expr),
             EventKind::Ask(ask) if matches!(ask.method, "count" | "exists") => {
-                many(context, event, &ask.query, ask.expr, sink);
+                many(context, event, &ask.query, ask.expr)
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some((key, draft)) = draft
+            && told.insert(key)
+        {
+            sink.push(draft);
         }
     }
 }
 
-fn one(context: &Context<'_, '_>, event: &Event<'_>, read: &RelationRead<'_>, sink: &mut Sink<'_>) {
-    let Some((frame, info)) =
-        context.trace.loops(event.frame).find(|(_, info)| info.targets.contains(&read.root))
-    else {
-        return;
-    };
+/// The loop and the relation, which make a finding one of its kind.
+type Key = (Span, String);
+
+fn one(
+    context: &Context<'_, '_>,
+    event: &Event<'_>,
+    read: &RelationRead<'_>,
+) -> Option<(Key, Draft)> {
+    let mut loops = context.trace.loops(event.frame);
+    let (frame, info) = loops.find(|(_, info)| info.targets.contains(&read.root))?;
     // Rows of `parent.children` know their parent already.
     let known_parent = read.query.related && read.query.parent == read.target;
     if known_parent || !unbounded(info) || guarded(context, event.frame, frame.span) {
-        return;
+        return None;
     }
     let owner = &context.project.class(read.owner).def.name;
     let message = format!(
@@ -52,7 +65,8 @@ fn one(context: &Context<'_, '_>, event: &Event<'_>, read: &RelationRead<'_>, si
     let help = format!("add `.select_related(\"{}\")` to the query", read.path);
     let sure = confidence(context, event.frame, frame.span, info);
     let note = context.note(info.iter.span, "the query");
-    sink.push(Draft::new(event.span, message, help).sure(sure).with(note));
+    let draft = Draft::new(event.span, message, help).sure(sure).with(note);
+    Some(((frame.span, read.path.clone()), draft))
 }
 
 fn many(
@@ -60,29 +74,23 @@ fn many(
     event: &Event<'_>,
     query: &Query,
     expr: &Expr,
-    sink: &mut Sink<'_>,
-) {
+) -> Option<(Key, Draft)> {
     if !query.related || query.filtered || query.preloaded_itself || query.preloads_unknown {
-        return;
+        return None;
     }
-    let Some(root) = chain_root(expr) else { return };
-    let Some((frame, info)) =
-        context.trace.loops(event.frame).find(|(_, info)| info.targets.contains(&root))
-    else {
-        return;
-    };
+    let root = chain_root(expr)?;
+    let mut loops = context.trace.loops(event.frame);
+    let (frame, info) = loops.find(|(_, info)| info.targets.contains(&root))?;
     if !unbounded(info) || guarded(context, event.frame, frame.span) {
-        return;
+        return None;
     }
-    let message = format!(
-        "`{}` asks the database for each row of `{}`",
-        context.text(expr),
-        context.text(info.iter)
-    );
+    let text = context.text(expr);
+    let message =
+        format!("`{text}` asks the database for each row of `{}`", context.text(info.iter));
     let help = "add `.prefetch_related(…)` to the query, or `.annotate(Count(…))` for a number";
     let sure = confidence(context, event.frame, frame.span, info);
     let note = context.note(info.iter.span, "the query");
-    sink.push(Draft::new(event.span, message, help).sure(sure).with(note));
+    Some(((frame.span, text), Draft::new(event.span, message, help).sure(sure).with(note)))
 }
 
 fn unbounded(info: &Loop<'_>) -> bool {

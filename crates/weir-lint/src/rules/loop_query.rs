@@ -39,7 +39,7 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         if context.is_command() || works_elsewhere(context, frame.span) {
             sure = Confidence::Low;
         }
-        if matches!(info.bound, Bound::Caller) && upserts(event) {
+        if upserts(event) || own_transaction(context, event.frame, frame.span) {
             sure = Confidence::Low;
         }
         let iter = context.text(info.iter);
@@ -67,6 +67,15 @@ fn works_elsewhere(context: &Context<'_, '_>, loop_span: Span) -> bool {
 /// `get_or_create` and `update_or_create` have no plain bulk form.
 fn upserts(event: &Event<'_>) -> bool {
     matches!(&event.kind, EventKind::Ask(ask) if ask.method.ends_with("_or_create"))
+}
+
+/// Whether each element has a transaction of its own, which is a choice against one query for all.
+fn own_transaction(context: &Context<'_, '_>, frame: FrameId, outer: Span) -> bool {
+    context
+        .trace
+        .inside(frame)
+        .take_while(|f| f.span != outer)
+        .any(|f| matches!(f.kind, FrameKind::Atomic(_)))
 }
 
 /// What the event asks, the expression that shows whether it depends on the loop, and the highest
@@ -142,6 +151,7 @@ fn grade(info: &Loop<'_>) -> Confidence {
     match &info.bound {
         Bound::Fixed => Confidence::Low,
         _ if info.exits => Confidence::Low,
+        Bound::Rows(query) if query.related && !query.owner_known => Confidence::Low,
         Bound::Rows(query) if query.related => Confidence::Medium,
         Bound::Rows(_) => Confidence::High,
         Bound::Caller => Confidence::Medium,
