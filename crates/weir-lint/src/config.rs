@@ -147,7 +147,7 @@ impl Config {
 
 /// Left out unless asked for: nobody's incident starts in a migration or a test, and most raw
 /// findings do.
-const DEFAULT_EXCLUDES: [&str; 20] = [
+const DEFAULT_EXCLUDES: [&str; 24] = [
     "migrations",
     "south_migrations",
     "data_migrations",
@@ -168,6 +168,10 @@ const DEFAULT_EXCLUDES: [&str; 20] = [
     "test_utils",
     "testsuite",
     "benchmarks",
+    "*_tests",
+    "tests_*",
+    "e2e",
+    "pytest_plugin.py",
 ];
 
 fn path_matches(path: &str, pattern: &str) -> bool {

@@ -134,8 +134,19 @@ impl<'p, 'a> Context<'p, 'a> {
 
     /// Whether the module is run by hand, by itself and once: a management command, a script.
     pub(super) fn is_command(&self) -> bool {
-        self.module.path.contains("management/commands/")
-            || self.module.path.split('/').any(|part| part == "scripts" || part == "bin")
+        self.module.path.contains("management/commands/") || self.is_script()
+    }
+
+    /// Whether the module is a script beside the application.
+    pub(super) fn is_script(&self) -> bool {
+        let mut parts = self.module.path.split('/');
+        parts.any(|part| matches!(part, "scripts" | "bin" | "tools" | "hack"))
+    }
+
+    /// Whether the module takes what one request carries: views, forms, serializers.
+    pub(super) fn takes_payload(&self) -> bool {
+        let path = &self.module.path;
+        ["view", "form", "serializ", "serialis", "admin", "api/"].iter().any(|w| path.contains(w))
     }
 
     /// The name of a model, or a word for an unknown one.

@@ -1,7 +1,7 @@
 //! `http-no-timeout`: an HTTP call that can wait for ever.
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
-use crate::finding::Severity;
+use crate::finding::{Confidence, Severity};
 use crate::trace::{EventKind, Limit};
 
 pub(super) const RULE: Rule = Rule {
@@ -27,6 +27,8 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         };
         let help = "pass `timeout=(connect_s, read_s)`; it bounds each socket operation, so give \
                     the whole job a deadline too";
-        sink.push(Draft::new(event.span, message, help));
+        // A script beside the application holds nobody's connection.
+        let sure = if context.is_script() { Confidence::Low } else { Confidence::High };
+        sink.push(Draft::new(event.span, message, help).sure(sure));
     }
 }

@@ -36,10 +36,16 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             continue;
         }
         let mut sure = grade(info).min(weight);
-        if context.is_command() || works_elsewhere(context, frame.span) {
+        let waits =
+            context.trace.atomic(event.frame).is_none() && works_elsewhere(context, frame.span);
+        if context.is_command() || waits {
             sure = Confidence::Low;
         }
-        if upserts(event) || own_transaction(context, event.frame, frame.span) {
+        // What one request carries is limited by what a person or a client sends.
+        let payload = matches!(info.bound, Bound::Caller)
+            && context.takes_payload()
+            && context.trace.atomic(event.frame).is_none();
+        if payload || upserts(event) || own_transaction(context, event.frame, frame.span) {
             sure = Confidence::Low;
         }
         let iter = context.text(info.iter);
@@ -152,6 +158,7 @@ fn grade(info: &Loop<'_>) -> Confidence {
         Bound::Fixed => Confidence::Low,
         _ if info.exits => Confidence::Low,
         Bound::Rows(query) if query.related && !query.owner_known => Confidence::Low,
+        Bound::Rows(query) if query.by_key => Confidence::Low,
         Bound::Rows(query) if query.related => Confidence::Medium,
         Bound::Rows(_) => Confidence::High,
         Bound::Caller => Confidence::Medium,

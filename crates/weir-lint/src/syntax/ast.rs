@@ -155,6 +155,8 @@ pub(crate) struct Lambda {
 pub(crate) struct Param {
     pub(crate) name: Name,
     pub(crate) annotation: Option<Expr>,
+    /// `*args` or `**kwargs`: as long as a call in the source has arguments.
+    pub(crate) variadic: bool,
 }
 
 /// A statement with its place.

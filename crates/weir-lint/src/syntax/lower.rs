@@ -123,7 +123,8 @@ fn decorators(list: &[ruff::Decorator]) -> Vec<Expr> {
 }
 
 fn params(parameters: &ruff::Parameters) -> Vec<Param> {
-    let plain = |p: &ruff::Parameter| Param {
+    let plain = |p: &ruff::Parameter, variadic: bool| Param {
+        variadic,
         name: name(&p.name),
         annotation: p.annotation.as_deref().map(expr),
     };
@@ -132,8 +133,8 @@ fn params(parameters: &ruff::Parameters) -> Vec<Param> {
         .iter()
         .chain(&parameters.args)
         .chain(&parameters.kwonlyargs)
-        .map(|p| plain(&p.parameter))
-        .chain(parameters.vararg.iter().chain(&parameters.kwarg).map(|p| plain(p)))
+        .map(|p| plain(&p.parameter, false))
+        .chain(parameters.vararg.iter().chain(&parameters.kwarg).map(|p| plain(p, true)))
         .collect()
 }
 

@@ -153,6 +153,10 @@ impl<'a> Walker<'_, 'a> {
         let is_action = is_admin_action(def);
         for (at, param) in def.params.iter().enumerate() {
             let annotated = param.annotation.as_ref();
+            if param.variadic {
+                self.scope.locals.insert(&param.name, Ty::Small);
+                continue;
+            }
             if is_action && &*param.name == "queryset" {
                 let capped = Query { capped: true, ..Query::default() };
                 self.scope.locals.insert("queryset", Ty::Query(Arc::new(capped)));

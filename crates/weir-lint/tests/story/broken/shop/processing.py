@@ -10,14 +10,14 @@ class OrderProcessor:
     def process_bulk_orders(self, order_data_list):
         with transaction.atomic():
             for data in order_data_list:  # atomic-unbounded-loop
-                customer = Customer.objects.get(id=data["user_id"])
+                customer = Customer.objects.get(id=data["user_id"])  # loop-query
                 pending = Order.objects.filter(
                     user=customer, product_id=data["product_id"], status="pending"
                 )
-                if pending.exists():  # check-then-write
-                    pending.update(quantity=F("quantity") + 1)
+                if pending.exists():  # check-then-write loop-query
+                    pending.update(quantity=F("quantity") + 1)  # loop-query
                 else:
-                    Order.objects.create(user=customer, product_id=data["product_id"])
+                    Order.objects.create(user=customer, product_id=data["product_id"])  # loop-query
                 self._notify(customer.email, data)  # atomic-network
 
     def _notify(self, email, data):
