@@ -80,13 +80,9 @@ fn grade(
     }
 }
 
-/// Whether the function's name says that it takes many: `process_bulk_orders`, `import_rows`.
+/// Whether the function is named for many: `process_bulk_orders`, `import_rows`.
 fn is_bulk(context: &Context<'_, '_>, place: FrameId) -> bool {
-    context.trace.function(place).is_some_and(|id| {
-        let name = &context.project.function(id).def.name;
-        let mut words = name.split('_');
-        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "batch" | "ingest" | "all" | "mass"))
-    })
+    context.trace.function(place).is_some_and(|id| context.is_named_for_many(id))
 }
 
 /// Whether an iteration uses the network, so that even a short list takes long.

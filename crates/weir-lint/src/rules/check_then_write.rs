@@ -23,7 +23,13 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
     let trace = context.trace;
     for looked in &trace.events {
         let EventKind::Ask(exists) = &looked.kind else { continue };
-        if exists.method != "exists" || exists.query.model.is_none() || exists.query.locks {
+        // In a handler another look came first, and the write belongs to that one.
+        let second_look = trace.inside(looked.frame).any(|f| matches!(f.kind, FrameKind::Handler));
+        if second_look
+            || exists.method != "exists"
+            || exists.query.model.is_none()
+            || exists.query.locks
+        {
             continue;
         }
         let created = trace.events.iter().find(|event| {

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::finding::{Confidence, Finding, Fix, Related};
-use crate::project::{ModuleId, Project};
+use crate::project::{FnId, ModuleId, Project};
 use crate::settings::{self, Settings};
 use crate::source::Module;
 use crate::suppress;
@@ -143,10 +143,10 @@ impl<'p, 'a> Context<'p, 'a> {
         parts.any(|part| matches!(part, "scripts" | "bin" | "tools" | "hack"))
     }
 
-    /// Whether the module takes what one request carries: views, forms, serializers.
-    pub(super) fn takes_payload(&self) -> bool {
-        let path = &self.module.path;
-        ["view", "form", "serializ", "serialis", "admin", "api/"].iter().any(|w| path.contains(w))
+    /// Whether a function is named for many: `process_bulk_orders`, `import_rows`.
+    pub(super) fn is_named_for_many(&self, id: FnId) -> bool {
+        let mut words = self.project.function(id).def.name.split('_');
+        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "batch" | "ingest" | "all" | "mass"))
     }
 
     /// The name of a model, or a word for an unknown one.

@@ -114,6 +114,7 @@ fn confidence(
 ) -> Confidence {
     let conditional = context.trace.conditional_below(frame, loop_span);
     match &info.bound {
+        _ if context.is_script() => Confidence::Low,
         // The caller may have prefetched what hangs on an instance it hands over.
         Bound::Rows(query) if query.related && !query.owner_known => Confidence::Low,
         Bound::Rows(query) if query.related || info.exits => Confidence::Medium,

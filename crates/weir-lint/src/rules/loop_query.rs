@@ -5,7 +5,7 @@ use crate::finding::{Confidence, Severity};
 use crate::infer::{Bound, Query, QueryOp};
 use crate::syntax::ast::{Call, CmpOp, Expr, ExprKind, Span, StmtKind};
 use crate::syntax::visit;
-use crate::trace::classify::decorator_name;
+use crate::trace::classify::{decorator_name, is_task};
 use crate::trace::tables::MEMO_DECORATORS;
 use crate::trace::{EffectKind, Event, EventKind, FrameId, FrameKind, Loop, LoopKind};
 
@@ -41,11 +41,8 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         if context.is_command() || waits {
             sure = Confidence::Low;
         }
-        // What one request carries is limited by what a person or a client sends.
-        let payload = matches!(info.bound, Bound::Caller)
-            && context.takes_payload()
-            && context.trace.atomic(event.frame).is_none();
-        if payload || upserts(event) || own_transaction(context, event.frame, frame.span) {
+        let few = matches!(info.bound, Bound::Caller) && !takes_many(context, event.frame);
+        if few || upserts(event) || own_transaction(context, event.frame, frame.span) {
             sure = Confidence::Low;
         }
         let iter = context.text(info.iter);
@@ -68,6 +65,16 @@ fn works_elsewhere(context: &Context<'_, '_>, loop_span: Span) -> bool {
                 _ => false,
             }
     })
+}
+
+/// Whether a list the function is handed is likely long: a background job, a function named for
+/// many, or a loop that keeps a transaction open. What one request carries is short.
+fn takes_many(context: &Context<'_, '_>, frame: FrameId) -> bool {
+    context.trace.atomic(frame).is_some()
+        || context
+            .trace
+            .function(frame)
+            .is_some_and(|id| is_task(context.project, id) || context.is_named_for_many(id))
 }
 
 /// `get_or_create` and `update_or_create` have no plain bulk form.

@@ -24,7 +24,12 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                 let message = format!("{how} over all rows, computed in Python");
                 let help = "let the database do it: `.aggregate(Sum(…))`, or \
                             `.values(key).annotate(…)` for one result per group";
-                let sure = if query.related { Confidence::Medium } else { Confidence::High };
+                // Rows of an instance from elsewhere may have been prefetched for this.
+                let sure = match (query.related, query.owner_known) {
+                    (true, false) => Confidence::Low,
+                    (true, true) => Confidence::Medium,
+                    (false, _) => Confidence::High,
+                };
                 sink.push(Draft::new(event.span, message, help).sure(sure));
             }
             EventKind::Fetch { query, by: FetchBy::Len, expr } if !query.capped => {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::tables::{
-    ENQUEUE_FUNCTIONS, ENQUEUE_METHODS, NETWORK, ON_COMMIT, SDK_PACKAGES, SDK_VERBS, SLEEPS,
-    TASK_DECORATORS,
+    BROKERS, ENQUEUE_FUNCTIONS, ENQUEUE_METHODS, NETWORK, ON_COMMIT, SDK_PACKAGES, SDK_VERBS,
+    SLEEPS, TASK_DECORATORS,
 };
 use super::walk::Walker;
 use super::{Ask, CacheOp, EventKind, FetchBy, Limit, Network};
@@ -179,7 +179,7 @@ impl<'a> Walker<'_, 'a> {
     fn is_enqueue(&self, call: &'a Call) -> bool {
         let Some((receiver, name)) = call.method() else { return false };
         if ENQUEUE_METHODS.contains(&name) {
-            return !matches!(receiver.kind, ExprKind::Str(_));
+            return !matches!(receiver.kind, ExprKind::Str(_)) && !self.is_transactional(receiver);
         }
         if !matches!(name, "send" | "send_with_options" | "enqueue" | "schedule") {
             return false;
@@ -188,6 +188,24 @@ impl<'a> Walker<'_, 'a> {
             Ty::Symbol(Symbol::Function(id)) => is_task(self.project, id),
             _ => false,
         }
+    }
+
+    /// Whether the receiver is a job of a queue that may live in the database itself, so that
+    /// queueing is part of the transaction: its decorator comes from a package that is not known
+    /// to bring a broker of its own.
+    fn is_transactional(&self, receiver: &'a Expr) -> bool {
+        let Ty::Symbol(Symbol::Function(id)) = self.infer.ty(receiver, &self.scope) else {
+            return false;
+        };
+        let info = self.project.function(id);
+        info.def.decorators.iter().any(|decorator| {
+            let callee = decorator.as_call().map_or(decorator, |call| &call.func);
+            let path = self.project.outside_path(info.module, callee);
+            path.is_some_and(|path| {
+                let named = path.contains("task") || path.contains("job");
+                named && !BROKERS.iter().any(|broker| path.contains(broker))
+            })
+        })
     }
 
     /// The limit given where the client of this method call was created, when that is visible.

@@ -136,6 +136,9 @@ pub(super) const TASK_DECORATORS: &[&str] = &[
     "dedicated_worker_task",
 ];
 
+/// Packages whose queues live outside the database.
+pub(super) const BROKERS: &[&str] = &["celery", "dramatiq", "huey", "rq"];
+
 /// Methods that hand a job to its queue at once.
 pub(super) const ENQUEUE_METHODS: &[&str] = &["delay", "apply_async"];
 
