@@ -124,6 +124,11 @@ impl<'a> Project<'a> {
         (0..u32::try_from(self.modules.len()).unwrap_or(u32::MAX)).map(ModuleId)
     }
 
+    /// The absolute paths that a module imports.
+    pub(crate) fn imports(&self, id: ModuleId) -> impl Iterator<Item = &str> {
+        self.indexes[id.0 as usize].imports.values().map(String::as_str)
+    }
+
     /// The number of a function's definition.
     pub(crate) fn fn_id(&self, def: &Function) -> Option<FnId> {
         self.fn_by_node.get(&node_key(def)).copied()

@@ -43,7 +43,9 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                 // `save(broadcast=False)`: an argument that may turn the job off.
                 let off =
                     call.keywords.iter().any(|k| matches!(k.value.kind, ExprKind::Bool(false)));
-                let sure = if off { Confidence::Low } else { Confidence::Medium };
+                // An overridden `save` asks about the row's state first.
+                let by_state = reach.conditional && &**name == "save";
+                let sure = if off || by_state { Confidence::Low } else { Confidence::Medium };
                 let draft = Draft::new(event.span, message, HELP).sure(sure);
                 sink.push(draft.with(opened).with(way));
             }

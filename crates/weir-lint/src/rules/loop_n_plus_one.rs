@@ -115,6 +115,8 @@ fn confidence(
     let conditional = context.trace.conditional_below(frame, loop_span);
     match &info.bound {
         _ if context.is_script() => Confidence::Low,
+        // Rows chosen by a list of keys are as few as the list.
+        Bound::Rows(query) if query.by_key => Confidence::Low,
         // The caller may have prefetched what hangs on an instance it hands over.
         Bound::Rows(query) if query.related && !query.owner_known => Confidence::Low,
         Bound::Rows(query) if query.related || info.exits => Confidence::Medium,

@@ -2,8 +2,8 @@
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
-use crate::syntax::ast::ExprKind;
-use crate::trace::{EventKind, FetchBy};
+use crate::syntax::ast::{Expr, ExprKind};
+use crate::trace::{Event, EventKind, FetchBy};
 
 pub(super) const RULE: Rule = Rule {
     info: RuleInfo {
@@ -20,7 +20,9 @@ pub(super) const RULE: Rule = Rule {
 fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
     for event in &context.trace.events {
         match &event.kind {
-            EventKind::Aggregate { query, how } if !query.capped && !query.empty => {
+            EventKind::Aggregate { query, how, iter }
+                if !query.capped && !query.empty && !read_again(context, event, iter) =>
+            {
                 let message = format!("{how} over all rows, computed in Python");
                 let help = "let the database do it: `.aggregate(Sum(…))`, or \
                             `.values(key).annotate(…)` for one result per group";
@@ -43,4 +45,15 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             _ => {}
         }
     }
+}
+
+/// Whether the function goes over the rows of this name a second time: then they are needed anyway.
+fn read_again(context: &Context<'_, '_>, event: &Event<'_>, iter: &Expr) -> bool {
+    let Some(name) = iter.as_name() else { return false };
+    let function = context.trace.function(event.frame);
+    let reads = context.trace.events.iter().filter(|other| {
+        matches!(&other.kind, EventKind::Fetch { expr, .. } if expr.as_name() == Some(name))
+            && context.trace.function(other.frame) == function
+    });
+    reads.count() > 1
 }

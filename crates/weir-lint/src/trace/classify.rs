@@ -10,7 +10,7 @@ use super::walk::Walker;
 use super::{Ask, CacheOp, EventKind, FetchBy, Limit, Network};
 use crate::infer::query::{Effect, effect};
 use crate::infer::{Callee, Ty};
-use crate::project::{FnId, Project, Symbol};
+use crate::project::{FnId, ModuleId, Project, Symbol};
 use crate::syntax::ast::{Call, Expr, ExprKind};
 
 impl<'a> Walker<'_, 'a> {
@@ -172,7 +172,7 @@ impl<'a> Walker<'_, 'a> {
         if let Ty::Query(query) = self.infer.ty(&generator.iter, &self.scope)
             && self.is_column(&comp.elt, row, &query)
         {
-            self.emit(expr, EventKind::Aggregate { query, how });
+            self.emit(expr, EventKind::Aggregate { query, how, iter: &generator.iter });
         }
     }
 
@@ -192,7 +192,7 @@ impl<'a> Walker<'_, 'a> {
 
     /// Whether the receiver is a job of a queue that may live in the database itself, so that
     /// queueing is part of the transaction: its decorator comes from a package that is not known
-    /// to bring a broker of its own.
+    /// to bring a broker of its own, or is the project's and uses none.
     fn is_transactional(&self, receiver: &'a Expr) -> bool {
         let Ty::Symbol(Symbol::Function(id)) = self.infer.ty(receiver, &self.scope) else {
             return false;
@@ -200,12 +200,21 @@ impl<'a> Walker<'_, 'a> {
         let info = self.project.function(id);
         info.def.decorators.iter().any(|decorator| {
             let callee = decorator.as_call().map_or(decorator, |call| &call.func);
-            let path = self.project.outside_path(info.module, callee);
-            path.is_some_and(|path| {
-                let named = path.contains("task") || path.contains("job");
-                named && !BROKERS.iter().any(|broker| path.contains(broker))
-            })
+            let named = decorator_name(decorator)
+                .is_some_and(|name| name.contains("task") || name.contains("job"));
+            named
+                && match self.project.symbol_of(info.module, callee) {
+                    Symbol::Outside(path) => !has_broker(&path),
+                    Symbol::Function(id) => !self.uses_broker(self.project.function(id).module),
+                    Symbol::Class(id) => !self.uses_broker(self.project.class(id).module),
+                    Symbol::Module(_) | Symbol::Constant(..) | Symbol::Unknown => false,
+                }
         })
+    }
+
+    fn uses_broker(&self, module: ModuleId) -> bool {
+        self.project.module(module).path.contains("celery")
+            || self.project.imports(module).any(has_broker)
     }
 
     /// The limit given where the client of this method call was created, when that is visible.
@@ -223,6 +232,10 @@ impl<'a> Walker<'_, 'a> {
         }?;
         Some(given_limit(created, None))
     }
+}
+
+fn has_broker(path: &str) -> bool {
+    BROKERS.iter().any(|broker| path.split('.').any(|part| part.contains(broker)))
 }
 
 /// Whether function `id` is a background job.

@@ -50,6 +50,8 @@ pub(crate) struct Reach {
     pub(crate) what: String,
     pub(crate) module: ModuleId,
     pub(crate) span: Span,
+    /// Only on some condition in the function that does it.
+    pub(crate) conditional: bool,
     /// The functions on the way, the called one first.
     pub(crate) path: Vec<FnId>,
 }
@@ -96,6 +98,7 @@ impl Effects {
             what: done.what.clone(),
             module: self.modules[function.0 as usize],
             span: done.span,
+            conditional: done.conditional,
             path: path.clone(),
         });
         let found = found.or_else(|| {

@@ -102,6 +102,7 @@ pub(crate) enum EventKind<'a> {
     Aggregate {
         query: Arc<Query>,
         how: &'static str,
+        iter: &'a Expr,
     },
     /// A relation of a row is read.
     Relation(RelationRead<'a>),

@@ -137,7 +137,7 @@ pub(super) const TASK_DECORATORS: &[&str] = &[
 ];
 
 /// Packages whose queues live outside the database.
-pub(super) const BROKERS: &[&str] = &["celery", "dramatiq", "huey", "rq"];
+pub(super) const BROKERS: &[&str] = &["celery", "dramatiq", "huey", "django_rq", "django_q"];
 
 /// Methods that hand a job to its queue at once.
 pub(super) const ENQUEUE_METHODS: &[&str] = &["delay", "apply_async"];

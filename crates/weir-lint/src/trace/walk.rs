@@ -421,7 +421,10 @@ impl<'a> Walker<'_, 'a> {
         if let Ty::Query(query) = self.infer.ty(&node.iter, &self.scope)
             && only_adds_up(&node.body, &|value| self.is_column(value, row, &query))
         {
-            self.emit(&node.iter, EventKind::Aggregate { query, how: "a loop that only adds up" });
+            self.emit(
+                &node.iter,
+                EventKind::Aggregate { query, how: "a loop that only adds up", iter: &node.iter },
+            );
         }
     }
 
