@@ -140,7 +140,7 @@ impl<'p, 'a> Context<'p, 'a> {
     /// Whether the module is a script beside the application.
     pub(super) fn is_script(&self) -> bool {
         let mut parts = self.module.path.split('/');
-        parts.any(|part| matches!(part, "scripts" | "bin" | "tools" | "hack"))
+        parts.any(|part| matches!(part, "scripts" | "bin" | "tools" | "hack" | "docs"))
     }
 
     /// Whether a function is named for many: `process_bulk_orders`, `import_rows`.

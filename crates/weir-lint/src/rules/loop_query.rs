@@ -7,7 +7,7 @@ use crate::syntax::ast::{Call, CmpOp, Expr, ExprKind, Span, StmtKind};
 use crate::syntax::visit;
 use crate::trace::classify::{decorator_name, is_task};
 use crate::trace::tables::MEMO_DECORATORS;
-use crate::trace::{EffectKind, Event, EventKind, FrameId, FrameKind, Loop, LoopKind};
+use crate::trace::{Ask, EffectKind, Event, EventKind, FrameId, FrameKind, Loop, LoopKind};
 
 pub(super) const RULE: Rule = Rule {
     info: RuleInfo {
@@ -42,7 +42,11 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             sure = Confidence::Low;
         }
         let few = matches!(info.bound, Bound::Caller) && !takes_many(context, event.frame);
-        if few || upserts(event) || own_transaction(context, event.frame, frame.span) {
+        if few
+            || needed_at_once(info, event)
+            || upserts(event)
+            || own_transaction(context, event.frame, frame.span)
+        {
             sure = Confidence::Low;
         }
         let iter = context.text(info.iter);
@@ -75,6 +79,15 @@ fn takes_many(context: &Context<'_, '_>, frame: FrameId) -> bool {
             .trace
             .function(frame)
             .is_some_and(|id| is_task(context.project, id) || context.is_named_for_many(id))
+}
+
+/// Whether the loop goes on with the row it creates, so that one `bulk_create` is no drop-in.
+fn needed_at_once(info: &Loop<'_>, event: &Event<'_>) -> bool {
+    let EventKind::Ask(Ask { op: QueryOp::Create, expr, .. }) = event.kind else { return false };
+    visit::any_stmt(info.body, &mut |stmt| match &stmt.kind {
+        StmtKind::Assign(_, value) => std::ptr::eq(value, expr),
+        _ => false,
+    })
 }
 
 /// `get_or_create` and `update_or_create` have no plain bulk form.
