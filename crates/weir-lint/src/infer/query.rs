@@ -134,8 +134,7 @@ impl Query {
         self.filtered = true;
         self.narrowed |= narrows(call);
         let by_key = call.keywords.iter().filter_map(|k| k.name.as_deref()).any(|key| {
-            matches!(key, "pk" | "id" | "pk__in" | "id__in" | "uuid" | "slug")
-                || key.ends_with("__in")
+            matches!(key.strip_suffix("__in").unwrap_or(key), "pk" | "id" | "uuid" | "slug")
         });
         self.by_key |= by_key && name == "filter";
     }
