@@ -153,7 +153,8 @@ fn range_bound(call: &Call) -> Bound {
 }
 
 fn is_small_name(name: &str) -> bool {
-    if is_constant_name(name) {
+    // `pk_set` is what a `m2m_changed` signal hands over: the keys of one change.
+    if is_constant_name(name) || name == "pk_set" {
         return true;
     }
     let lower = name.to_ascii_lowercase();

@@ -116,6 +116,8 @@ fn asked<'a>(
         EventKind::Ask(ask) => {
             let weight = match ask.op {
                 QueryOp::Read | QueryOp::Create => Confidence::High,
+                // Changing one row by its key is `save()` in other words.
+                QueryOp::Change if ask.query.by_key => Confidence::Low,
                 QueryOp::Change | QueryOp::Bulk => Confidence::Medium,
             };
             Some((format!("`.{}()`", ask.method), Asked::Expr(ask.expr), weight))
@@ -179,6 +181,8 @@ fn grade(info: &Loop<'_>) -> Confidence {
         _ if info.exits => Confidence::Low,
         Bound::Rows(query) if query.related && !query.owner_known => Confidence::Low,
         Bound::Rows(query) if query.by_key => Confidence::Low,
+        // The distinct values of a column are few, or the loop would be over rows.
+        Bound::Rows(query) if query.values && query.grouped => Confidence::Low,
         Bound::Rows(query) if query.related => Confidence::Medium,
         Bound::Rows(_) => Confidence::High,
         Bound::Caller => Confidence::Medium,
