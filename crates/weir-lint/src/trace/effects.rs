@@ -127,7 +127,7 @@ fn add(summary: &mut Summary, trace: &ModuleTrace<'_>, event: &Event<'_>) {
             done(EffectKind::Network, network.what.clone())
         }
         EventKind::Enqueue { what, delayed: false } => done(EffectKind::Enqueue, what.clone()),
-        EventKind::Sleep { seconds } if seconds.is_none_or(|s| s > 0.0) => {
+        EventKind::Sleep { seconds } if !in_handler && seconds.is_none_or(|s| s > 0.0) => {
             done(EffectKind::Sleep, "sleep".to_owned());
         }
         EventKind::Ask(ask) if !ask.query.preloaded_itself => {
