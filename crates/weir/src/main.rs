@@ -5,6 +5,8 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+#[cfg(feature = "lint")]
+pub mod lint;
 pub mod log;
 pub mod proxy;
 pub mod serve;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
+        #[cfg(feature = "lint")]
+        Command::Lint(args) => Ok(lint::run(*args)),
     };
     result.unwrap_or_else(|error| {
         // Without standard error there is nobody to tell; the exit code says it.

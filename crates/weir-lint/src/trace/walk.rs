@@ -1,0 +1,536 @@
+//! The walk itself: scopes, frames, and an event for each thing that happens.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{
+    Atomic, Event, EventKind, FetchBy, Frame, FrameId, FrameKind, Loop, LoopKind, ModuleTrace,
+    RelationRead,
+};
+use crate::infer::query::{Effect, effect};
+use crate::infer::{Bound, Infer, Query, Scope, Ty};
+use crate::project::{ModuleId, Project, RelationKind};
+use crate::syntax::ast::{
+    BinOp, Branch, Call, Class, Comp, CompKind, Expr, ExprKind, For, Function, Handler, Span, Stmt,
+    StmtKind, Try, WithItem,
+};
+use crate::syntax::visit;
+
+/// The state of one walk over a module.
+pub(super) struct Walker<'p, 'a> {
+    pub(super) project: &'p Project<'a>,
+    pub(super) infer: Infer<'p, 'a>,
+    pub(super) scope: Scope<'a>,
+    /// Calls that created the value of a local name.
+    pub(super) created: HashMap<&'a str, &'a Call>,
+    /// Text assigned to a local name.
+    pub(super) strings: HashMap<&'a str, &'a str>,
+    frame: FrameId,
+    out: ModuleTrace<'a>,
+}
+
+/// Walks module `id`.
+pub(crate) fn trace_module<'a>(project: &Project<'a>, id: ModuleId) -> ModuleTrace<'a> {
+    let module = project.module(id);
+    let root = Frame { kind: FrameKind::Module, parent: None, span: Span::default() };
+    let mut walker = Walker {
+        project,
+        infer: Infer { project },
+        scope: Scope::module(id),
+        created: HashMap::new(),
+        strings: HashMap::new(),
+        frame: FrameId(0),
+        out: ModuleTrace { module: id, frames: vec![root], events: Vec::new() },
+    };
+    walker.block(&module.body);
+    walker.out
+}
+
+impl<'a> Walker<'_, 'a> {
+    pub(super) fn emit(&mut self, expr: &'a Expr, kind: EventKind<'a>) {
+        self.out.events.push(Event { span: expr.span, frame: self.frame, kind });
+    }
+
+    /// The source of `expr` on one line, shortened.
+    pub(super) fn text(&self, expr: &Expr) -> String {
+        let text = self.project.module(self.scope.module).slice(expr.span);
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.chars().count() > 60 {
+            line.chars().take(57).chain("...".chars()).collect()
+        } else {
+            line
+        }
+    }
+
+    fn within(&mut self, kind: FrameKind<'a>, span: Span, walk: impl FnOnce(&mut Self)) {
+        let parent = self.frame;
+        let number = u32::try_from(self.out.frames.len()).unwrap_or(u32::MAX);
+        self.out.frames.push(Frame { kind, parent: Some(parent), span });
+        self.frame = FrameId(number);
+        walk(self);
+        self.frame = parent;
+    }
+
+    fn block(&mut self, body: &'a [Stmt]) {
+        for stmt in body {
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) {
+        match &stmt.kind {
+            StmtKind::Function(def) => self.function(def, stmt.span, None),
+            StmtKind::Class(def) => self.class(def),
+            StmtKind::Return(value) | StmtKind::Raise(value) => {
+                value.iter().for_each(|v| self.expr(v));
+            }
+            StmtKind::Delete(targets) => targets.iter().for_each(|t| self.expr(t)),
+            StmtKind::Assign(targets, value) => self.assign(targets, value),
+            StmtKind::AnnAssign(target, annotation, value) => {
+                if let Some(value) = value {
+                    self.assign(std::slice::from_ref(target), value);
+                }
+                self.annotate(target, annotation);
+            }
+            StmtKind::AugAssign(target, _, value) => {
+                self.expr(value);
+                self.forget(target);
+            }
+            StmtKind::For(node) => self.for_loop(node, stmt.span),
+            StmtKind::While(test, body) => self.while_loop(test, body, stmt.span),
+            StmtKind::If(branches) => self.branches(branches, stmt.span),
+            StmtKind::Match(subject, branches) => {
+                self.expr(subject);
+                self.branches(branches, stmt.span);
+            }
+            StmtKind::With(items, body) => self.with(items, body, stmt.span),
+            StmtKind::Try(node) => self.try_stmt(node, stmt.span),
+            StmtKind::Assert(test) => self.expr(test),
+            StmtKind::Expr(value) => {
+                self.expr(value);
+                self.dropped(value);
+            }
+            StmtKind::Import(_)
+            | StmtKind::ImportFrom { .. }
+            | StmtKind::Break
+            | StmtKind::Continue
+            | StmtKind::Pass => {}
+        }
+    }
+
+    fn class(&mut self, def: &'a Class) {
+        def.decorators.iter().for_each(|d| self.expr(d));
+        let outer = self.scope.class;
+        self.scope.class = self.project.class_id(def);
+        for stmt in &def.body {
+            match &stmt.kind {
+                StmtKind::Function(method) => self.function(method, stmt.span, Some(def)),
+                _ => self.stmt(stmt),
+            }
+        }
+        self.scope.class = outer;
+    }
+
+    fn function(&mut self, def: &'a Function, span: Span, class: Option<&'a Class>) {
+        def.decorators.iter().for_each(|d| self.expr(d));
+        let Some(id) = self.project.fn_id(def) else { return };
+        let saved = (self.scope.clone(), self.created.clone(), self.strings.clone());
+        self.scope.function = Some(id);
+        self.bind_params(def, class);
+        let atomic = self.atomic_by_decorator(def, class);
+        self.within(FrameKind::Function(id), span, |walker| {
+            if atomic {
+                let kind = FrameKind::Atomic(Atomic { statements: usize::MAX });
+                walker.within(kind, def.name_span, |walker| walker.block(&def.body));
+            } else {
+                walker.block(&def.body);
+            }
+        });
+        (self.scope, self.created, self.strings) = saved;
+    }
+
+    fn bind_params(&mut self, def: &'a Function, class: Option<&'a Class>) {
+        let is_action = is_admin_action(def);
+        for (at, param) in def.params.iter().enumerate() {
+            let annotated = param.annotation.as_ref();
+            if param.variadic {
+                self.scope.locals.insert(&param.name, Ty::Small);
+                continue;
+            }
+            if is_action && &*param.name == "queryset" {
+                let capped = Query { capped: true, ..Query::default() };
+                self.scope.locals.insert("queryset", Ty::Query(Arc::new(capped)));
+                continue;
+            }
+            let ty = match annotated.map(|a| self.infer.annotated(a, self.scope.module)) {
+                Some(Ty::Unknown) | None => match (at, &*param.name) {
+                    (0, "self") if class.is_some() => {
+                        self.scope.class.map_or(Ty::Unknown, |id| self.infer.instance(id))
+                    }
+                    (0, "cls" | "self" | "mcs") | (_, "request" | "info") => Ty::Unknown,
+                    _ => Ty::Param,
+                },
+                Some(known) => known,
+            };
+            self.scope.locals.insert(&param.name, ty);
+        }
+    }
+
+    fn assign(&mut self, targets: &'a [Expr], value: &'a Expr) {
+        self.expr(value);
+        let ty = self.infer.ty(value, &self.scope);
+        for target in targets {
+            match &target.kind {
+                ExprKind::Name(name) => {
+                    self.remember(name, value);
+                    self.scope.locals.insert(name, ty.clone());
+                }
+                ExprKind::Tuple(parts) | ExprKind::List(parts) => match &value.kind {
+                    ExprKind::Tuple(values) if values.len() == parts.len() => {
+                        for (part, value) in parts.iter().zip(values) {
+                            let ty = self.infer.ty(value, &self.scope);
+                            self.bind(part, ty);
+                        }
+                    }
+                    _ => parts.iter().for_each(|part| self.bind(part, Ty::Unknown)),
+                },
+                ExprKind::Subscript(owner, index) => {
+                    self.expr(index);
+                    self.forget(owner);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn remember(&mut self, name: &'a str, value: &'a Expr) {
+        match value.as_call() {
+            Some(call) => self.created.insert(name, call),
+            None => self.created.remove(name),
+        };
+        match value.as_text() {
+            Some(text) => self.strings.insert(name, text),
+            None => self.strings.remove(name),
+        };
+    }
+
+    fn annotate(&mut self, target: &'a Expr, annotation: &'a Expr) {
+        if let Some(name) = target.as_name() {
+            match self.infer.annotated(annotation, self.scope.module) {
+                Ty::Unknown => {}
+                ty if matches!(self.scope.locals.get(name), None | Some(Ty::Unknown)) => {
+                    self.scope.locals.insert(name, ty);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn bind(&mut self, target: &'a Expr, ty: Ty<'a>) {
+        match &target.kind {
+            ExprKind::Name(name) => {
+                self.scope.locals.insert(name, ty);
+            }
+            ExprKind::Tuple(parts) | ExprKind::List(parts) => {
+                parts.iter().for_each(|part| self.bind(part, Ty::Unknown));
+            }
+            ExprKind::Starred(inner) => self.bind(inner, Ty::Unknown),
+            _ => {}
+        }
+    }
+
+    /// A name that grows is no longer what it was.
+    fn forget(&mut self, target: &'a Expr) {
+        if let Some(name) = target.as_name()
+            && matches!(self.scope.locals.get(name), Some(Ty::Small))
+        {
+            self.scope.locals.insert(name, Ty::Unknown);
+        }
+    }
+
+    fn for_loop(&mut self, node: &'a For, span: Span) {
+        self.expr(&node.iter);
+        self.fetch(&node.iter, FetchBy::Loop);
+        self.adds_up(node);
+        let info = Loop {
+            kind: LoopKind::For,
+            iter: &node.iter,
+            targets: names_of(&node.target),
+            bound: self.infer.bound(&node.iter, &self.scope),
+            body: &node.body,
+            exits: exits(&node.body),
+        };
+        self.bind_element(&node.target, &node.iter);
+        self.within(FrameKind::Loop(Box::new(info)), span, |w| w.block(&node.body));
+        self.block(&node.orelse);
+    }
+
+    fn bind_element(&mut self, target: &'a Expr, iter: &'a Expr) {
+        let collection = self.infer.ty(iter, &self.scope);
+        let element = self.infer.element(&collection);
+        let counted = iter.as_call().is_some_and(|c| c.func.as_name() == Some("enumerate"));
+        match &target.kind {
+            ExprKind::Tuple(parts) if counted && parts.len() == 2 => {
+                self.bind(&parts[0], Ty::Unknown);
+                self.bind(&parts[1], element);
+            }
+            _ => self.bind(target, element),
+        }
+    }
+
+    fn while_loop(&mut self, test: &'a Expr, body: &'a [Stmt], span: Span) {
+        let info = Loop {
+            kind: LoopKind::While,
+            iter: test,
+            targets: Vec::new(),
+            bound: Bound::Unknown,
+            body,
+            exits: true,
+        };
+        self.within(FrameKind::Loop(Box::new(info)), span, |w| {
+            w.expr(test);
+            w.block(body);
+        });
+    }
+
+    fn branches(&mut self, branches: &'a [Branch], span: Span) {
+        for branch in branches {
+            branch.test.iter().for_each(|test| self.expr(test));
+            self.within(FrameKind::Branch(branch.test.as_ref()), span, |w| w.block(&branch.body));
+        }
+    }
+
+    fn with(&mut self, items: &'a [WithItem], body: &'a [Stmt], span: Span) {
+        let Some((first, rest)) = items.split_first() else { return self.block(body) };
+        let context = &first.context;
+        self.expr(context);
+        if let Some(target) = &first.target {
+            let ty = self.infer.ty(context, &self.scope);
+            self.bind(target, ty);
+            if let (Some(name), Some(call)) = (target.as_name(), context.as_call()) {
+                self.created.insert(name, call);
+            }
+        }
+        let kind = if self.is_atomic(context) {
+            FrameKind::Atomic(Atomic { statements: body.len() })
+        } else {
+            FrameKind::With(context)
+        };
+        let head = if matches!(kind, FrameKind::Atomic(_)) { context.span } else { span };
+        self.within(kind, head, |w| w.with(rest, body, span));
+    }
+
+    fn try_stmt(&mut self, node: &'a Try, span: Span) {
+        self.within(FrameKind::Try(&node.handlers), span, |w| w.block(&node.body));
+        for handler in &node.handlers {
+            self.handler(handler);
+        }
+        self.block(&node.orelse);
+        self.block(&node.finalbody);
+    }
+
+    fn handler(&mut self, handler: &'a Handler) {
+        if let Some(name) = &handler.name {
+            self.scope.locals.insert(name, Ty::Unknown);
+        }
+        self.within(FrameKind::Handler, handler.span, |w| w.block(&handler.body));
+    }
+
+    pub(super) fn expr(&mut self, expr: &'a Expr) {
+        match &expr.kind {
+            ExprKind::Lambda(lambda) => {
+                let saved = self.scope.locals.clone();
+                self.scope.locals.extend(lambda.params.iter().map(|p| (&*p.name, Ty::Param)));
+                self.within(FrameKind::Lambda, expr.span, |w| w.expr(&lambda.body));
+                self.scope.locals = saved;
+            }
+            ExprKind::Comp(comp) => self.comp(comp, expr),
+            ExprKind::IfExp(parts) => {
+                self.expr(&parts[0]);
+                self.within(FrameKind::Branch(Some(&parts[0])), expr.span, |w| {
+                    w.expr(&parts[1]);
+                    w.expr(&parts[2]);
+                });
+            }
+            ExprKind::Bool2(parts) => self.bool_op(parts, expr.span),
+            ExprKind::Named(target, value) => {
+                self.expr(value);
+                let ty = self.infer.ty(value, &self.scope);
+                self.bind(target, ty);
+            }
+            ExprKind::Call(call) => {
+                visit::children(expr, &mut |child| self.expr(child));
+                self.classify(expr, call);
+                self.grows(call);
+            }
+            ExprKind::Attr(value, attr) => {
+                self.expr(value);
+                self.relation(expr, value, attr);
+            }
+            _ => visit::children(expr, &mut |child| self.expr(child)),
+        }
+    }
+
+    fn bool_op(&mut self, parts: &'a [Expr], span: Span) {
+        let Some((first, rest)) = parts.split_first() else { return };
+        self.expr(first);
+        self.within(FrameKind::Branch(Some(first)), span, |w| {
+            rest.iter().for_each(|part| w.expr(part))
+        });
+    }
+
+    fn comp(&mut self, comp: &'a Comp, expr: &'a Expr) {
+        let saved = self.scope.locals.clone();
+        self.comp_level(comp, 0, expr);
+        self.scope.locals = saved;
+    }
+
+    fn comp_level(&mut self, comp: &'a Comp, level: usize, expr: &'a Expr) {
+        let Some(generator) = comp.generators.get(level) else {
+            self.expr(&comp.elt);
+            comp.value.iter().for_each(|value| self.expr(value));
+            return;
+        };
+        self.expr(&generator.iter);
+        self.fetch(&generator.iter, FetchBy::Comprehension);
+        let info = Loop {
+            kind: LoopKind::Comprehension,
+            iter: &generator.iter,
+            targets: names_of(&generator.target),
+            bound: self.infer.bound(&generator.iter, &self.scope),
+            body: &[],
+            exits: comp.kind == CompKind::Generator,
+        };
+        self.bind_element(&generator.target, &generator.iter);
+        self.within(FrameKind::Loop(Box::new(info)), expr.span, |w| {
+            generator.ifs.iter().for_each(|test| w.expr(test));
+            w.comp_level(comp, level + 1, expr);
+        });
+    }
+
+    fn fetch(&mut self, iter: &'a Expr, by: FetchBy) {
+        if let Ty::Query(query) = self.infer.ty(iter, &self.scope)
+            && !query.bare
+        {
+            self.emit(iter, EventKind::Fetch { query, by, expr: iter });
+        }
+    }
+
+    fn adds_up(&mut self, node: &'a For) {
+        let Some(row) = node.target.as_name() else { return };
+        if let Ty::Query(query) = self.infer.ty(&node.iter, &self.scope)
+            && only_adds_up(&node.body, &|value| self.is_column(value, row, &query))
+        {
+            self.emit(
+                &node.iter,
+                EventKind::Aggregate { query, how: "a loop that only adds up", iter: &node.iter },
+            );
+        }
+    }
+
+    /// Whether `value` is a number the database could add up: a column of `row`, or a constant.
+    pub(super) fn is_column(&self, value: &Expr, row: &str, query: &Query) -> bool {
+        match &value.kind {
+            ExprKind::Int(_) | ExprKind::Float(_) => true,
+            ExprKind::Bool2(parts) => self.is_column(&parts[0], row, query),
+            ExprKind::Attr(owner, attr) => {
+                let declared = query.model.is_none_or(|model| {
+                    self.project
+                        .class_attr(model, attr)
+                        .is_some_and(|(_, value)| value.as_call().is_some())
+                        && self.project.method(model, attr).is_none()
+                });
+                owner.as_name() == Some(row) && (declared || query.annotated) && !query.grouped
+            }
+            _ => false,
+        }
+    }
+
+    /// `names.append(x)`: the collection is no longer the literal it began as.
+    fn grows(&mut self, call: &'a Call) {
+        if let Some((owner, "append" | "extend" | "add" | "update" | "insert" | "appendleft")) =
+            call.method()
+        {
+            self.forget(owner);
+        }
+    }
+
+    fn relation(&mut self, expr: &'a Expr, value: &'a Expr, attr: &'a str) {
+        let Some(root) = root_name(value) else { return };
+        if !matches!(self.scope.locals.get(root), Some(Ty::Object(_, Some(_)))) {
+            return;
+        }
+        let Ty::Object(owner, Some(row)) = self.infer.ty(value, &self.scope) else { return };
+        let Some(relation) = self.project.relation(owner, attr) else { return };
+        let path = format!("{}{attr}", row.path);
+        if relation.kind != RelationKind::One || row.query.preloads(&path) {
+            return;
+        }
+        let (target, query) = (relation.target, row.query);
+        let read = RelationRead { owner, name: attr, path, query, root, target };
+        self.emit(expr, EventKind::Relation(read));
+    }
+
+    fn dropped(&mut self, value: &'a Expr) {
+        if let Some((_, name)) = value.as_call().and_then(Call::method)
+            && effect(name) == Effect::Lazy
+            && !matches!(name, "get_queryset" | "iterator" | "using" | "raw" | "all")
+            && let Ty::Query(query) = self.infer.ty(value, &self.scope)
+        {
+            self.emit(value, EventKind::Dropped { query });
+        }
+    }
+}
+
+/// The plain name at the start of an attribute chain.
+pub(crate) fn root_name(expr: &Expr) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Attr(value, _) => root_name(value),
+        _ => None,
+    }
+}
+
+fn names_of(target: &Expr) -> Vec<&str> {
+    match &target.kind {
+        ExprKind::Name(name) => vec![name],
+        ExprKind::Tuple(parts) | ExprKind::List(parts) => parts.iter().flat_map(names_of).collect(),
+        ExprKind::Starred(inner) => names_of(inner),
+        _ => Vec::new(),
+    }
+}
+
+fn exits(body: &[Stmt]) -> bool {
+    visit::any_stmt(body, &mut |stmt| matches!(stmt.kind, StmtKind::Break | StmtKind::Return(_)))
+}
+
+/// `def action(modeladmin, request, queryset)`: the admin hands over what the user ticked.
+fn is_admin_action(def: &Function) -> bool {
+    let names: Vec<&str> = def.params.iter().map(|p| &*p.name).collect();
+    matches!(names.as_slice(), [_, "request", "queryset", ..])
+}
+
+/// Whether a loop body does nothing but combine: `total += row.x`, `stats[key]["n"] += 1`.
+fn only_adds_up(body: &[Stmt], is_column: &dyn Fn(&Expr) -> bool) -> bool {
+    let mut sums = 0;
+    let plain = visit_all(body, &mut |stmt| match &stmt.kind {
+        StmtKind::AugAssign(_, BinOp::Add, value) => {
+            sums += 1;
+            is_column(value)
+        }
+        StmtKind::Assign(_, value) => !has_call(value),
+        StmtKind::If(_) | StmtKind::Continue | StmtKind::Pass => true,
+        _ => false,
+    });
+    plain && sums > 0
+}
+
+fn visit_all<'a>(body: &'a [Stmt], pred: &mut dyn FnMut(&'a Stmt) -> bool) -> bool {
+    let mut all = true;
+    visit::each_stmt(body, true, &mut |stmt| all = all && pred(stmt));
+    all
+}
+
+fn has_call(expr: &Expr) -> bool {
+    visit::any_expr(expr, &mut |e| matches!(e.kind, ExprKind::Call(_)))
+}
