@@ -6,5 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod ids;
+pub mod pool;
+pub mod session;
 pub mod time;

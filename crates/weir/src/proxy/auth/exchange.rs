@@ -1,0 +1,30 @@
+//! The questions and answers of a login, on the proxy's side.
+
+use weir_core::config::limits;
+use weir_wire::frame::frontend;
+
+use crate::proxy::conn::Conn;
+use crate::proxy::login::Ended;
+use crate::proxy::refusal::Refusal;
+
+/// The longest answer to a question, in bytes.
+#[expect(clippy::cast_possible_truncation, reason = "the bound is a few KiB")]
+const ANSWER_MAX: u32 = limits::AUTH_MESSAGE_BYTES as u32;
+
+/// Sends a question and reads the body of the answer, which must be a password message.
+pub(super) async fn ask(conn: &mut Conn, question: &[u8]) -> Result<Vec<u8>, Ended> {
+    conn.send(question).await?;
+    let message = conn.message(ANSWER_MAX).await?;
+    if message.tag != frontend::PASSWORD {
+        return Err(Ended::Refused(Refusal::protocol(format!(
+            "expected an answer to the authentication request, got message '{}'",
+            message.tag.escape_ascii()
+        ))));
+    }
+    Ok(message.body)
+}
+
+/// A message of the client, or a refusal of ours, that breaks the protocol.
+pub(super) fn malformed(error: &impl ToString) -> Ended {
+    Ended::Refused(Refusal::protocol(error.to_string()))
+}
