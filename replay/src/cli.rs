@@ -18,7 +18,7 @@ pub struct Arguments {
     /// Set-ups, separated by commas. Without it: all whose programs are there.
     #[arg(long, value_delimiter = ',')]
     pub setups: Vec<SetUp>,
-    /// Length of the phases: 1 is 32 s for each set-up, 28 is an hour for four. Rates stay.
+    /// Length of the phases: 1 is 27 s for each set-up, 34 is an hour for four. Rates stay.
     #[arg(long, default_value_t = 1.0)]
     pub scale: f64,
     /// Seed of all arrivals.

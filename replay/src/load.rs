@@ -29,9 +29,9 @@ fn patience(route: Route) -> Patience {
         // A page: somebody waits for it.
         Route::Product | Route::UserOrders => (3_000, 1, 500),
         // A report: somebody looks at a spinner.
-        Route::Statistics => (10_000, 1, 1_000),
+        Route::Statistics => (8_000, 1, 1_000),
         // A job.
-        Route::Bulk => (8_000, 2, 500),
+        Route::Bulk => (5_000, 2, 500),
     };
     let ms = Duration::from_millis;
     Patience { limit: ms(limit_ms), retries, pause: ms(pause_ms) }

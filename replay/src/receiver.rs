@@ -107,11 +107,12 @@ async fn take(
     let key = key.and_then(|key| key.to_str().ok()).map(str::to_owned);
     let body = Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await;
     let latency = lock(&state).latency;
-    tokio::time::sleep(latency).await;
     let status = match body.map(|body| reference(&body.to_bytes())) {
         Ok(Some(reference)) => lock(&state).receive(reference, key),
         Ok(None) | Err(_) => StatusCode::BAD_REQUEST,
     };
+    // Received before it is answered: who gives up waiting has told the customer all the same.
+    tokio::time::sleep(latency).await;
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     Ok(response)

@@ -44,7 +44,7 @@ impl Report {
     pub fn circumstances(&self) -> String {
         let build = if self.optimised_build { "optimised" } else { "debug (no figures to quote)" };
         format!(
-            "PostgreSQL {}, max_connections 100; {} processors shared by load, service, pooler and \
+            "PostgreSQL {}, max_connections 100 and one for the sampler; {} processors shared by load, service, pooler and \
              server; {} orders; seed {}; scale {}; long from {} s; build: {build}.",
             self.server, self.cores, self.orders_seeded, self.plan.seed, self.scale, self.long_s
         )

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use sqlx::{ConnectOptions, PgConnection, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::Instant;
 
 use crate::books::{self, Books};
@@ -64,6 +64,12 @@ const LOOK_BACK: Duration = Duration::from_secs(3);
 const LATENCY_EVERY: Duration = Duration::from_millis(100);
 /// Longest wait for what is under way after the last client.
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
+/// And for requests whose clients have gone.
+const GONE_LIMIT: Duration = Duration::from_secs(3);
+/// Sessions of the service that do something.
+const UNDER_WAY: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
+    AND usename = 'shop' AND state <> 'idle'";
 
 /// Runs `plan` on a fresh copy of the world's shop.
 ///
@@ -77,6 +83,8 @@ pub async fn run(world: &World, plan: &Plan, options: &Options) -> Result<Observ
     let superuser = world.superuser(&ground.database)?;
     let mut connection = superuser.connect().await?;
     let before = books::stock(&mut connection).await?;
+    // The slot is the service's while the run lasts.
+    connection.close().await?;
     let service = tokio::task::block_in_place(|| ground.program.start())?;
     // A name of its own for each run: keys must not meet those of another.
     let load =
@@ -97,10 +105,12 @@ pub async fn run(world: &World, plan: &Plan, options: &Options) -> Result<Observ
     if setup.is_optimised() {
         load.settle(&mut seen, DRAIN_LIMIT).await?;
     }
+    let mut connection = superuser.connect().await?;
     drain(&mut connection, setup).await?;
     let drained_after_s = ended.elapsed().as_secs_f64();
     let samples = sampler.stop().await?;
     tokio::task::block_in_place(|| service.stop())?;
+    settle_down(&mut connection).await?;
     let after = books::stock(&mut connection).await?;
     let books = books::balance(&before, &after, &seen.bulks, &receiver.received());
     drop(connection);
@@ -171,26 +181,44 @@ impl Director {
     }
 }
 
-/// Waits until nothing is under way: no statement and no transaction, no notification to be sent.
+/// Waits for the last notification, where there is an outbox. Without one, what is left is requests
+/// whose clients have gone: they get a moment, and end with the service.
 async fn drain(connection: &mut PgConnection, setup: SetUp) -> Result<()> {
-    let deadline = Instant::now() + DRAIN_LIMIT;
-    let sql = if setup.is_optimised() {
-        "SELECT count(*) FROM outbox WHERE state = 'waiting'"
+    let (sql, limit) = if setup.is_optimised() {
+        ("SELECT count(*) FROM outbox WHERE state = 'waiting'", DRAIN_LIMIT)
     } else {
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
-            AND pid <> pg_backend_pid() AND usename = 'shop' AND state <> 'idle'"
+        (UNDER_WAY, GONE_LIMIT)
     };
-    // Twice in a row, for a request may be between two statements.
+    let left = wait_for_none(connection, sql, limit).await?;
+    anyhow::ensure!(
+        left == 0 || !setup.is_optimised(),
+        "{left} notifications were left {limit:?} after the last client"
+    );
+    Ok(())
+}
+
+/// Waits until the service's sessions have ended, so that nothing changes any more.
+async fn settle_down(connection: &mut PgConnection) -> Result<()> {
+    let left = wait_for_none(connection, UNDER_WAY, DRAIN_LIMIT).await?;
+    anyhow::ensure!(left == 0, "{left} statements outlived the service by {DRAIN_LIMIT:?}");
+    Ok(())
+}
+
+/// Asks until the number is 0 twice in a row, for a request may be between two statements. Returns
+/// what was left at the limit.
+async fn wait_for_none(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    limit: Duration,
+) -> Result<i64> {
+    let deadline = Instant::now() + limit;
     let mut quiet = 0;
-    while quiet < 2 {
+    loop {
         let left: i64 = sqlx::query(sql).fetch_one(&mut *connection).await?.try_get(0)?;
         quiet = if left == 0 { quiet + 1 } else { 0 };
-        let late = Instant::now() >= deadline;
-        anyhow::ensure!(
-            !late,
-            "{left} pieces of work were left {DRAIN_LIMIT:?} after the last client"
-        );
+        if quiet == 2 || Instant::now() >= deadline {
+            return Ok(left);
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(())
 }

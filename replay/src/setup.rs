@@ -97,7 +97,8 @@ impl World {
     /// When the server or the order service's commands fail.
     pub fn make(program: &Program, orders: u64) -> Result<Self> {
         let options = Options::new(Want::default())
-            .set("max_connections", "100")
+            // The story's 100, and one for the sampler, which is held for the whole run.
+            .set("max_connections", "101")
             .set("shared_buffers", "256MB")
             .set("max_wal_size", "2GB")
             .set("fsync", "on")
@@ -189,7 +190,11 @@ impl World {
     /// The optimised code, with a pool that leaves most of the server free.
     fn optimised(&self, program: Program) -> Program {
         // Limits are the role's: not every pooler takes them as start-up options.
-        program.set("code", "optimised").set("server-limits", "role").set("pool-connections", "30")
+        program
+            .set("code", "optimised")
+            .set("server-limits", "role")
+            .set("pool-connections", "30")
+            .set("outbox-in-flight", "40")
     }
 
     fn make_ready_for_optimised(&self, database: &str) -> Result<()> {

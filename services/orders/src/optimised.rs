@@ -19,7 +19,7 @@ mod bulk;
 mod cache;
 mod catalogue;
 pub(crate) mod outbox;
-mod statistics;
+pub(crate) mod statistics;
 
 /// What the handlers share.
 #[derive(Clone)]

@@ -124,6 +124,7 @@ fn start_optimised(
     let mut workers = optimised::outbox::start(&outbox_pool, settings, &notifier, filled, stop);
     background.spawn(async move { while workers.join_next().await.is_some() {} });
     background.spawn(housekeeping::run(outbox_pool, settings.clone(), stop.clone()));
+    background.spawn(optimised::statistics::warm(shared.clone()));
     let versions = shared.clone();
     let learn = move |version| versions.learn_version(version);
     background.spawn(health.clone().probe(settings.clone(), stop.clone(), learn));

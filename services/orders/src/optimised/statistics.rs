@@ -68,6 +68,17 @@ pub(super) async fn handle(
     Ok(answer(&made))
 }
 
+/// Computes once before anybody asks: a start with an empty cache would make the first callers wait
+/// together. A failure is left to them.
+pub(crate) async fn warm(shared: Shared) {
+    let version = shared.orders_version.load(Ordering::SeqCst);
+    let cache = shared.statistics.0.clone();
+    let made = cache.get(version, move || in_context(compute(shared))).await;
+    if let Err(error) = made {
+        tracing::warn!(message = error.message(), "cannot compute statistics at the start");
+    }
+}
+
 fn answer(made: &Made<Report>) -> Response {
     let serial = [("x-computation", made.serial.to_string())];
     (serial, Json(&made.value)).into_response()
