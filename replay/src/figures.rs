@@ -183,8 +183,8 @@ fn served_within(clients: &[Client], share: f64) -> Option<f64> {
 fn recovery(series: &[Second], plan: &Plan) -> Option<f64> {
     let end_s = plan.start_of(PhaseName::Recovery).as_secs_f64();
     let after = series.iter().filter(|second| second.from_s >= end_s);
-    let last_bad =
-        after.filter(|s| s.innocent_within_1s.is_some_and(|share| share < WELL_SERVED)).last();
+    let mut bad = after.filter(|s| s.innocent_within_1s.is_some_and(|share| share < WELL_SERVED));
+    let last_bad = bad.next_back();
     let recovered_s = last_bad.map_or(end_s, |second| second.from_s + 1.0);
     (recovered_s < plan.length().as_secs_f64()).then_some(recovered_s - end_s)
 }

@@ -14,13 +14,10 @@ use crate::settings::Settings;
 pub(crate) async fn read(body: Body, settings: &Settings) -> Result<Bytes, ApiError> {
     let bytes_max = settings.body_bytes_max;
     let limit = std::time::Duration::from_millis(settings.body_limit_ms);
-    let collected = match tokio::time::timeout(limit, Limited::new(body, bytes_max).collect()).await
-    {
-        Ok(collected) => collected,
-        Err(_) => {
-            let message = format!("the body was not there within {limit:?}");
-            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message));
-        }
+    let collecting = Limited::new(body, bytes_max).collect();
+    let Ok(collected) = tokio::time::timeout(limit, collecting).await else {
+        let message = format!("the body was not there within {limit:?}");
+        return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message));
     };
     match collected {
         Ok(whole) => Ok(whole.to_bytes()),
