@@ -10,4 +10,5 @@ pub mod config;
 pub mod ids;
 pub mod pool;
 pub mod session;
+pub mod sim;
 pub mod time;

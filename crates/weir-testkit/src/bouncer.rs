@@ -10,7 +10,8 @@ use crate::account::Account;
 use crate::cluster::SUPERUSER;
 use crate::dirs::Scratch;
 use crate::keeper::{Kept, Launch, Parting};
-use crate::server::{PgServer, free_port, tail};
+use crate::run::tail;
+use crate::server::{PgServer, free_port};
 use crate::session::{Session, SqlError};
 use crate::wait::until;
 

@@ -5,11 +5,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::account::Account;
 use crate::dirs;
 use crate::find::Installation;
+use crate::run::run;
 
 /// The superuser of every cluster made here.
 pub(crate) const SUPERUSER: &str = "postgres";
@@ -28,7 +29,7 @@ pub(crate) fn create(installation: &Installation, account: Account, data: &Path)
     let template = template(installation, account)?;
     let mut copy = Command::new("cp");
     copy.arg("-R").arg(template).arg(data);
-    run(copy, account, "cp")
+    run_as(account, &mut copy)
 }
 
 /// The template for this version, made under a lock when absent.
@@ -53,19 +54,15 @@ fn template(installation: &Installation, account: Account) -> Result<PathBuf> {
         .args(["--locale", LOCALE, "--wal-segsize", "1", "--no-sync", "--no-instructions"])
         .arg("--pgdata")
         .arg(&partial);
-    run(initdb, account, "initdb")?;
+    run_as(account, &mut initdb)?;
     fs::rename(&partial, &template).with_context(|| format!("making {}", template.display()))?;
     Ok(template)
 }
 
-fn run(mut command: Command, account: Account, name: &str) -> Result<()> {
-    account.apply(&mut command);
-    // Our own working directory may be closed to that account.
-    let output = command.current_dir("/").output().with_context(|| format!("starting {name}"))?;
-    if !output.status.success() {
-        bail!("{name} failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(())
+/// Runs as `account`, whom our own working directory may be closed to.
+fn run_as(account: Account, command: &mut Command) -> Result<()> {
+    account.apply(command);
+    run(command.current_dir("/"))
 }
 
 /// Writes a file of settings or secrets into a data directory, closed to all but its owner.

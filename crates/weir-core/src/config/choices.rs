@@ -1,7 +1,27 @@
 //! The closed choices an option can take: one enum each, used as written and as resolved.
 
+use std::str::FromStr;
+
 use schemars::JsonSchema;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
 use serde::{Deserialize, Serialize};
+
+/// Reads a choice from the word the file uses, for the command line.
+macro_rules! from_word {
+    ($($name:ident),+) => {
+        $(impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(word: &str) -> Result<Self, Error> {
+                let word: StrDeserializer<'_, Error> = word.into_deserializer();
+                Self::deserialize(word)
+            }
+        })+
+    };
+}
+
+from_word!(PoolMode, AuthMethod, LogFormat);
 
 /// When a server connection goes back to its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +107,7 @@ pub enum AuthMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
-#[schemars(extend("format" = "weir-rotation"))]
+#[schemars(extend("format" = Rotation::FORMAT))]
 pub enum Rotation {
     /// The one used last: few warm connections, the others age out.
     #[default]
@@ -99,6 +119,11 @@ pub enum Rotation {
     EveryTransaction,
     /// A random one, from this seed; for tests that want the same order twice.
     Random(u64),
+}
+
+impl Rotation {
+    /// The schema format of its text.
+    pub(super) const FORMAT: &str = "weir-rotation";
 }
 
 impl TryFrom<String> for Rotation {

@@ -59,7 +59,8 @@ bounds! {
     AUTH_MESSAGE_BYTES = 8 * KIB;
     /// Round trips of one login in either role. One more ends it.
     LOGIN_MESSAGES = 16;
-    /// Clients between accept and the end of their login. Further ones wait in the kernel.
+    /// Clients between accept and the end of their login. For one more the longest silent one is
+    /// closed; when none is silent, the newcomer is refused.
     HALF_OPEN_LOGINS = 1_000;
     /// Secrets fetched with the authentication query that are remembered. The oldest goes.
     AUTH_QUERY_CACHE_USERS = 10_000;
@@ -108,7 +109,7 @@ bounds! {
     CONFIG_INCLUDE_DEPTH = 10;
     /// One configuration file.
     CONFIG_FILE_BYTES = 16 * MIB;
-    /// Problems reported for one configuration. The rest is counted.
+    /// Problems reported for one configuration. Further ones show when these are mended.
     CONFIG_PROBLEMS = 200;
 }
 

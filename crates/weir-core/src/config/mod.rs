@@ -5,11 +5,29 @@
 
 pub mod choices;
 pub mod hba;
+pub mod import;
 pub mod limits;
-pub mod problem;
+mod nearest;
+pub mod options;
+mod outline;
+mod places;
+mod problem;
+mod read;
+mod reference;
+mod resolve;
+mod schema;
 pub mod settings;
+mod shape;
+pub mod units;
+mod userlist;
 
+pub use options::Options;
+pub use places::Places;
 pub use problem::{Place, Problem};
+pub use read::read;
+pub use reference::{reference, sample};
+pub use resolve::{Sources, Upstream, parse_upstream, resolve};
+pub use schema::schema;
 pub use settings::Settings;
 
 /// Reads a file for the configuration: `%include`, user lists, HBA files. Given by the program;

@@ -2,20 +2,32 @@
 
 use std::fmt;
 
-/// A position in a file, counted from 1.
+/// Where a setting was written: a position in a file, counted from 1, or a flag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    /// The file's name as it was given.
+    /// The file's name as it was given, or the flag, for example `--pool-size`.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 for a flag.
     pub line: u32,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; 0 for a flag.
     pub column: u32,
+}
+
+impl Place {
+    /// The place of a setting given on the command line.
+    #[must_use]
+    pub fn flag(name: &str) -> Self {
+        Self { file: name.to_owned(), line: 0, column: 0 }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        Ok(())
     }
 }
 
@@ -24,7 +36,7 @@ impl fmt::Display for Place {
 pub struct Problem {
     /// The setting, for example `pool.size`; empty when the text cannot be read at all.
     pub path: String,
-    /// Where it was written; `None` for a default or a flag.
+    /// Where it was written; `None` for a default.
     pub place: Option<Place>,
     /// What is wrong.
     pub message: String,

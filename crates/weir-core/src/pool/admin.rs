@@ -30,7 +30,13 @@ impl Pools {
     /// Replaces the settings of a pool. They hold at once for those who already wait; lifetimes
     /// already drawn stay.
     pub fn reconfigure(&mut self, now: Instant, pool: PoolId, settings: PoolSettings) {
+        let check_after_idle = settings.check_after_idle;
         self.one_mut(pool).settings = settings;
+        let mut next = self.one(pool).lists[State::Idle as usize].front();
+        while let Some(slot) = next {
+            self.slots[slot].rested(check_after_idle);
+            next = self.slots.after(slot);
+        }
         while self.one(pool).staying() > self.one(pool).ceiling() {
             let Some(slot) = self.one(pool).lists[State::Idle as usize].front() else { break };
             self.close(now, slot, CloseReason::Surplus);
@@ -139,7 +145,9 @@ impl Pools {
     }
 
     fn report_drained(&mut self) {
-        if self.stopping && self.budgets.iter().all(|budget| budget.used == 0) {
+        let empty = self.budgets.iter().all(|budget| budget.used == 0);
+        if self.stopping && empty && !self.drained {
+            self.drained = true;
             self.effects.push_back(Effect::Drained);
         }
     }

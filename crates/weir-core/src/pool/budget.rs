@@ -166,13 +166,10 @@ impl Pools {
         one.uncovered().min(one.dials_allowed(now, ceiling))
     }
 
-    /// Opens connections up to the pool's minimum while no client anywhere needs the slots.
+    /// Opens connections up to the pool's minimum. No pool of the budget may be hungry.
     fn fill(&mut self, now: Instant, pool: PoolId) {
         let budget = self.one(pool).budget.0 as usize;
-        while self.budgets[budget].hungry == 0
-            && self.budgets[budget].has_room()
-            && self.one(pool).fill(now) > 0
-        {
+        while self.budgets[budget].has_room() && self.one(pool).fill(now) > 0 {
             self.dial(now, pool);
         }
     }

@@ -118,7 +118,9 @@ impl Pools {
         };
         one.note_failure(now, begun, error);
         let retry_at = one.retry_at;
-        self.arm(pool, retry_at);
+        if retry_at > now {
+            self.arm(pool, retry_at);
+        }
         if let Some(fault) = hopeless {
             self.refuse_all(pool, |_| Refusal::Server(fault.clone()));
         }

@@ -13,8 +13,10 @@ mod effect;
 mod one;
 mod pools;
 mod queue;
+mod serve;
 mod server;
 mod settings;
+mod slots;
 mod upkeep;
 mod view;
 

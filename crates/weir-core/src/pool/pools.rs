@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 
-use crate::ids::{ClientId, PoolId, ServerId, Ticket};
+use crate::ids::{PoolId, ServerId, Ticket};
 use crate::time::Instant;
 
 use super::arena::Arena;
 use super::budget::Budget;
-use super::effect::{Checkout, Claim, CloseReason, DialError, Effect, Refusal, Release};
+use super::effect::{Checkout, Claim, CloseReason, Effect, Release};
 use super::one::{Mode, Pool};
 use super::queue::Waiters;
-use super::server::{Slot, State, after};
-use super::settings::Rotation;
+use super::server::{Slot, State};
 
 /// All pools of one worker, with the budgets they share.
 ///
@@ -38,6 +37,8 @@ pub struct Pools {
     /// Nothing is due in any pool before this.
     pub(super) due: Instant,
     pub(super) stopping: bool,
+    /// `Drained` was told.
+    pub(super) drained: bool,
 }
 
 impl Default for Pools {
@@ -59,18 +60,20 @@ impl Pools {
             effects: VecDeque::new(),
             due: super::server::NEVER,
             stopping: false,
+            drained: false,
         }
     }
 
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        let one = self.one(pool);
-        if one.waiting.is_empty()
-            && one.mode == Mode::Running
-            && let Some(slot) = self.pick(pool, claim.affinity)
+        if let Some(slot) = self.pick(pool, claim.affinity)
             && now < self.slots[slot].fresh_until
         {
+            // No connection idles that could serve somebody who waits, nor one that may not be
+            // given out; so looking at the idle ones is enough.
+            debug_assert!(self.one(pool).waiting.is_empty());
+            debug_assert_eq!(self.one(pool).mode, Mode::Running);
             self.hold(now, slot, claim.client);
             return Checkout::Granted(ServerId(slot));
         }
@@ -79,13 +82,10 @@ impl Pools {
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or
     /// refusal is among the effects already.
-    pub fn withdraw(&mut self, now: Instant, ticket: Ticket) -> bool {
+    pub fn withdraw(&mut self, ticket: Ticket) -> bool {
         let Some(at) = self.waiters.find(ticket) else { return false };
         let pool = self.waiters.at(at).pool;
         self.waiters.remove(&mut self.pools[pool.0 as usize].waiting, at);
-        if self.one(pool).hungry {
-            self.share(now, self.one(pool).budget);
-        }
         true
     }
 
@@ -165,219 +165,10 @@ impl Pools {
         self.slots.get(server.0).filter(|slot| slot.open).map(|slot| slot.state)
     }
 
-    /// Moves a slot to the end of the list of `state`.
-    #[inline]
-    pub(super) fn enter(&mut self, now: Instant, slot: u32, state: State) {
-        let entry = &mut self.slots[slot];
-        let from = std::mem::replace(&mut entry.state, state);
-        entry.since = now;
-        let lists = &mut self.pools[entry.pool.0 as usize].lists;
-        self.slots.unlink(&mut lists[from as usize], slot);
-        self.slots.link_back(&mut lists[state as usize], slot);
-    }
-
     /// Makes sure that a tick comes for `pool` no later than `at`.
     #[inline]
     pub(super) fn arm(&mut self, pool: PoolId, at: Instant) {
         self.due = self.due.min(at);
         self.one_mut(pool).arm(at);
-    }
-
-    /// The idle connection the rotation gives to a client that had `last` before.
-    #[inline]
-    fn pick(&mut self, pool: PoolId, last: Option<ServerId>) -> Option<u32> {
-        let one = &mut self.pools[pool.0 as usize];
-        let idle = &one.lists[State::Idle as usize];
-        match one.settings.rotation {
-            Rotation::Lifo => idle.back(),
-            Rotation::RoundRobin => idle.front(),
-            Rotation::EveryTransaction => {
-                let hottest = idle.back()?;
-                let another =
-                    if last == Some(ServerId(hottest)) { self.slots.before(hottest) } else { None };
-                Some(another.unwrap_or(hottest))
-            }
-            Rotation::Random(_) => {
-                let skip = one.chance.below(u64::from(idle.len()));
-                let skip = usize::try_from(skip).unwrap_or(0);
-                self.slots.iter(idle).nth(skip).map(|(slot, _)| slot)
-            }
-        }
-    }
-
-    /// Gives an idle or freed slot to a client.
-    #[inline]
-    fn hold(&mut self, now: Instant, slot: u32, client: ClientId) {
-        self.enter(now, slot, State::Active);
-        self.slots[slot].holder = Some(client);
-    }
-
-    /// Checkout when no idle connection can be had at once.
-    fn queue_up(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        if let Some(refusal) = self.refusal(now, pool) {
-            return Checkout::Refused(refusal);
-        }
-        let one = &mut self.pools[pool.0 as usize];
-        one.filling = true;
-        let ticket = self.waiters.push(&mut one.waiting, pool, claim, now);
-        let wait_end = after(now, one.settings.wait_max);
-        let reserve_at =
-            after(now, (one.settings.reserve > 0).then_some(one.settings.reserve_after));
-        self.arm(pool, wait_end.min(reserve_at));
-        self.pump(now, pool);
-        Checkout::Queued(ticket)
-    }
-
-    /// Why a client cannot even wait.
-    fn refusal(&self, now: Instant, pool: PoolId) -> Option<Refusal> {
-        let one = self.one(pool);
-        match one.mode {
-            Mode::Removing | Mode::Forgotten => return Some(Refusal::Removed),
-            Mode::Stopping => return Some(Refusal::Stopping),
-            Mode::Running | Mode::Pausing | Mode::Paused => {}
-        }
-        if one.waiting.len() >= one.settings.queue_len_max || self.waiters.is_full() {
-            return Some(Refusal::QueueFull(one.counts()));
-        }
-        match &one.fault {
-            Some(DialError::Permanent(fault)) if now < one.retry_at && one.staying() == 0 => {
-                Some(Refusal::Server(fault.clone()))
-            }
-            Some(DialError::Permanent(_) | DialError::Transient(_)) | None => None,
-        }
-    }
-
-    /// A connection is free: closes it if it must go, else hands it to the oldest waiting client,
-    /// else lets it idle.
-    #[inline]
-    pub(super) fn offer(&mut self, now: Instant, slot: u32) {
-        self.slots[slot].holder = None;
-        if let Some(why) = self.unwanted(now, slot) {
-            return self.close(now, slot, why);
-        }
-        let pool = self.slots[slot].pool;
-        match self.one(pool).waiting.front() {
-            Some(head) => self.grant(now, slot, head),
-            None => self.rest(now, slot),
-        }
-    }
-
-    /// Why a free connection must be closed rather than used.
-    #[inline]
-    fn unwanted(&mut self, now: Instant, slot: u32) -> Option<CloseReason> {
-        let entry = &self.slots[slot];
-        let one = &self.pools[entry.pool.0 as usize];
-        match one.mode {
-            Mode::Running => {}
-            Mode::Pausing | Mode::Paused => return Some(CloseReason::Pause),
-            Mode::Removing | Mode::Forgotten => return Some(CloseReason::Removed),
-            Mode::Stopping => return Some(CloseReason::Stopping),
-        }
-        if entry.epoch != one.epoch {
-            return Some(CloseReason::Reconnect);
-        }
-        if entry.expires <= now {
-            return Some(CloseReason::Lifetime);
-        }
-        let budget = &self.budgets[one.budget.0 as usize];
-        if one.staying() > one.ceiling() || budget.is_over() {
-            return Some(CloseReason::Surplus);
-        }
-        let lent = budget.hungry > 0 && self.should_lend(now, slot);
-        lent.then_some(CloseReason::Lent)
-    }
-
-    /// Hands a free slot to the waiting client at `head`.
-    fn grant(&mut self, now: Instant, slot: u32, head: u32) {
-        let pool = self.slots[slot].pool;
-        let queue = &mut self.pools[pool.0 as usize].waiting;
-        let (ticket, waiter) = self.waiters.remove(queue, head);
-        let client = waiter.claim.client;
-        self.hold(now, slot, client);
-        let waited = now - waiter.since;
-        self.effects.push_back(Effect::Grant { ticket, client, server: ServerId(slot), waited });
-    }
-
-    /// Lets a free slot idle.
-    #[inline]
-    fn rest(&mut self, now: Instant, slot: u32) {
-        self.enter(now, slot, State::Idle);
-        let entry = &mut self.slots[slot];
-        let settings = &self.pools[entry.pool.0 as usize].settings;
-        entry.fresh_until = entry.expires.min(after(now, settings.check_after_idle));
-        let due = entry.expires.min(after(now, settings.server_idle_timeout));
-        let pool = entry.pool;
-        self.arm(pool, due);
-    }
-
-    fn settle(&mut self, now: Instant, slot: u32) {
-        self.enter(now, slot, State::Settling);
-        self.slots[slot].holder = None;
-        let pool = self.slots[slot].pool;
-        self.arm(pool, now + self.one(pool).settings.settle_timeout);
-    }
-
-    /// Asks for a connection to be closed. Its slot stays taken until that is confirmed.
-    pub(super) fn close(&mut self, now: Instant, slot: u32, why: CloseReason) {
-        self.enter(now, slot, State::Closing);
-        let entry = &mut self.slots[slot];
-        entry.holder = None;
-        let budget = self.pools[entry.pool.0 as usize].budget;
-        self.budgets[budget.0 as usize].leaving += 1;
-        self.effects.push_back(Effect::Close { server: ServerId(slot), why });
-    }
-
-    /// Frees a slot and lets who needs it most use it.
-    pub(super) fn vacate(&mut self, now: Instant, slot: u32) {
-        let entry = &mut self.slots[slot];
-        entry.open = false;
-        entry.holder = None;
-        let (pool, state) = (entry.pool, entry.state);
-        let one = &mut self.pools[pool.0 as usize];
-        one.open -= 1;
-        self.slots.unlink(&mut one.lists[state as usize], slot);
-        self.slots.vacate(slot);
-        let id = one.budget;
-        let budget = &mut self.budgets[id.0 as usize];
-        budget.used -= 1;
-        budget.leaving -= u32::from(matches!(state, State::Closing | State::Abandoned));
-        self.pump(now, pool);
-        self.share(now, id);
-        self.conclude(pool);
-    }
-
-    /// Does for `pool` all that can be done now: gives idle connections to waiting clients,
-    /// checks them, opens new ones.
-    pub(super) fn pump(&mut self, now: Instant, pool: PoolId) {
-        if self.one(pool).mode != Mode::Running {
-            return;
-        }
-        self.serve_idle(now, pool);
-        self.open_wanted(now, pool);
-    }
-
-    /// Gives idle connections to waiting clients, after a check where one is due.
-    fn serve_idle(&mut self, now: Instant, pool: PoolId) {
-        while let Some(head) = self.one(pool).waiting.front() {
-            let last = self.waiters.at(head).claim.affinity;
-            let Some(slot) = self.pick(pool, last) else { return };
-            let one = self.one(pool);
-            if now < self.slots[slot].fresh_until {
-                self.grant(now, slot, head);
-            } else if self.slots[slot].expires <= now {
-                self.close(now, slot, CloseReason::Lifetime);
-            } else if one.waiting.len() > one.count(State::Checking) {
-                self.check(now, slot);
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn check(&mut self, now: Instant, slot: u32) {
-        self.enter(now, slot, State::Checking);
-        let pool = self.slots[slot].pool;
-        self.arm(pool, now + self.one(pool).settings.check_timeout);
-        self.effects.push_back(Effect::Check { server: ServerId(slot) });
     }
 }

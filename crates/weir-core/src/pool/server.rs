@@ -88,4 +88,10 @@ impl Slot {
             }),
         );
     }
+
+    /// Notes until when an idle connection needs no check.
+    #[inline]
+    pub(super) fn rested(&mut self, check_after_idle: Option<Duration>) {
+        self.fresh_until = self.expires.min(after(self.since, check_after_idle));
+    }
 }

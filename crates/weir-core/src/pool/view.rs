@@ -66,6 +66,8 @@ pub struct WaiterView {
 pub struct ServerView {
     /// The server connection, or the dial of the same number.
     pub server: ServerId,
+    /// Its pool.
+    pub pool: PoolId,
     /// What it is in.
     pub state: State,
     /// Since when.
@@ -136,6 +138,7 @@ impl Pools {
     fn look(index: u32, slot: &Slot) -> ServerView {
         ServerView {
             server: ServerId(index),
+            pool: slot.pool,
             state: slot.state,
             since: slot.since,
             opened: slot.opened,

@@ -154,13 +154,8 @@ impl Session {
         }
         cx.tally.binds += 1;
         let statement = self.meaning(bind.statement);
-        match statement {
-            Some(id) => {
-                self.ensure_prepared_as(cx, message.input, id, bind.statement.is_empty())?
-            }
-            None => {}
-        }
         if let Some(id) = statement {
+            self.ensure_prepared_as(cx, message.input, id, bind.statement.is_empty())?;
             self.note_statement_effects(cx, id);
         }
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };

@@ -216,17 +216,18 @@ impl Session {
         Some(heir)
     }
 
-    /// A session without a client that asks an idle server connection whether it is well.
+    /// Makes a new session without a client ask an idle server connection whether it is well.
     ///
     /// # Errors
     /// Never in practice: the question is short.
-    pub fn check(cx: &mut Context<'_>) -> Result<Option<Self>, Fault> {
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
-        let mut session = Self::new(Rc::clone(&server.overrides));
-        session.gone = true;
-        server.begin_lease(cx.now);
-        server.send_hidden(cx.to_server.own(&[]), b"", Hidden::Check)?;
-        Ok(Some(session))
+    pub fn check(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
+        self.gone = true;
+        if let Some(server) = cx.server.as_deref_mut() {
+            self.overrides = Rc::clone(&server.overrides);
+            server.begin_lease(cx.now);
+            server.send_hidden(cx.to_server.own(&[]), b"", Hidden::Check)?;
+        }
+        Ok(Ask::Nothing)
     }
 
     /// Goes on with [`Self::client_gone`]'s work for a session made by [`Self::evict`].

@@ -42,5 +42,5 @@ pub use outbox::Outbox;
 pub use overrides::{Change, Override, OverrideBook, OverrideSet, Value};
 pub use server::{Activity, ServerState};
 pub use settings::{PoolMode, ServerReset, SessionSettings};
-pub use state::{Ask, CloseReason, Context, Fault, Pins, Session, Shared, Step, Tally};
+pub use state::{Ask, CloseReason, Context, Fault, Notice, Pins, Session, Shared, Step, Tally};
 pub use statements::{Prepared, Statement, StatementId, Statements};

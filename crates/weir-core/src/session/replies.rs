@@ -45,6 +45,7 @@ impl Session {
             let total = header.total_len();
             let end = at + total;
             if passes(header.tag) {
+                self.give_due_replies(cx, input)?;
                 let Some(server) = cx.server.as_deref_mut() else { break };
                 let forward = !matches!(server.replies.front(), Some(Reply::Hidden(_)));
                 if !forward && server.awaits_answers() && header.tag == backend::DATA_ROW {
@@ -75,6 +76,15 @@ impl Session {
         Ok(Step { taken: at, ask: Ask::Nothing })
     }
 
+    /// The server speaks: it has moved on to what was sent behind the replies that we give.
+    #[inline]
+    fn give_due_replies(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+        match cx.server.as_deref().and_then(|server| server.replies.front()) {
+            Some(reply) if reply.is_local() => self.give_local_replies(cx, input),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Gives the replies of ours that are due before anything else the server may say.
     pub(super) fn give_local_replies(
         &mut self,
@@ -99,12 +109,7 @@ impl Session {
         said: Said<'_>,
         missing: usize,
     ) -> Result<Ask, Fault> {
-        if let Some(server) = cx.server.as_deref()
-            && server.replies.front().is_some_and(|reply| reply.is_local())
-        {
-            // The server has moved on to what was sent behind ours.
-            self.give_local_replies(cx, said.input)?;
-        }
+        self.give_due_replies(cx, said.input)?;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let front = server.replies.front().copied();
         let hidden = matches!(front, Some(Reply::Hidden(_)));

@@ -9,6 +9,7 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
 
+use crate::session::greeting::Welcome;
 use crate::session::outbox::Outbox;
 use crate::session::overrides::{OverrideBook, OverrideSet};
 use crate::session::server::{Rest, ServerState};
@@ -279,6 +280,20 @@ impl Session {
             pins: Pins::default(),
             gone: false,
         }
+    }
+
+    /// Appends what the client is to be told at the end of its login.
+    ///
+    /// # Errors
+    /// [`Fault::TooLong`] when a parameter is longer than a message may be.
+    pub fn greet(
+        &self,
+        out: &mut Vec<u8>,
+        welcome: &Welcome,
+        pid: i32,
+        secret: &[u8],
+    ) -> Result<(), Fault> {
+        welcome.write(out, &self.startup, pid, secret)
     }
 
     /// The worker has linked a server connection. The bytes that were not taken are to be offered

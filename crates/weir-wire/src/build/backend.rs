@@ -248,6 +248,7 @@ mod tests {
         assert_eq!(fields.message(), Some(&b"no"[..]));
         assert_eq!(fields.detail(), Some("é".repeat(REPORT_FIELD_MAX / 2).as_bytes()));
         assert_eq!(fields.hint(), None);
+        assert_eq!(fields.iter().count(), 5);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::keys::{Iterations, Keys, SaltedPassword, Secret, equal, hmac, xor};
 use super::{ITERATIONS_ACCEPTED_MAX, ScramError, Verifier};
 
 /// Has chosen a mechanism; ready to speak.
+#[must_use]
 pub struct Client {
     binding: Binding,
 }
@@ -50,7 +51,6 @@ impl Client {
     }
 
     /// Begins; the bytes are the data of the SASL initial response.
-    #[must_use]
     pub fn first(self, nonce: &Nonce) -> (ClientFirst, Vec<u8>) {
         // The user is in the startup packet, so the name here stays empty, as with libpq.
         let bare = format!("n=,r={}", nonce.as_str());
@@ -60,6 +60,7 @@ impl Client {
 }
 
 /// Has sent its first message; ready for salt and iteration count.
+#[must_use]
 pub struct ClientFirst {
     binding: Binding,
     nonce: Nonce,
@@ -94,6 +95,7 @@ impl ClientFirst {
 }
 
 /// Knows salt and iteration count; ready to prove itself.
+#[must_use]
 pub struct Challenged {
     salt: Vec<u8>,
     iterations: Iterations,
@@ -129,7 +131,6 @@ impl Challenged {
     }
 
     /// Answers with the proof; the bytes are the data of the SASL response.
-    #[must_use]
     pub fn answer(self, keys: &Keys) -> (Answered, Vec<u8>) {
         let signature = hmac(&keys.client.stored_key().0, &[&self.auth_message]);
         let proof = STANDARD.encode(*xor(&keys.client.0, &signature));
@@ -140,6 +141,10 @@ impl Challenged {
 }
 
 /// Has sent its proof; ready for the server's.
+///
+/// A server that says `AuthenticationOk` before [`Self::finish`] said `Ok` has proved nothing:
+/// hang up.
+#[must_use]
 pub struct Answered {
     expected: Secret,
 }

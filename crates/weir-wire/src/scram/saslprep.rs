@@ -38,7 +38,6 @@ fn is_prohibited(c: char) -> bool {
         || tables::non_ascii_control_character(c)
         || tables::private_use(c)
         || tables::non_character_code_point(c)
-        || tables::surrogate_code(c)
         || tables::inappropriate_for_plain_text(c)
         || tables::inappropriate_for_canonical_representation(c)
         || tables::change_display_properties_or_deprecated(c)

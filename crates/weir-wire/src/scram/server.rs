@@ -9,6 +9,7 @@ use super::keys::{ClientKey, equal, hmac, xor};
 use super::{ScramError, Verifier};
 
 /// Ready for a client's first message.
+#[must_use]
 pub struct Server {
     verifier: Verifier,
     end_point: Option<Vec<u8>>,
@@ -20,7 +21,6 @@ impl Server {
     /// `end_point` is the hash of our own certificate (`tls-server-end-point`, RFC 5929 section
     /// 4.1: by the certificate's signature hash, SHA-256 in place of MD5 and SHA-1), or `None`
     /// without TLS. With it we offer channel binding.
-    #[must_use]
     pub const fn new(verifier: Verifier, end_point: Option<Vec<u8>>) -> Self {
         Self { verifier, end_point }
     }
@@ -100,6 +100,7 @@ fn challenge(nonce: &[u8], verifier: &Verifier) -> Vec<u8> {
 }
 
 /// Has sent salt and iteration count; ready for the client's proof.
+#[must_use]
 pub struct ServerChallenged {
     verifier: Verifier,
     binding: Binding,

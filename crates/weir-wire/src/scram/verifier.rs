@@ -130,6 +130,21 @@ mod tests {
     }
 
     #[test]
+    fn both_keys_must_belong_to_a_verifier() {
+        let verifier = Verifier::parse(PENCIL).unwrap();
+        let keys = |password| {
+            SaltedPassword::derive(password, verifier.salt(), verifier.iterations()).keys()
+        };
+        let (right, wrong) = (keys(b"pencil"), keys(b"wrong"));
+        let mixed = |client: &Keys, server: &Keys| {
+            let keys = Keys { client: client.client.clone(), server: server.server.clone() };
+            verifier.matches_keys(&keys)
+        };
+        assert!(mixed(&right, &right));
+        assert!(!mixed(&right, &wrong) && !mixed(&wrong, &right));
+    }
+
+    #[test]
     fn what_is_not_a_verifier_is_refused() {
         let wrong = [
             String::new(),

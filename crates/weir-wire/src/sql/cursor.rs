@@ -43,7 +43,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(super) fn is_kind(&self, kind: Kind) -> bool {
-        self.token.is_some_and(|token| token.kind == kind)
+        self.token.as_ref().is_some_and(|token| token.kind == kind)
     }
 
     /// The text is over, or a semicolon comes.
@@ -111,7 +111,6 @@ impl<'a> Cursor<'a> {
         while !self.at_end() {
             if self.is_kind(Kind::Punct(b'(')) {
                 self.skip_group();
-                found = 0;
                 continue;
             }
             found = if self.is(words[found]) { found + 1 } else { usize::from(self.is(words[0])) };

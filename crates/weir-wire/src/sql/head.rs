@@ -23,7 +23,7 @@ pub(super) struct Head<'a> {
 pub(super) fn head(mut cursor: Cursor<'_>) -> Head<'_> {
     let verb = take_verb(&mut cursor);
     let mut inner = verb;
-    while inner == Verb::Explain {
+    if inner == Verb::Explain {
         skip_explain_options(&mut cursor);
         inner = take_verb(&mut cursor);
     }
@@ -35,9 +35,9 @@ pub(super) fn head(mut cursor: Cursor<'_>) -> Head<'_> {
 
 fn take_verb(cursor: &mut Cursor<'_>) -> Verb {
     while cursor.eat_kind(Kind::Punct(b'(')) {}
-    let word = cursor.token().filter(|token| token.kind == Kind::Word);
+    let verb = cursor.token().map_or(Verb::Other, Verb::of);
     cursor.advance();
-    word.map_or(Verb::Other, |word| Verb::of(word.text))
+    verb
 }
 
 fn skip_explain_options(cursor: &mut Cursor<'_>) {
@@ -45,7 +45,7 @@ fn skip_explain_options(cursor: &mut Cursor<'_>) {
     let is_options = cursor.is_kind(Kind::Punct(b'('))
         && cursor
             .peek()
-            .is_some_and(|next| next.kind != Kind::Punct(b'(') && !Verb::of(next.text).is_query());
+            .is_some_and(|next| next.kind != Kind::Punct(b'(') && !Verb::of(next).is_query());
     if is_options {
         cursor.skip_group();
     }

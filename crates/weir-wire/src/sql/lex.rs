@@ -8,6 +8,9 @@
 //! JOHAB, which exist as client encodings only). What is unterminated runs to the end of the text,
 //! where the server reports an error. Any bytes are accepted, in linear time.
 
+use super::bytes::{folded, is_operator, is_space, is_word_part, is_word_start};
+use super::keyword::{EXACT_LEN_MAX, Key};
+
 /// What a [`Token`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -42,6 +45,8 @@ pub struct Token<'a> {
     pub text: &'a [u8],
     /// Where it begins, in bytes from the start of the text.
     pub start: usize,
+    /// The word it is, if it is one.
+    key: Key,
 }
 
 impl Token<'_> {
@@ -56,7 +61,14 @@ impl Token<'_> {
     #[inline]
     #[must_use]
     pub fn is(&self, word: &[u8]) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+        self.key == Key::of(word)
+            && (word.len() <= EXACT_LEN_MAX || self.text.eq_ignore_ascii_case(word))
+    }
+
+    /// The word as a number, or [`Key::NONE`].
+    #[inline]
+    pub(super) fn key(&self) -> Key {
+        self.key
     }
 }
 
@@ -79,7 +91,12 @@ impl<'a> Lexer<'a> {
     /// The next token that is not a comment.
     #[inline]
     pub fn next_code(&mut self) -> Option<Token<'a>> {
-        self.by_ref().find(|token| token.kind != Kind::Comment)
+        loop {
+            let token = self.next()?;
+            if token.kind != Kind::Comment {
+                return Some(token);
+            }
+        }
     }
 
     #[inline]
@@ -97,7 +114,6 @@ impl<'a> Lexer<'a> {
             (b'(' | b')' | b'[' | b']' | b',' | b';' | b'.' | b':', _) => {
                 (Kind::Punct(first), start + 1)
             }
-            _ if is_word_start(first) => word(text, start, first),
             _ if is_operator(first) => (Kind::Operator, self.operator_end(start)),
             _ => (Kind::Other, start + 1),
         }
@@ -136,56 +152,27 @@ impl<'a> Iterator for Lexer<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
-        while self.text.get(self.at).is_some_and(|&byte| is_space(byte)) {
-            self.at += 1;
-        }
-        let start = self.at;
-        let &first = self.text.get(start)?;
-        let (kind, end) = self.classify(start, first);
+        let text = self.text;
+        let start = skip(text, self.at, is_space);
+        self.at = start;
+        let &first = text.get(start)?;
+        let mut key = Key::NONE;
+        let (kind, end) = if is_word_start(first) {
+            let (word_key, end) = word(text, start);
+            match prefixed(text, start, end) {
+                Some(literal) => literal,
+                None => {
+                    key = word_key;
+                    (Kind::Word, end)
+                }
+            }
+        } else {
+            self.classify(start, first)
+        };
         // An escape may point one byte past an unterminated string.
-        self.at = end.min(self.text.len());
-        Some(Token { kind, text: &self.text[start..self.at], start })
+        self.at = end.min(text.len());
+        Some(Token { kind, text: &text[start..self.at], start, key })
     }
-}
-
-/// Whether `byte` separates tokens (`space` in scan.l).
-#[inline]
-#[must_use]
-pub fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
-}
-
-#[inline]
-fn is_word_start(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
-}
-
-#[inline]
-fn is_word_part(byte: u8) -> bool {
-    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
-}
-
-#[inline]
-fn is_operator(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'~' | b'!'
-            | b'@'
-            | b'#'
-            | b'^'
-            | b'&'
-            | b'|'
-            | b'`'
-            | b'?'
-            | b'+'
-            | b'-'
-            | b'*'
-            | b'/'
-            | b'%'
-            | b'<'
-            | b'>'
-            | b'='
-    )
 }
 
 /// Where the first byte from `at` on that fails `test` stands.
@@ -198,18 +185,38 @@ fn skip(text: &[u8], at: usize, test: impl Fn(u8) -> bool) -> usize {
     end
 }
 
-/// A word, or the string or quoted identifier of which it is the prefix.
+/// The key and the end of the word at `start`.
 #[inline]
-fn word(text: &[u8], start: usize, first: u8) -> (Kind, usize) {
-    let after = text.get(start + 1..).unwrap_or_default();
-    match (first | 0x20, after) {
-        (b'e', [b'\'', ..]) => (Kind::String, string_end(text, start + 2, Escape::Backslash)),
-        (b'b' | b'x' | b'n', [b'\'', ..]) => {
-            (Kind::String, string_end(text, start + 2, Escape::Doubling))
+fn word(text: &[u8], start: usize) -> (Key, usize) {
+    let mut end = start;
+    let mut key = 0;
+    while let Some(&byte) = text.get(end) {
+        let folded = folded(byte);
+        if folded == 0 {
+            break;
         }
-        (b'u', [b'&', b'\'', ..]) => (Kind::String, string_end(text, start + 3, Escape::Doubling)),
-        (b'u', [b'&', b'"', ..]) => (Kind::Quoted, quoted_end(text, start + 3)),
-        _ => (Kind::Word, skip(text, start + 1, is_word_part)),
+        key = Key::push(key, folded);
+        end += 1;
+    }
+    (Key::finish(key, end - start), end)
+}
+
+/// The string or quoted identifier of which the word from `start` to `end` is the prefix.
+#[inline]
+fn prefixed(text: &[u8], start: usize, end: usize) -> Option<(Kind, usize)> {
+    if end - start != 1 || !matches!(text.get(end), Some(b'\'' | b'&')) {
+        return None;
+    }
+    match (text[start] | 0x20, text.get(end..)?) {
+        (b'e', [b'\'', ..]) => Some((Kind::String, string_end(text, end + 1, Escape::Backslash))),
+        (b'b' | b'x' | b'n', [b'\'', ..]) => {
+            Some((Kind::String, string_end(text, end + 1, Escape::Doubling)))
+        }
+        (b'u', [b'&', b'\'', ..]) => {
+            Some((Kind::String, string_end(text, end + 2, Escape::Doubling)))
+        }
+        (b'u', [b'&', b'"', ..]) => Some((Kind::Quoted, quoted_end(text, end + 2))),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use super::levels::Levels;
 use super::lex::{Kind, Token};
+use super::words::{CONSTANTS, GRAMMAR, Hidden, Keyword, Last, TO, class, hidden_after};
 
 /// Where the normal form goes.
 pub(super) trait Sink {
@@ -12,43 +13,6 @@ pub(super) trait Sink {
     fn put_lower(&mut self, bytes: &[u8]);
     /// Nothing more is wanted.
     fn is_full(&self) -> bool;
-}
-
-/// What was written last; it decides on spaces and on the meaning of signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
-    /// Nothing, or a semicolon.
-    Start,
-    /// An opening bracket, a dot or a cast: what follows is joined to it.
-    Joint,
-    /// A comma or an operator: an operand follows.
-    Operator,
-    /// A keyword after which an operand follows.
-    Keyword(Keyword),
-    /// A name, or a keyword that behaves like one.
-    Name,
-    /// A constant, a closing bracket or a stray byte.
-    Operand,
-}
-
-/// Keywords that have a meaning here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keyword {
-    In,
-    Values,
-    Other,
-}
-
-/// Which names are written as `?`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hidden {
-    None,
-    /// The next one: drivers number prepared statements and cursors.
-    Next,
-    /// All to the end of the statement: savepoints and cursors.
-    All,
-    /// All after the equals sign or `TO` of a `SET`.
-    Values,
 }
 
 pub(super) struct Normaliser<'a, 's, S> {
@@ -135,23 +99,22 @@ impl<'a, 's, S: Sink> Normaliser<'a, 's, S> {
     fn word(&mut self, token: Token<'a>) {
         let at_start = self.last == Last::Start;
         self.levels.end_rows();
-        let mut lower = [0; WORD_LEN_MAX];
-        let lower = lowered(token.text, &mut lower);
-        if self.hidden != Hidden::None && !is_grammar(lower) && self.takes_hidden() {
+        let key = token.key();
+        if self.hidden != Hidden::None && !GRAMMAR.contains(key) && self.takes_hidden() {
             return self.value();
         }
-        if matches!(lower, b"null" | b"true" | b"false") && self.wants_operand() {
+        if self.wants_operand() && CONSTANTS.contains(key) {
             return self.value();
         }
-        if self.hidden == Hidden::Values && lower == b"to" {
+        if self.hidden == Hidden::Values && key == TO {
             self.hidden = Hidden::All;
         }
         if at_start {
-            self.hidden = hidden_after(lower);
+            self.hidden = hidden_after(key);
         }
         self.separate(true);
         self.sink.put_lower(token.text);
-        self.last = class(lower);
+        self.last = class(key);
         if self.last == Last::Keyword(Keyword::Values) {
             self.levels.begin_rows();
         }
@@ -262,74 +225,5 @@ fn after_constant(mut cursor: Cursor<'_>) -> Option<Cursor<'_>> {
 }
 
 fn is_constant_word(token: Token<'_>, next: &Cursor<'_>) -> bool {
-    let mut lower = [0; WORD_LEN_MAX];
-    matches!(lowered(token.text, &mut lower), b"null" | b"true" | b"false" | b"default")
-        || next.is_kind(Kind::String)
-}
-
-/// The longest word that has a meaning here, in bytes.
-const WORD_LEN_MAX: usize = 11;
-
-/// `word` in lower case; empty when it is too long to have a meaning here.
-#[inline]
-fn lowered<'b>(word: &[u8], buffer: &'b mut [u8; WORD_LEN_MAX]) -> &'b [u8] {
-    let Some(lower) = buffer.get_mut(..word.len()) else { return &[] };
-    for (to, from) in lower.iter_mut().zip(word) {
-        *to = from.to_ascii_lowercase();
-    }
-    lower
-}
-
-/// How a word behaves; `word` is in lower case.
-#[inline]
-fn class(word: &[u8]) -> Last {
-    match word {
-        b"in" => Last::Keyword(Keyword::In),
-        b"values" => Last::Keyword(Keyword::Values),
-        b"select" | b"from" | b"where" | b"and" | b"or" | b"not" | b"on" | b"as" | b"by"
-        | b"case" | b"when" | b"then" | b"else" | b"between" | b"like" | b"ilike" | b"limit"
-        | b"offset" | b"having" | b"union" | b"all" | b"except" | b"intersect" | b"distinct"
-        | b"join" | b"using" | b"over" | b"with" | b"set" | b"to" | b"returning" | b"lateral"
-        | b"filter" | b"within" | b"do" | b"is" => Last::Keyword(Keyword::Other),
-        _ => Last::Name,
-    }
-}
-
-/// Which names a statement hides that begins with `word`.
-fn hidden_after(word: &[u8]) -> Hidden {
-    match word {
-        b"savepoint" | b"release" | b"rollback" | b"abort" | b"close" | b"deallocate"
-        | b"fetch" | b"move" => Hidden::All,
-        b"declare" | b"prepare" | b"execute" => Hidden::Next,
-        b"set" => Hidden::Values,
-        _ => Hidden::None,
-    }
-}
-
-/// Words that are grammar where names are hidden.
-fn is_grammar(word: &[u8]) -> bool {
-    matches!(
-        word,
-        b"savepoint"
-            | b"to"
-            | b"work"
-            | b"transaction"
-            | b"and"
-            | b"no"
-            | b"chain"
-            | b"prepared"
-            | b"prepare"
-            | b"all"
-            | b"next"
-            | b"prior"
-            | b"first"
-            | b"last"
-            | b"absolute"
-            | b"relative"
-            | b"forward"
-            | b"backward"
-            | b"from"
-            | b"in"
-            | b"default"
-    )
+    CONSTANTS.contains(token.key()) || token.is(b"default") || next.is_kind(Kind::String)
 }

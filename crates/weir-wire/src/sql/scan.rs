@@ -1,13 +1,15 @@
 //! The scan of a text: statement by statement, what matters to a transaction pooler.
 //!
 //! Seen is what the text itself says. Not seen is what a function or a trigger does inside the
-//! server, apart from the built-in functions listed in `calls.rs`.
+//! server, apart from the built-in functions listed in `calls.rs`; that a table is temporary
+//! because `pg_temp` comes first in `search_path`; and what a session only reads (`currval`).
 
 use super::calls;
 use super::cursor::Cursor;
 use super::effect::Effect;
 use super::flags::{Facts, Flags};
 use super::head::{Head, head, names_temp_schema};
+use super::keyword::KeySet;
 use super::lex::{Kind, Token};
 use super::verb::Verb;
 
@@ -72,8 +74,6 @@ struct Statement<'a> {
     depth: usize,
     /// Open `BEGIN ATOMIC` and `CASE` of a routine's body.
     blocks: usize,
-    /// The last token was `INSERT` or `MERGE`, whose `INTO` makes no table.
-    names_target: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -86,7 +86,7 @@ impl<'a> Scan<'a> {
         while self.cursor.eat_kind(Kind::Punct(b';')) {}
         self.cursor.token()?;
         let head = head(self.cursor);
-        self.statement = Some(Statement { head, depth: 0, blocks: 0, names_target: false });
+        self.statement = Some(Statement { head, depth: 0, blocks: 0 });
         Some(Event::Statement(head.verb))
     }
 }
@@ -100,13 +100,27 @@ impl<'a> Iterator for Scan<'a> {
             return Some(Event::Effect(effect));
         }
         while let Some(token) = self.cursor.token() {
-            if token.kind == Kind::Punct(b';') && statement.is_outside() {
-                self.statement = None;
-                return self.begin();
-            }
             self.cursor.advance();
-            if let Some(effect) = statement.step(token, self.cursor) {
-                return Some(Event::Effect(effect));
+            match token.kind {
+                Kind::Word | Kind::Quoted => {
+                    if let Some(effect) = statement.word(token, &mut self.cursor) {
+                        return Some(Event::Effect(effect));
+                    }
+                }
+                Kind::Punct(b'(') => statement.depth += 1,
+                Kind::Punct(b')') => statement.depth = statement.depth.saturating_sub(1),
+                Kind::Punct(b';') if statement.is_outside() => {
+                    self.statement = None;
+                    return self.begin();
+                }
+                Kind::String
+                | Kind::Dollar
+                | Kind::Number
+                | Kind::Parameter
+                | Kind::Operator
+                | Kind::Punct(_)
+                | Kind::Comment
+                | Kind::Other => {}
             }
         }
         // A label called `case` hides the end of a routine, and with it what comes after.
@@ -120,35 +134,8 @@ impl<'a> Statement<'a> {
         self.depth == 0 && self.blocks == 0
     }
 
-    /// Passes `token`; `next` is at the one after it.
-    fn step(&mut self, token: Token<'a>, next: Cursor<'a>) -> Option<Effect<'a>> {
-        match token.kind {
-            Kind::Punct(b'(') => self.depth += 1,
-            Kind::Punct(b')') => self.depth = self.depth.saturating_sub(1),
-            Kind::Word | Kind::Quoted => {
-                let names_target = std::mem::take(&mut self.names_target);
-                if self.head.is_routine {
-                    self.count_blocks(token, next);
-                }
-                if self.head.calls {
-                    self.names_target = token.is(b"insert") || token.is(b"merge");
-                    return self.word(token, next, names_target);
-                }
-            }
-            Kind::String
-            | Kind::Dollar
-            | Kind::Number
-            | Kind::Parameter
-            | Kind::Operator
-            | Kind::Punct(_)
-            | Kind::Comment
-            | Kind::Other => {}
-        }
-        None
-    }
-
     /// A routine's body may be `BEGIN ATOMIC … END`, with `CASE … END` inside.
-    fn count_blocks(&mut self, token: Token<'_>, next: Cursor<'_>) {
+    fn count_blocks(&mut self, token: Token<'_>, next: &Cursor<'_>) {
         let opens = if self.blocks == 0 {
             token.is(b"begin") && next.is(b"atomic")
         } else {
@@ -161,25 +148,49 @@ impl<'a> Statement<'a> {
         }
     }
 
-    fn word(&self, token: Token<'a>, next: Cursor<'a>, names_target: bool) -> Option<Effect<'a>> {
-        if token.kind == Kind::Quoted && calls::is_escaped(token, next.token()) {
+    /// What the word `token` does, with what comes `next`.
+    #[inline]
+    fn word(&mut self, token: Token<'a>, next: &mut Cursor<'a>) -> Option<Effect<'a>> {
+        let is_seen = self.head.is_routine
+            || next.is_kind(Kind::Punct(b'('))
+            || MEANT.contains(token.key())
+            || token.kind == Kind::Quoted && calls::is_escaped(token, next.token());
+        if is_seen { self.seen_word(token, next) } else { None }
+    }
+
+    fn seen_word(&mut self, token: Token<'a>, next: &mut Cursor<'a>) -> Option<Effect<'a>> {
+        if self.head.is_routine {
+            self.count_blocks(token, next);
+        }
+        if !self.head.calls {
+            return None;
+        }
+        if calls::is_escaped(token, next.token()) {
             return Some(Effect::SessionFunction);
         }
+        if token.is(b"insert") || token.is(b"merge") {
+            // This `INTO` names a table that exists.
+            next.eat(b"into");
+            return None;
+        }
         if next.is_kind(Kind::Punct(b'(')) {
-            return calls::call(token, next);
+            return calls::call(token, *next);
         }
-        if token.is(b"into") && !names_target {
-            return into(next);
+        if token.is(b"into") {
+            return into(*next);
         }
-        if token.is(b"update") && calls::names_settings_view(next) {
+        if token.is(b"update") && calls::names_settings_view(*next) {
             return Some(Effect::SetConfig { name: None, value: None, local: Some(false) });
         }
-        if self.head.verb != Verb::Prepare && token.is(b"as") && next.is(b"execute") {
-            return executed(next);
+        if token.is(b"as") && next.is(b"execute") {
+            return executed(*next);
         }
         None
     }
 }
+
+/// Words that may mean something anywhere in a statement, calls apart.
+static MEANT: KeySet<5> = KeySet::new(["into", "update", "as", "insert", "merge"]);
 
 /// `SELECT … INTO` a temporary table; it has no `ON COMMIT`.
 fn into(mut next: Cursor<'_>) -> Option<Effect<'_>> {

@@ -10,10 +10,6 @@ pub(super) fn set<'a>(cursor: &mut Cursor<'a>) -> Option<Effect<'a>> {
     let scope = scope(cursor);
     if is_special(cursor, b"session") {
         cursor.advance();
-        if cursor.eat(b"characteristics") {
-            return Some(Effect::SetCharacteristics);
-        }
-        return authorization(cursor, scope);
     }
     if is_special(cursor, b"characteristics") {
         return Some(Effect::SetCharacteristics);
@@ -50,9 +46,7 @@ fn scope(cursor: &mut Cursor<'_>) -> Scope {
         cursor.advance();
         return Scope::Local;
     }
-    let is_plain_scope = is_special(cursor, b"session")
-        && !cursor.peek().is_some_and(|next| next.is(b"characteristics"));
-    if is_plain_scope {
+    if is_special(cursor, b"session") {
         cursor.advance();
     }
     Scope::Session

@@ -1,5 +1,8 @@
 //! The word that a statement begins with.
 
+use super::keyword::Key;
+use super::lex::Token;
+
 macro_rules! verbs {
     ($($variant:ident = $word:literal),* $(,)?) => {
         /// The word that a statement begins with; opening parentheses are passed over.
@@ -16,7 +19,8 @@ macro_rules! verbs {
         }
 
         impl Verb {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),*];
+            const WORDS: &'static [(Key, &'static str, Self)] =
+                &[$((Key::of($word.as_bytes()), $word, Self::$variant)),*];
         }
     };
 }
@@ -38,11 +42,11 @@ verbs! {
 }
 
 impl Verb {
-    /// The verb that `word` is, in any case.
-    #[must_use]
-    pub fn of(word: &[u8]) -> Self {
-        let found = Self::WORDS.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
-        found.map_or(Self::Other, |&(_, verb)| verb)
+    /// The verb that `token` is, in any case.
+    pub(super) fn of(token: Token<'_>) -> Self {
+        let same =
+            |&&(key, word, _): &&(Key, &str, Self)| key == token.key() && token.is(word.as_bytes());
+        Self::WORDS.iter().find(same).map_or(Self::Other, |&(_, _, verb)| verb)
     }
 
     /// Whether the statement returns or changes rows, so that `INTO` and `WITH` mean what they

@@ -118,6 +118,7 @@ mod tests {
         check(b"\0\0\0\0", 0);
         check(b"\0\0\0\x07", 7);
         check(b"\0\0\x27\x15", 10_005);
+        assert!(FirstPacket::parse(b"\0\0\x27\x14") == Ok(None));
         check(b"GET / HTTP/1.1\r\n", u32::from_be_bytes(*b"GET "));
         check(b"\0\0\0\x09\x04\xd2\x16\x2fx", 9);
         check(b"\0\0\0\x0f\x04\xd2\x16\x2e\0\0\0\x01abc", 15);

@@ -170,14 +170,15 @@ mod tests {
 
     #[test]
     fn parameters_find_their_places() {
-        let body = b"user\0app\0options\0-c a=1\0_pq_.x\0on\0a\0one\0A\0two\0replication\0no\0\0";
+        let body =
+            b"user\0app\0options\0-c a=1\0_pq_.x\0on\0a\0one\0A\0two\0b\0x\0replication\0no\0\0";
         let startup = parse(body).unwrap();
         assert_eq!((&startup.user[..], &startup.database[..]), (&b"app"[..], &b"app"[..]));
         assert_eq!(startup.protocol_options, [b"_pq_.x"]);
         assert_eq!(startup.param("a"), Some(&b"two"[..]));
         assert_eq!(startup.replication, Replication::Off);
         let values: Vec<_> = startup.settings().unwrap().into_iter().map(|s| s.value).collect();
-        assert_eq!(values, [&b"1"[..], b"one", b"two"]);
+        assert_eq!(values, [&b"1"[..], b"one", b"two", b"x"]);
         assert!(startup.needs_negotiation());
     }
 

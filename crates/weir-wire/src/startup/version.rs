@@ -94,6 +94,12 @@ mod tests {
     }
 
     #[test]
+    fn long_cancel_keys_came_with_3_2() {
+        assert_eq!(ProtocolVersion::V3_0.cancel_key_len_max(), 4);
+        assert_eq!(ProtocolVersion::V3_2.cancel_key_len_max(), 256);
+    }
+
+    #[test]
     fn a_version_prints_as_people_write_it() {
         assert_eq!(ProtocolVersion::from_code(196_610).to_string(), "3.2");
         assert_eq!(ProtocolVersion::V3_0.code(), 196_608);

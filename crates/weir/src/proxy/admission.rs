@@ -93,7 +93,7 @@ impl Counts {
         let database = of(self.databases.get(&claim.database));
         let address = of(self.addresses.get(&claim.address));
         if self.total >= bounds.total {
-            return Err(full("clients_max", bounds.total, "in all".into()));
+            return Err(full("clients_max", bounds.total, "in all"));
         }
         let rows = [
             (user, bounds.user, "clients_per_user_max", format!("of user \"{}\"", claim.user)),
@@ -107,7 +107,7 @@ impl Counts {
         ];
         for (count, bound, name, whose) in rows {
             if let Some(bound) = bound.filter(|&bound| count >= bound) {
-                return Err(full(name, bound, whose));
+                return Err(full(name, bound, &whose));
             }
         }
         Ok(())
@@ -121,7 +121,7 @@ fn from(address: Option<IpAddr>) -> String {
     }
 }
 
-fn full(limit: &str, bound: u32, whose: String) -> Refusal {
+fn full(limit: &str, bound: u32, whose: &str) -> Refusal {
     Refusal::new(SqlState::TOO_MANY_CONNECTIONS, "too many client connections")
         .detail(format!("The limit of {bound} client connections {whose} is reached."))
         .hint(format!("Close connections that are not needed, or raise {limit} in the proxy."))

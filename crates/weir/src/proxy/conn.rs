@@ -126,6 +126,19 @@ impl Conn {
         self.unread.drain(..count.min(self.unread.len()));
     }
 
+    /// Reads the body of one message, of at most `body_max` bytes, which must have this tag. Any
+    /// other is refused by its header, before its body is waited for.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the header lies, claims more, or has another tag.
+    pub async fn body_of(&mut self, tag: u8, body_max: u32) -> Result<Vec<u8>, Broken> {
+        self.fill(1).await?;
+        match self.unread.first() {
+            Some(&found) if found != tag => Err(Malformed::Unexpected(found).into()),
+            Some(_) | None => Ok(self.message(body_max).await?.body),
+        }
+    }
+
     /// Reads one message whose body has at most `body_max` bytes.
     ///
     /// # Errors

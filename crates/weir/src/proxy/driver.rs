@@ -29,6 +29,8 @@ pub struct Readiness {
     pub readable: bool,
     /// Writing is possible again.
     pub writable: bool,
+    /// The peer sends nothing more.
+    pub hangup: bool,
 }
 
 /// The outcome of a read.
@@ -48,7 +50,6 @@ pub enum Received {
 }
 
 /// The epoll driver.
-#[derive(Debug)]
 pub struct Driver {
     epoll: OwnedFd,
     events: Vec<Event>,
@@ -96,10 +97,11 @@ impl Driver {
             Err(error) => return Err(error.into()),
         }
         let closed = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
-        ready.extend(self.events.iter().map(|event| Readiness {
-            token: Token(event.data.u64()),
-            readable: event.flags.intersects(EventFlags::IN | closed),
-            writable: event.flags.intersects(EventFlags::OUT | closed),
+        ready.extend(self.events.iter().map(|&Event { flags, data }| Readiness {
+            token: Token(data.u64()),
+            readable: flags.intersects(EventFlags::IN | closed),
+            writable: flags.intersects(EventFlags::OUT | closed),
+            hangup: flags.intersects(closed),
         }));
         Ok(())
     }

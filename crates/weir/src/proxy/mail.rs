@@ -3,14 +3,18 @@
 //! Login threads hand over finished connections; workers ask for new ones. Nothing else crosses.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
+use tokio::sync::oneshot;
 use weir_core::ids::DialId;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
+use crate::proxy::worker::Snapshot;
 
 /// What a worker receives.
 #[derive(Debug)]
@@ -41,6 +45,47 @@ pub enum ToWorker {
         /// The token of [`FromWorker::Cancel`].
         token: u64,
     },
+    /// The console or a metric asks what is here.
+    Inspect(oneshot::Sender<Snapshot>),
+    /// An operator's command.
+    Command(Command),
+}
+
+/// An operator's command to a worker. `done` is answered when it has taken full effect.
+#[derive(Debug)]
+pub enum Command {
+    /// Grant nothing any more; done when every server connection of these pools is closed.
+    Pause {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+        /// Answered for each worker.
+        done: oneshot::Sender<()>,
+    },
+    /// Grant again.
+    Resume {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+    },
+    /// Close every server connection as soon as it is released.
+    Reconnect {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+    },
+    /// Close all clients and servers of these pools at once, and pause them.
+    Kill {
+        /// The database name clients use; all when `None`.
+        database: Option<String>,
+    },
+    /// Close one client, by the number that the console shows.
+    KillClient {
+        /// Its place in the worker.
+        client: u32,
+    },
+    /// Start no transaction, let those under way end, close everything, end the thread.
+    Stop {
+        /// How long transactions may take; zero closes at once.
+        grace: Duration,
+    },
 }
 
 /// What a worker asks of the login threads.
@@ -62,11 +107,9 @@ pub enum FromWorker {
         worker: usize,
         /// Names the request in the answer.
         token: u64,
-        /// The server.
-        address: ServerAddress,
         /// TLS as for that server's connections.
         tls: ServerTls,
-        /// Whose statement.
+        /// Whose statement, and where.
         key: ServerKey,
     },
 }
@@ -124,6 +167,18 @@ pub struct ServerKey {
     pub pid: i32,
     /// The secret that proves the right to cancel, 4 to 256 bytes.
     pub secret: Vec<u8>,
+    /// The server it belongs to.
+    pub at: Reached,
+}
+
+/// Where a server connection leads. A name may have many addresses, and a cancel must go to the
+/// very machine that the connection leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// As configured; TLS verifies its name.
+    pub address: ServerAddress,
+    /// What the name stood for when the connection was opened; `None` for Unix sockets.
+    pub socket: Option<SocketAddr>,
 }
 
 impl fmt::Debug for ServerKey {
@@ -152,13 +207,13 @@ pub struct CancelRequest {
     pub secret: Vec<u8>,
     /// Dropped when the cancel has been delivered or found void. The login thread keeps the
     /// client's cancel connection open until then, as PostgreSQL does.
-    pub done: tokio::sync::oneshot::Sender<()>,
+    pub done: oneshot::Sender<()>,
 }
 
 /// A worker's letter box: login threads put, the worker takes all at once.
 ///
-/// Bounded by what fills it: clients by the client limit, dials by the budget, cancels by the
-/// login threads' limit on half-open connections.
+/// Bounded by what fills it: clients by the client limit, dials by the budget, cancels by
+/// [`weir_core::config::limits::CANCELS_QUEUED`].
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     inner: Arc<Inner>,

@@ -10,12 +10,18 @@ pub mod chance;
 pub mod conn;
 pub mod dial;
 pub mod directory;
+pub mod driver;
 pub mod listen;
 pub mod lobby;
 pub mod login;
 pub mod mail;
 pub mod refusal;
+pub mod scram_keys;
 pub mod socket;
 pub mod target;
 pub mod threads;
 pub mod tls;
+pub mod worker;
+
+#[cfg(test)]
+mod tests;

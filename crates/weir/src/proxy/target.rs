@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use weir_core::pool::PoolSettings;
@@ -35,6 +36,8 @@ pub struct Target {
 pub struct DialSpec {
     /// Where the server listens.
     pub address: ServerAddress,
+    /// More places that serve the same database.
+    pub others: Others,
     /// The database name sent to the server.
     pub database: String,
     /// The role name sent to the server.
@@ -49,6 +52,42 @@ pub struct DialSpec {
     pub connect_query: Option<String>,
     /// How long connect, TLS and login may take together.
     pub timeout: Duration,
+}
+
+/// More places than one that serve the same database.
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// Those besides the first.
+    pub addresses: Vec<ServerAddress>,
+    /// Whether each dial begins with the next place, instead of always with the first.
+    pub take_turns: bool,
+    /// Dials so far. Shared by the copies of a specification.
+    pub dials: Arc<AtomicUsize>,
+}
+
+impl DialSpec {
+    /// The places in the order in which this dial should try them. Each call is a dial.
+    pub fn places(&self) -> Vec<&ServerAddress> {
+        let mut places: Vec<_> =
+            std::iter::once(&self.address).chain(&self.others.addresses).collect();
+        if self.others.take_turns {
+            let turn = self.others.dials.fetch_add(1, Ordering::Relaxed) % places.len();
+            places.rotate_left(turn);
+        }
+        places
+    }
+
+    /// Whether connections of both go to the same database as the same role, so that those that
+    /// are open may stay.
+    #[must_use]
+    pub fn reaches_the_same(&self, other: &Self) -> bool {
+        self.address == other.address
+            && self.others.addresses == other.others.addresses
+            && self.database == other.database
+            && self.user == other.user
+            && self.parameters == other.parameters
+            && self.connect_query == other.connect_query
+    }
 }
 
 /// Where a server listens.

@@ -1,13 +1,16 @@
 //! The login threads: one tokio runtime that accepts, logs in, dials and cancels.
 
 mod requests;
+mod turns;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
@@ -20,6 +23,7 @@ use crate::proxy::directory::Directory;
 use crate::proxy::listen::{self, Listener};
 use crate::proxy::lobby::Lobby;
 use crate::proxy::mail::{DialFailure, FromWorker, Mailbox, ToWorker};
+use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::{DialSpec, PoolKey};
 
 /// What every login shares.
@@ -33,11 +37,16 @@ pub struct House {
     pub admission: Admission,
     /// Counts half-open logins.
     pub lobby: Lobby,
+    /// Set when the process is about to end: nobody is let in any more, cancels still are.
+    pub stopping: AtomicBool,
+    /// Places for cancel requests that wait to be delivered.
+    pub cancels: Semaphore,
     /// Secrets that PostgreSQL told.
     pub secrets: Secrets,
     /// Salts the verifiers of users who do not exist; new with each start.
     pub mock_secret: [u8; 32],
-    dialler: Dialler,
+    /// SCRAM keys of passwords that were used before.
+    pub scram_keys: ScramKeys,
 }
 
 /// The running login threads. Dropping them stops accepting and dialling.
@@ -66,8 +75,9 @@ impl House {
     /// # Errors
     /// Why not, in words.
     pub async fn open(&self, spec: &DialSpec) -> Result<ServerConn, DialFailure> {
-        let keepalive = self.directory.load().settings.listen.keepalive.clone();
-        self.dialler.open(spec, &keepalive).await
+        let directory = self.directory.load_full();
+        let keepalive = &directory.settings.listen.keepalive;
+        Dialler { keys: &self.scram_keys, keepalive }.open(spec).await
     }
 }
 
@@ -91,9 +101,11 @@ impl LoginThreads {
             mailboxes,
             admission: Admission::default(),
             lobby: Lobby::new(limits::HALF_OPEN_LOGINS),
+            stopping: AtomicBool::new(false),
+            cancels: Semaphore::new(limits::CANCELS_QUEUED),
             secrets: Secrets::default(),
             mock_secret: chance::bytes().context("no random bytes")?,
-            dialler: Dialler::default(),
+            scram_keys: ScramKeys::default(),
         });
         let addresses = listeners.iter().map(Listener::to_string).collect();
         let (requests, inbox) = unbounded_channel();
@@ -135,6 +147,12 @@ impl LoginThreads {
             self.house.mailbox(&pool).put(ToWorker::Reconfigure { pool, target });
         }
         Ok(())
+    }
+
+    /// Refuses everyone who logs in from now on; cancel requests are served still, for the
+    /// transactions that are to end.
+    pub fn refuse_new(&self) {
+        self.house.stopping.store(true, Ordering::Relaxed);
     }
 
     /// The runtime, for what else must run beside the workers.

@@ -1,3 +1,5 @@
+//! How lines of `pg_hba.conf` are read and matched.
+
 use super::*;
 use crate::config::Problem;
 

@@ -134,8 +134,8 @@ fn is_base64(text: &str) -> bool {
         && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }
 
-/// What differs for one user. `None` everywhere means the database's or the general value; a time
-/// limit of `Some(None)` switches the limit off.
+/// What differs for one user. `None` everywhere means the database's or the general value;
+/// `Some(None)` switches a limit off.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UserOverrides {
     /// When server connections go back.
@@ -145,9 +145,9 @@ pub struct UserOverrides {
     /// Extra slots of each of the user's pools.
     pub reserve_size: Option<u32>,
     /// Server connections over all of the user's pools.
-    pub servers_max: Option<u32>,
+    pub servers_max: Option<Option<u32>>,
     /// Client connections of the user.
-    pub clients_max: Option<u32>,
+    pub clients_max: Option<Option<u32>>,
     /// Longest wait for a slot.
     pub query_wait_timeout: Option<Option<Duration>>,
     /// Longest statement.

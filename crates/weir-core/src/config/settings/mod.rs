@@ -37,8 +37,8 @@ pub struct Settings {
     pub databases: BTreeMap<String, Database>,
     /// What serves a database that has no entry of its own (`[databases."*"]`).
     pub wildcard: Option<Database>,
-    /// The slots one PostgreSQL can give us, over all pools; `None` states no budget.
-    pub budget: Option<u32>,
+    /// The slots a PostgreSQL can give us, over all pools, where that is stated.
+    pub budgets: BTreeMap<UpstreamHost, u32>,
     /// How long an address found by name is used before it is looked up again.
     pub dns_ttl: Duration,
     /// Bounds on clients and what they hold.
@@ -68,7 +68,7 @@ impl Default for Settings {
             users: BTreeMap::new(),
             databases: BTreeMap::new(),
             wildcard: None,
-            budget: None,
+            budgets: BTreeMap::new(),
             dns_ttl: Duration::from_secs(15),
             limits: ClientLimits::default(),
             timeouts: Timeouts::default(),
@@ -93,7 +93,7 @@ impl Settings {
     pub fn plan(&self, database: &str, user: &str) -> Option<PoolPlan> {
         let entry = self.database(database)?;
         let overrides = self.users.get(user).map(|user| &user.overrides);
-        Some(PoolPlan::new(database, entry, overrides))
+        Some(PoolPlan::new(database, entry, &self.limits, overrides))
     }
 
     /// The time limits for sessions of this user.
@@ -124,7 +124,7 @@ impl Default for Workers {
 }
 
 /// What is said to and tracked for client sessions.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
     /// Startup parameters that are accepted and dropped, lower case.
     pub ignore_startup_parameters: Vec<String>,
@@ -134,6 +134,17 @@ pub struct SessionSettings {
     pub login_notice: Option<String>,
     /// A waiting client gets a notice after this long.
     pub wait_notice_after: Option<Duration>,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            ignore_startup_parameters: Vec::new(),
+            track_parameters: vec!["intervalstyle".into()],
+            login_notice: None,
+            wait_notice_after: Some(Duration::from_secs(5)),
+        }
+    }
 }
 
 /// The log on standard error.

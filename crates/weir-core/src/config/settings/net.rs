@@ -159,7 +159,7 @@ pub struct ServerTls {
 }
 
 /// One place where a PostgreSQL listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UpstreamHost {
     /// A host name or IP address, looked up by the program.
     Tcp {

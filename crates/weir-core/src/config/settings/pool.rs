@@ -136,18 +136,24 @@ pub struct PoolPlan {
 }
 
 impl PoolPlan {
-    /// The plan for `name` as the client wrote it, from its entry and the user's overrides.
+    /// The plan for `name` as the client wrote it, from its entry, the general limits and the
+    /// user's overrides.
     #[must_use]
-    pub fn new(name: &str, entry: &Database, overrides: Option<&UserOverrides>) -> Self {
+    pub fn new(
+        name: &str,
+        entry: &Database,
+        limits: &ClientLimits,
+        overrides: Option<&UserOverrides>,
+    ) -> Self {
         let mut pool = entry.pool.clone();
-        let mut user_servers_max = None;
+        let mut user_servers_max = limits.servers_per_user_max;
         if let Some(user) = overrides {
             pool.mode = user.pool_mode.unwrap_or(pool.mode);
             pool.size = user.pool_size.unwrap_or(pool.size);
             pool.size_min = pool.size_min.min(pool.size);
             pool.reserve_size = user.reserve_size.unwrap_or(pool.reserve_size);
             pool.query_wait_timeout = user.query_wait_timeout.unwrap_or(pool.query_wait_timeout);
-            user_servers_max = user.servers_max;
+            user_servers_max = user.servers_max.unwrap_or(user_servers_max);
         }
         let dbname = entry.dbname.clone().unwrap_or_else(|| name.to_owned());
         Self { dbname, database: entry.clone(), pool, user_servers_max }

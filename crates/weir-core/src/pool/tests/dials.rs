@@ -30,7 +30,7 @@ fn a_dial_nobody_waits_for_any_more_leaves_an_idle_connection() {
     let (mut bench, pool) = Bench::one(plain(2));
     let ticket = bench.queue(pool, 0);
     let dials = bench.dials();
-    bench.pools.withdraw(bench.now, ticket);
+    bench.pools.withdraw(ticket);
     bench.connect(dials[0]);
     assert_eq!((bench.effects(), bench.pools.view(pool).idle), (vec![], 1));
 }
@@ -143,4 +143,20 @@ fn a_broken_connection_is_replaced_once_closed() {
     assert_eq!(bench.closes(), [(server, CloseReason::Broken)]);
     bench.pools.closed(bench.now, server);
     assert_eq!(bench.dials().len(), 1);
+}
+
+#[test]
+fn an_attempt_given_up_after_the_next_was_due_leaves_no_tick_due() {
+    let (mut bench, pool) = Bench::one(PoolSettings { connect_timeout: ms(100), ..plain(2) });
+    bench.queue(pool, 0);
+    bench.queue(pool, 1);
+    let dials = bench.dials();
+    bench.pass(10);
+    bench.fail(dials[0]);
+    bench.wait(80);
+    assert_eq!(bench.dials(), [], "the other attempt is still under way");
+    bench.pass(10);
+    bench.pools.tick(bench.now);
+    assert_eq!(bench.effects(), [Effect::AbandonDial { dial: dials[1] }]);
+    assert!(bench.pools.deadline().is_none_or(|due| due > bench.now));
 }

@@ -36,8 +36,8 @@ fn a_withdrawn_client_is_passed_over() {
     bench.take(pool, 0);
     let ticket = bench.queue(pool, 1);
     bench.queue(pool, 2);
-    assert!(bench.pools.withdraw(bench.now, ticket));
-    assert!(!bench.pools.withdraw(bench.now, ticket));
+    assert!(bench.pools.withdraw(ticket));
+    assert!(!bench.pools.withdraw(ticket));
     bench.free(server);
     assert_eq!(bench.grants(), [(2, server)]);
 }
@@ -48,10 +48,10 @@ fn a_ticket_of_an_earlier_wait_names_nobody() {
     bench.warm(pool, 1);
     bench.take(pool, 0);
     let first = bench.queue(pool, 1);
-    assert!(bench.pools.withdraw(bench.now, first));
+    assert!(bench.pools.withdraw(first));
     let second = bench.queue(pool, 2);
     assert_ne!(first, second);
-    assert!(!bench.pools.withdraw(bench.now, first));
+    assert!(!bench.pools.withdraw(first));
     assert_eq!(bench.pools.view(pool).waiting, 1);
 }
 
@@ -132,4 +132,40 @@ fn a_long_idle_connection_is_checked_before_it_is_given_out() {
     assert_eq!(bench.effects(), [Effect::Check { server }]);
     bench.pools.checked(bench.now, server, true);
     assert_eq!(bench.grants(), [(1, server)]);
+}
+
+#[test]
+fn every_transaction_looks_past_an_expired_connection() {
+    let (mut bench, pool) = Bench::one(PoolSettings {
+        rotation: Rotation::EveryTransaction,
+        server_lifetime: Some(ms(100)),
+        lifetime_jitter_percent: 0,
+        ..plain(3)
+    });
+    let old = bench.warm(pool, 1)[0];
+    bench.pass(50);
+    bench.take(pool, 0);
+    let young = bench.warm(pool, 2);
+    bench.take(pool, 1);
+    bench.free(old);
+    bench.free(young[1]);
+    bench.pass(50);
+    assert!(matches!(bench.ask_again(pool, 2, Some(young[1])), Checkout::Queued(_)));
+    assert_eq!(bench.grants(), [(2, young[0])]);
+}
+
+#[test]
+fn round_robin_keeps_nobody_waiting_for_a_check_while_a_fresh_connection_idles() {
+    let (mut bench, pool) = Bench::one(PoolSettings {
+        rotation: Rotation::RoundRobin,
+        check_after_idle: Some(ms(10)),
+        ..plain(3)
+    });
+    let servers = bench.warm(pool, 3);
+    bench.pass(8);
+    assert_eq!(bench.take(pool, 0), servers[0]);
+    bench.free(servers[0]);
+    bench.pass(4);
+    bench.queue(pool, 1);
+    assert_eq!(bench.grants(), [(1, servers[0])], "the other two need a check");
 }

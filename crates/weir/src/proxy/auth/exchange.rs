@@ -3,7 +3,7 @@
 use weir_core::config::limits;
 use weir_wire::frame::frontend;
 
-use crate::proxy::conn::Conn;
+use crate::proxy::conn::{Broken, Conn};
 use crate::proxy::login::Ended;
 use crate::proxy::refusal::Refusal;
 
@@ -14,14 +14,11 @@ const ANSWER_MAX: u32 = limits::AUTH_MESSAGE_BYTES as u32;
 /// Sends a question and reads the body of the answer, which must be a password message.
 pub(super) async fn ask(conn: &mut Conn, question: &[u8]) -> Result<Vec<u8>, Ended> {
     conn.send(question).await?;
-    let message = conn.message(ANSWER_MAX).await?;
-    if message.tag != frontend::PASSWORD {
-        return Err(Ended::Refused(Refusal::protocol(format!(
-            "expected an answer to the authentication request, got message '{}'",
-            message.tag.escape_ascii()
-        ))));
+    match conn.body_of(frontend::PASSWORD, ANSWER_MAX).await {
+        Ok(body) => Ok(body),
+        Err(Broken::Malformed(error)) => Err(malformed(&error)),
+        Err(broken) => Err(broken.into()),
     }
-    Ok(message.body)
 }
 
 /// A message of the client, or a refusal of ours, that breaks the protocol.

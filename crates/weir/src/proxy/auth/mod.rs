@@ -93,7 +93,7 @@ impl Client<'_> {
                 external::by_certificate(self.conn, self.hello).map_err(Ended::Refused)
             }
             (Demand::Peer, _) => external::by_peer(self.hello, self.peer).map_err(Ended::Refused),
-            (Demand::Password, _) => password::clear(self).await,
+            (Demand::Password, _) => password::clear(self, house).await,
             (Demand::Md5, Some(UserSecret::Plain(_) | UserSecret::Md5(_)))
             | (Demand::Stored, Some(UserSecret::Md5(_))) => password::md5(self).await,
             (Demand::Md5 | Demand::Stored | Demand::Scram, _) => {

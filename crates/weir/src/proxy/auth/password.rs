@@ -1,5 +1,7 @@
 //! Clear passwords and md5.
 
+use std::io;
+
 use weir_core::config::settings::{Secret, UserSecret};
 use weir_wire::build;
 use weir_wire::md5::Md5Hash;
@@ -12,10 +14,11 @@ use crate::proxy::chance;
 use crate::proxy::login::Ended;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::target::Credential;
+use crate::proxy::threads::House;
 
 /// Asks for the password in clear text, only where nobody can listen in, and checks it against
 /// what is stored.
-pub(super) async fn clear(client: &mut Client<'_>) -> Result<Credential, Ended> {
+pub(super) async fn clear(client: &mut Client<'_>, house: &House) -> Result<Credential, Ended> {
     if !client.hello.tls && !client.peer.is_local() {
         return Err(Ended::Refused(
             Refusal::new(
@@ -29,32 +32,26 @@ pub(super) async fn clear(client: &mut Client<'_>) -> Result<Credential, Ended> 
     build::authentication_cleartext(&mut question);
     let body = ask(client.conn, &question).await?;
     let answer = Password::parse(&body).map_err(|error| malformed(&error))?;
-    let secret = client.known.as_ref().map(|known| known.secret.clone());
-    let user = client.hello.user.to_string();
-    let password = answer.password.to_vec();
-    // A verifier costs PBKDF2, which must not hold up other logins on this thread.
-    let matches = tokio::task::spawn_blocking(move || {
-        matches(secret.as_ref(), &user, &password).then_some(password)
-    })
-    .await
-    .map_err(|error| client.refused(error.to_string()))?;
-    let Some(password) = matches else {
+    if !matches(client, house, answer.password).await? {
         return Err(client.refused("wrong password, or no such user"));
-    };
-    String::from_utf8(password)
+    }
+    String::from_utf8(answer.password.to_vec())
         .map(Credential::Password)
         .map_err(|_| client.refused("the password is not UTF-8"))
 }
 
-fn matches(secret: Option<&UserSecret>, user: &str, password: &[u8]) -> bool {
-    match secret {
+async fn matches(client: &Client<'_>, house: &House, password: &[u8]) -> io::Result<bool> {
+    let secret = client.known.as_ref().map(|known| &known.secret);
+    Ok(match secret {
         Some(UserSecret::Plain(plain)) => same(plain, password),
         Some(UserSecret::Md5(hash)) => Md5Hash::parse(hash.reveal())
-            .is_some_and(|hash| hash.matches_password(user.as_bytes(), password)),
-        Some(UserSecret::ScramVerifier(text)) => Verifier::parse(text.reveal())
-            .is_some_and(|verifier| verifier.matches_password(password)),
+            .is_some_and(|hash| hash.matches_password(client.hello.user.as_bytes(), password)),
+        Some(UserSecret::ScramVerifier(text)) => match Verifier::parse(text.reveal()) {
+            Some(verifier) => house.scram_keys.matches(password, &verifier).await?,
+            None => false,
+        },
         Some(UserSecret::None) | None => false,
-    }
+    })
 }
 
 /// Compares digests, so that the time tells nothing about the password.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as TurnMutex;
+use tokio::time::timeout;
 use tracing::warn;
 use weir_core::config::limits;
 use weir_core::config::settings::{AuthQuery, Database, Settings, UserSecret};
@@ -76,7 +77,9 @@ impl Secrets {
             return Ok(known.user.clone());
         }
         let spec = dial_spec(directory, entry, query);
-        let secret = self.line(database).ask(house, &spec, &query.query, user).await;
+        let line = self.line(database);
+        let asked = timeout(spec.timeout, line.ask(house, &spec, &query.query, user)).await;
+        let secret = asked.unwrap_or_else(|_| Err(no_answer(&spec)));
         let secret = secret.map_err(|failure| {
             warn!(%database, %user, "auth.query failed: {}", failure.message);
             cannot_ask(&failure)
@@ -151,6 +154,7 @@ fn same_line(old: &DialSpec, new: &DialSpec) -> bool {
 fn dial_spec(directory: &Directory, entry: &Database, query: &AuthQuery) -> DialSpec {
     DialSpec {
         address: directory.first_address(entry),
+        others: directory.other_addresses(entry),
         database: query.database.clone(),
         user: query.user.clone(),
         credential: credential(&directory.settings, query),
@@ -176,6 +180,14 @@ fn cannot_ask(failure: &DialFailure) -> Refusal {
     )
     .hint("Try again; the proxy's log has the reason.")
     .log(failure.message.clone())
+}
+
+fn no_answer(spec: &DialSpec) -> DialFailure {
+    DialFailure {
+        message: format!("no answer from PostgreSQL at {} within {:?}", spec.address, spec.timeout),
+        sqlstate: *b"08006",
+        permanent: false,
+    }
 }
 
 fn older_than(entry: &Entry, age: Duration) -> bool {

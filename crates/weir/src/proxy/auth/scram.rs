@@ -1,5 +1,6 @@
 //! SCRAM-SHA-256, with channel binding where TLS is spoken.
 
+use std::io;
 use std::sync::Arc;
 
 use weir_core::config::settings::UserSecret;
@@ -26,7 +27,7 @@ pub(super) async fn scram(
     let count =
         Iterations::new(directory.settings.auth.scram_iterations).unwrap_or(Iterations::DEFAULT);
     let real = match &client.known {
-        Some(known) => verifier_of(known, count).await?,
+        Some(known) => verifier_of(house, known, count).await?,
         None => None,
     };
     let mock = || Arc::new(Verifier::mock(&house.mock_secret, client.hello.user.as_bytes(), count));
@@ -94,19 +95,24 @@ fn refused(client: &Client<'_>, error: &ScramError) -> Ended {
     }
 }
 
-/// The verifier of a known user; made once from a plain password, on a thread of its own.
-async fn verifier_of(known: &KnownUser, count: Iterations) -> Result<Option<Arc<Verifier>>, Ended> {
+/// The verifier of a known user; made once from a plain password.
+async fn verifier_of(
+    house: &House,
+    known: &KnownUser,
+    count: Iterations,
+) -> io::Result<Option<Arc<Verifier>>> {
     let make = || async {
-        match known.secret.clone() {
-            UserSecret::Plain(plain) => {
-                let salt: [u8; 16] = chance::bytes()?;
-                let derive = move || Verifier::derive(plain.reveal().as_bytes(), &salt, count);
-                let verifier = tokio::task::spawn_blocking(derive).await?;
-                Ok::<_, std::io::Error>(Some(Arc::new(verifier)))
+        Ok::<_, io::Error>(
+            match &known.secret {
+                UserSecret::Plain(plain) => {
+                    let salt = chance::bytes()?;
+                    Some(house.scram_keys.verifier(plain.reveal(), salt, count).await?)
+                }
+                UserSecret::ScramVerifier(text) => Verifier::parse(text.reveal()),
+                UserSecret::Md5(_) | UserSecret::None => None,
             }
-            UserSecret::ScramVerifier(text) => Ok(Verifier::parse(text.reveal()).map(Arc::new)),
-            UserSecret::Md5(_) | UserSecret::None => Ok(None),
-        }
+            .map(Arc::new),
+        )
     };
     Ok(known.verifier.get_or_try_init(make).await?.clone())
 }

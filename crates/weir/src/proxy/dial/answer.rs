@@ -8,17 +8,17 @@ use weir_wire::message::{Authentication, Mechanisms};
 use weir_wire::scram::{Answered, Challenged, Client, ClientFirst, Keys};
 
 use super::failure;
-use super::keys::ScramKeyCache;
 use crate::proxy::chance;
 use crate::proxy::conn::Conn;
 use crate::proxy::mail::DialFailure;
+use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::{Credential, DialSpec};
 use crate::proxy::tls::certificate::end_point_hash;
 
 /// Answers a server's questions, one after the other.
 pub(super) struct Answers<'a> {
     spec: &'a DialSpec,
-    keys: &'a ScramKeyCache,
+    keys: &'a ScramKeys,
     /// `tls-server-end-point` of the server's certificate; `None` where channels are not bound.
     end_point: Option<Vec<u8>>,
     scram: Scram,
@@ -34,7 +34,7 @@ enum Scram {
 }
 
 impl<'a> Answers<'a> {
-    pub(super) fn new(spec: &'a DialSpec, keys: &'a ScramKeyCache, conn: &Conn) -> Self {
+    pub(super) fn new(spec: &'a DialSpec, keys: &'a ScramKeys, conn: &Conn) -> Self {
         let certificate = conn
             .tls_stream()
             .and_then(|stream| stream.get_ref().1.peer_certificates())
@@ -135,7 +135,7 @@ impl<'a> Answers<'a> {
         match &self.spec.credential {
             Credential::Password(password) => self
                 .keys
-                .derive(password, challenged.salt(), challenged.iterations())
+                .of_password(password, challenged.salt(), challenged.iterations())
                 .await
                 .map_err(|error| self.cannot(&error)),
             Credential::ScramKeys(passed) if challenged.fits(&passed.verifier) => {

@@ -19,45 +19,65 @@ use crate::proxy::mail::DialFailure;
 use crate::proxy::socket::Socket;
 use crate::proxy::target::{ServerAddress, ServerTls};
 
-/// Connects, and speaks TLS where `tls` says so. Unix sockets never speak TLS, as in libpq.
+/// How to connect.
+pub(super) struct Manner<'a> {
+    /// TLS towards the server.
+    pub(super) tls: &'a ServerTls,
+    /// The time for the addresses of one name to answer.
+    pub(super) limit: Duration,
+    /// How the socket is tuned; not at all for a connection that lives for one packet.
+    pub(super) keepalive: Option<&'a Keepalive>,
+}
+
+/// Connects, and speaks TLS where that is asked. `known` is what the name stands for, where that
+/// matters; otherwise it is looked up. Tells the address that answered. Unix sockets never speak
+/// TLS, as in libpq.
 pub(super) async fn connect(
     address: &ServerAddress,
-    tls: &ServerTls,
-    limit: Duration,
-    keepalive: &Keepalive,
-) -> Result<Conn, DialFailure> {
+    known: Option<SocketAddr>,
+    manner: &Manner<'_>,
+) -> Result<(Conn, Option<SocketAddr>), DialFailure> {
     let (host, port) = match address {
         ServerAddress::Tcp { host, port } => (host, *port),
         ServerAddress::Unix(path) => {
             let stream = UnixStream::connect(path).await;
             let stream = stream.map_err(|error| failure::unreachable(address, &error))?;
-            return Ok(Conn::plain(Socket::Unix(stream)));
+            return Ok((Conn::plain(Socket::Unix(stream)), None));
         }
     };
-    let targets: Vec<SocketAddr> = lookup_host((host.as_str(), port))
-        .await
-        .map_err(|error| failure::unresolved(address, &error))?
-        .collect();
-    let stream = first_that_answers(&targets, limit)
+    let targets: Vec<SocketAddr> = match known {
+        Some(target) => vec![target],
+        None => lookup_host((host.as_str(), port))
+            .await
+            .map_err(|error| failure::unresolved(address, &error))?
+            .collect(),
+    };
+    let (stream, reached) = first_that_answers(&targets, manner.limit)
         .await
         .map_err(|error| failure::unreachable(address, &error))?;
     let socket = Socket::Tcp(stream);
-    socket.tune(keepalive);
-    match tls {
-        ServerTls::Disable => Ok(Conn::plain(socket)),
-        ServerTls::Prefer(config) => secure(socket, address, host, config, false).await,
-        ServerTls::Require(config) => secure(socket, address, host, config, true).await,
+    if let Some(keepalive) = manner.keepalive {
+        socket.tune(keepalive);
     }
+    let conn = match manner.tls {
+        ServerTls::Disable => Conn::plain(socket),
+        ServerTls::Prefer(config) => secure(socket, address, host, config, false).await?,
+        ServerTls::Require(config) => secure(socket, address, host, config, true).await?,
+    };
+    Ok((conn, Some(reached)))
 }
 
 /// Tries the addresses in the order the resolver gave (RFC 6724). Each gets an equal share of the
 /// time, so that one that swallows packets does not starve the others.
-async fn first_that_answers(targets: &[SocketAddr], limit: Duration) -> io::Result<TcpStream> {
+async fn first_that_answers(
+    targets: &[SocketAddr],
+    limit: Duration,
+) -> io::Result<(TcpStream, SocketAddr)> {
     let share = limit / u32::try_from(targets.len().max(1)).unwrap_or(u32::MAX);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for target in targets {
         match timeout(share, TcpStream::connect(target)).await {
-            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Ok(stream)) => return Ok((stream, *target)),
             Ok(Err(error)) => last = error,
             Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
         }

@@ -10,9 +10,9 @@ use weir_wire::startup::ProtocolVersion;
 
 use super::answer::Answers;
 use super::failure;
-use super::keys::ScramKeyCache;
 use crate::proxy::conn::{Conn, Message};
-use crate::proxy::mail::{DialFailure, ServerKey};
+use crate::proxy::mail::DialFailure;
+use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::DialSpec;
 
 /// The longest message of a server during login, in bytes: errors with long texts.
@@ -21,15 +21,22 @@ const MESSAGE_MAX: u32 = 1 << 16;
 /// Messages between `AuthenticationOk` and `ReadyForQuery`, and in a connect query's answer.
 const MESSAGES_MAX: usize = 10_000;
 
-/// Who we are to the server once logged in.
-pub(super) type LoggedIn = (ServerKey, Vec<(String, String)>);
+/// What a server tells who has logged in.
+pub(super) struct LoggedIn {
+    /// Process id of our backend; 0 when the server tells none, and nothing can be cancelled.
+    pub(super) pid: i32,
+    /// The secret for cancel requests.
+    pub(super) secret: Vec<u8>,
+    /// What it reported, in order; the last value of each name.
+    pub(super) parameters: Vec<(String, String)>,
+}
 
 /// Logs in and runs the connect query.
 pub(super) async fn log_in(
     conn: &mut Conn,
     spec: &DialSpec,
     version: ProtocolVersion,
-    keys: &ScramKeyCache,
+    keys: &ScramKeys,
 ) -> Result<LoggedIn, DialFailure> {
     send_startup(conn, spec, version).await?;
     authenticate(conn, spec, keys).await?;
@@ -42,9 +49,8 @@ pub(super) async fn log_in(
         send(conn, spec, &query).await?;
         greeting.read(conn, spec, failure::connect_query).await?;
     }
-    // Something that cannot be cancelled still works; the key of nobody matches nobody.
-    let key = greeting.key.unwrap_or(ServerKey { pid: 0, secret: vec![0; 4] });
-    Ok((key, greeting.parameters))
+    let (pid, secret) = greeting.key.unwrap_or((0, vec![0; 4]));
+    Ok(LoggedIn { pid, secret, parameters: greeting.parameters })
 }
 
 async fn send_startup(
@@ -66,7 +72,7 @@ async fn send_startup(
 async fn authenticate(
     conn: &mut Conn,
     spec: &DialSpec,
-    keys: &ScramKeyCache,
+    keys: &ScramKeys,
 ) -> Result<(), DialFailure> {
     let mut answers = Answers::new(spec, keys, conn);
     for _ in 0..limits::LOGIN_MESSAGES {
@@ -104,7 +110,7 @@ fn negotiated(spec: &DialSpec, body: &[u8]) -> Result<(), DialFailure> {
 /// What a server says until it is ready.
 #[derive(Default)]
 struct Greeting {
-    key: Option<ServerKey>,
+    key: Option<(i32, Vec<u8>)>,
     parameters: Vec<(String, String)>,
 }
 
@@ -140,7 +146,7 @@ impl Greeting {
             }
             backend::BACKEND_KEY_DATA => {
                 let data = BackendKeyData::parse(&message.body)?;
-                self.key = Some(ServerKey { pid: data.pid, secret: data.key.to_vec() });
+                self.key = Some((data.pid, data.key.to_vec()));
             }
             _ => {}
         }

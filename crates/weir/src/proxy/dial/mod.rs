@@ -6,7 +6,6 @@
 mod answer;
 mod connect;
 mod failure;
-mod keys;
 mod login;
 
 use std::time::Duration;
@@ -17,14 +16,19 @@ use weir_wire::build;
 use weir_wire::startup::ProtocolVersion;
 
 use crate::proxy::conn::Conn;
-use crate::proxy::dial::keys::ScramKeyCache;
-use crate::proxy::mail::{DialFailure, ServerKey};
-use crate::proxy::target::{DialSpec, ServerAddress, ServerTls};
+use crate::proxy::dial::connect::{Manner, connect};
+use crate::proxy::dial::login::LoggedIn;
+use crate::proxy::mail::{DialFailure, Reached, ServerKey};
+use crate::proxy::scram_keys::ScramKeys;
+use crate::proxy::target::{DialSpec, ServerTls};
 
-/// Opens connections and remembers what is expensive to derive.
-#[derive(Debug, Default)]
-pub struct Dialler {
-    keys: ScramKeyCache,
+/// Opens connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Dialler<'a> {
+    /// Keys of passwords that have been used before.
+    pub keys: &'a ScramKeys,
+    /// How the sockets are tuned.
+    pub keepalive: &'a Keepalive,
 }
 
 /// A server connection that is logged in and idle.
@@ -38,32 +42,33 @@ pub struct ServerConn {
     pub parameters: Vec<(String, String)>,
 }
 
-impl Dialler {
-    /// Opens a connection: connect, TLS, login, connect query.
+impl Dialler<'_> {
+    /// Opens a connection: connect, TLS, login, connect query. Of several places the next is
+    /// tried when one fails for a reason of its own; they share the time.
     ///
     /// # Errors
     /// The reason in words, with the server's SQLSTATE where it gave one.
-    pub async fn open(
-        &self,
-        spec: &DialSpec,
-        keepalive: &Keepalive,
-    ) -> Result<ServerConn, DialFailure> {
-        match timeout(spec.timeout, self.open_unlimited(spec, keepalive)).await {
-            Ok(result) => result,
-            Err(_) => Err(failure::timed_out(&spec.address, spec.timeout)),
+    pub async fn open(&self, spec: &DialSpec) -> Result<ServerConn, DialFailure> {
+        let places = spec.places();
+        let share = spec.timeout / u32::try_from(places.len()).unwrap_or(u32::MAX);
+        let mut last = failure::timed_out(&spec.address, share);
+        for place in places {
+            let here = DialSpec { address: place.clone(), timeout: share, ..spec.clone() };
+            let opened = timeout(share, self.open_here(&here)).await;
+            match opened.unwrap_or_else(|_| Err(failure::timed_out(place, share))) {
+                Err(failure) if !failure.permanent => last = failure,
+                result => return result,
+            }
         }
+        Err(last)
     }
 
-    async fn open_unlimited(
-        &self,
-        spec: &DialSpec,
-        keepalive: &Keepalive,
-    ) -> Result<ServerConn, DialFailure> {
-        match self.attempt(spec, keepalive, ProtocolVersion::V3_2).await {
+    async fn open_here(&self, spec: &DialSpec) -> Result<ServerConn, DialFailure> {
+        match self.attempt(spec, ProtocolVersion::V3_2).await {
             // Servers before 9.3 and some poolers refuse a minor version they do not know
             // instead of negotiating it down.
             Err(failure) if failure::is_about_the_version(&failure) => {
-                self.attempt(spec, keepalive, ProtocolVersion::V3_0).await
+                self.attempt(spec, ProtocolVersion::V3_0).await
             }
             result => result,
         }
@@ -72,12 +77,15 @@ impl Dialler {
     async fn attempt(
         &self,
         spec: &DialSpec,
-        keepalive: &Keepalive,
         version: ProtocolVersion,
     ) -> Result<ServerConn, DialFailure> {
-        let mut conn = connect::connect(&spec.address, &spec.tls, spec.timeout, keepalive).await?;
-        let (key, parameters) = login::log_in(&mut conn, spec, version, &self.keys).await?;
-        Ok(ServerConn { conn, key, parameters })
+        let manner =
+            Manner { tls: &spec.tls, limit: spec.timeout, keepalive: Some(self.keepalive) };
+        let (mut conn, socket) = connect(&spec.address, None, &manner).await?;
+        let LoggedIn { pid, secret, parameters } =
+            login::log_in(&mut conn, spec, version, self.keys).await?;
+        let at = Reached { address: spec.address.clone(), socket };
+        Ok(ServerConn { conn, key: ServerKey { pid, secret, at }, parameters })
     }
 }
 
@@ -86,16 +94,13 @@ impl Dialler {
 ///
 /// # Errors
 /// When the server cannot be reached in time.
-pub async fn cancel(
-    address: &ServerAddress,
-    tls: &ServerTls,
-    key: &ServerKey,
-    limit: Duration,
-) -> Result<(), DialFailure> {
+pub async fn cancel(tls: &ServerTls, key: &ServerKey, limit: Duration) -> Result<(), DialFailure> {
+    let ServerKey { pid, secret, at: Reached { address, socket } } = key;
     let deliver = async {
-        let mut conn = connect::connect(address, tls, limit, &Keepalive::default()).await?;
+        let manner = Manner { tls, limit, keepalive: None };
+        let (mut conn, _) = connect(address, *socket, &manner).await?;
         let mut packet = Vec::new();
-        build::cancel_request(&mut packet, key.pid, &key.secret)
+        build::cancel_request(&mut packet, *pid, secret)
             .map_err(|error| failure::ours(address, &error))?;
         conn.send(&packet).await.map_err(|error| failure::broken(address, &error.into()))?;
         conn.drain().await;

@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_core::config::limits;
 use weir_core::config::settings::{Database, Settings};
 
+pub use plan::address;
 pub use users::{KnownUser, Users};
 
-use crate::proxy::target::{Credential, PoolKey, ServerAddress, ServerTls, Target};
+use crate::proxy::target::{Credential, Others, PoolKey, ServerAddress, ServerTls, Target};
 use crate::proxy::tls::client_side::ClientSide;
 use crate::proxy::tls::{TlsError, server_side};
 
@@ -83,7 +84,9 @@ impl Directory {
         let pool = plan::pool_key(&self.settings, database, user);
         let mut targets = self.lock();
         let known = targets.get(&pool);
-        if let Some(known) = known.filter(|known| known.proof == *proof) {
+        // A login that reveals nothing (trust) takes nothing from what another one revealed.
+        let same = |known: &&Known| *proof == Credential::None || known.proof == *proof;
+        if let Some(known) = known.filter(same) {
             let target = Arc::clone(&known.target);
             return Ok(Route { pool, target, changed: false });
         }
@@ -101,6 +104,12 @@ impl Directory {
     #[must_use]
     pub fn first_address(&self, entry: &Database) -> ServerAddress {
         plan::first_address(entry)
+    }
+
+    /// More addresses that serve the same.
+    #[must_use]
+    pub fn other_addresses(&self, entry: &Database) -> Others {
+        plan::others(entry)
     }
 
     /// Takes over what the directory before this one knew, and says which pools now get what;

@@ -10,7 +10,9 @@ use weir_core::config::settings::{
 use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::{PoolMode, ServerReset, SessionSettings};
 
-use crate::proxy::target::{Credential, DialSpec, PoolKey, ServerAddress, ServerTls, Target};
+use crate::proxy::target::{
+    Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
+};
 
 /// Names the pool: clients of a database with a fixed server user share one.
 pub(super) fn pool_key(settings: &Settings, database: &str, user: &str) -> PoolKey {
@@ -31,6 +33,7 @@ pub(super) fn target(
     let plan = settings.plan(&pool.database, &pool.user)?;
     let dial = DialSpec {
         address: first_address(&plan.database),
+        others: others(&plan.database),
         database: plan.dbname.clone(),
         user: pool.user.to_string(),
         credential: credential(settings, &plan.database, pool, proof),
@@ -53,8 +56,20 @@ pub(super) fn first_address(entry: &Database) -> ServerAddress {
     entry.hosts.first().map_or_else(default, address)
 }
 
+/// The database's hosts after the first.
+pub(super) fn others(entry: &Database) -> Others {
+    Others {
+        addresses: entry.hosts.iter().skip(1).map(address).collect(),
+        take_turns: match entry.host_balance {
+            choices::HostBalance::RoundRobin => true,
+            choices::HostBalance::FirstUp => false,
+        },
+        dials: Arc::default(),
+    }
+}
+
 /// The address of one configured host.
-fn address(host: &UpstreamHost) -> ServerAddress {
+pub fn address(host: &UpstreamHost) -> ServerAddress {
     match host {
         UpstreamHost::Tcp { host, port } => ServerAddress::Tcp { host: host.clone(), port: *port },
         UpstreamHost::Unix { dir, port } => {

@@ -4,17 +4,20 @@
 //! request is answered once, a startup packet is read once, and only a [`Proven`] client is
 //! routed.
 
+mod cancel;
 mod hello;
 mod opening;
 mod peer;
 mod route;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info};
 use weir_wire::build;
+use weir_wire::error::SqlState;
+use weir_wire::startup::Startup;
 
 pub use hello::Hello;
 pub use peer::Peer;
@@ -23,7 +26,6 @@ use crate::proxy::auth;
 use crate::proxy::conn::{Broken, Conn};
 use crate::proxy::directory::Directory;
 use crate::proxy::lobby::{Eviction, Place};
-use crate::proxy::mail::{CancelRequest, ToWorker};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::socket::Socket;
 use crate::proxy::target::Credential;
@@ -68,58 +70,86 @@ pub async fn serve(
     (place, eviction): (Place, Eviction),
 ) {
     let directory = house.directory.load_full();
-    let limit = directory.settings.timeouts.client_login;
-    let visit = within(limit, visit(&house, &directory, socket, &peer, &place));
-    tokio::select! {
-        ended = visit => match ended {
-            Some(Ok(())) => {}
-            Some(Err(ended)) => log_end(&directory, &peer, &ended),
-            None => info!(client = %peer, ?limit, "login timed out"),
-        },
-        Ok(()) = eviction => info!(client = %peer, "too many half-open logins: closed a silent one"),
+    let deadline = directory.settings.timeouts.client_login.map(|limit| Instant::now() + limit);
+    let opening = within(deadline, opening::open(socket, directory.client_tls.as_ref()));
+    let opened = tokio::select! {
+        // A client that has said nothing by then is not told either.
+        opened = opening => opened.unwrap_or_else(|| Err(timed_out())),
+        Ok(()) = eviction => Err(crowded_out()),
+    };
+    place.spoke();
+    let ended = match opened {
+        Ok((conn, Opening::Start(startup))) => {
+            log_in(&house, &directory, conn, &startup, (&peer, deadline)).await
+        }
+        Ok((_conn, Opening::Cancel { pid, secret })) => {
+            // Cancels have a bound of their own.
+            drop(place);
+            cancel::forward(&house, &directory, pid, secret).await;
+            return;
+        }
+        Err(ended) => Err(ended),
+    };
+    if let Err(ended) = ended {
+        log_end(&directory, &peer, &ended);
     }
 }
 
-async fn within<T>(limit: Option<Duration>, future: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        Some(limit) => timeout(limit, future).await.ok(),
+async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, future).await.ok(),
         None => Some(future.await),
     }
 }
 
-async fn visit(
+fn timed_out() -> Ended {
+    Ended::Refused(Refusal::new(
+        SqlState::QUERY_CANCELED,
+        "canceling authentication due to timeout",
+    ))
+}
+
+fn crowded_out() -> Ended {
+    Ended::Refused(Refusal::new(
+        SqlState::TOO_MANY_CONNECTIONS,
+        "closed the login that was silent for longest: too many are half-open",
+    ))
+}
+
+async fn log_in(
     house: &Arc<House>,
-    directory: &Directory,
-    socket: Socket,
-    peer: &Peer,
-    place: &Place,
+    directory: &Arc<Directory>,
+    mut conn: Conn,
+    startup: &Startup,
+    (peer, deadline): (&Peer, Option<Instant>),
 ) -> Result<(), Ended> {
-    let (mut conn, opening) = opening::open(socket, directory.client_tls.as_ref()).await?;
-    place.spoke();
-    match opening {
-        Opening::Cancel { pid, secret } => {
-            forward_cancel(house, pid, secret).await;
-            Ok(())
-        }
-        Opening::Start(startup) => match admit(house, directory, &mut conn, &startup, peer).await {
-            Ok(admission) => admission.hand_over(house, conn, peer).await,
-            Err(Ended::Refused(refusal)) => Err(turn_away(conn, refusal).await),
-            Err(broken) => Err(broken),
-        },
+    let admission = within(deadline, admit(house, directory, &mut conn, startup, peer)).await;
+    match admission.unwrap_or_else(|| Err(timed_out())) {
+        Ok(admission) => admission.hand_over(house, conn, peer).await,
+        Err(Ended::Refused(refusal)) => Err(turn_away(conn, refusal).await),
+        Err(broken) => Err(broken),
     }
 }
 
 async fn admit(
     house: &Arc<House>,
-    directory: &Directory,
+    directory: &Arc<Directory>,
     conn: &mut Conn,
-    startup: &weir_wire::startup::Startup,
+    startup: &Startup,
     peer: &Peer,
 ) -> Result<route::Admission, Ended> {
+    if house.stopping.load(Ordering::Relaxed) {
+        return Err(Ended::Refused(shutting_down()));
+    }
     let hello = hello::read(directory, conn, startup)?;
     hello::negotiate(conn, startup).await?;
     let proof = auth::authenticate(house, directory, conn, &hello, peer).await?;
     route::admit(house, directory, Proven { hello, proof }, peer).map_err(Ended::Refused)
+}
+
+fn shutting_down() -> Refusal {
+    Refusal::new(SqlState::CANNOT_CONNECT_NOW, "the proxy is shutting down")
+        .hint("Try again in a moment, or use another proxy.")
 }
 
 /// Tells the client why not, and closes.
@@ -130,17 +160,6 @@ pub(crate) async fn turn_away(mut conn: Conn, refusal: Refusal) -> Ended {
         conn.close().await;
     }
     Ended::Refused(refusal)
-}
-
-/// Brings a cancel request to the worker whose client it names (its index is in the high byte of
-/// the process id) and waits until it is delivered, as PostgreSQL keeps the connection open until
-/// then. A request that names nobody is void; the protocol gives no answer.
-async fn forward_cancel(house: &House, pid: i32, secret: Vec<u8>) {
-    let worker = usize::try_from(pid >> 24).ok();
-    let Some(mailbox) = worker.and_then(|worker| house.mailboxes.get(worker)) else { return };
-    let (done, delivered) = tokio::sync::oneshot::channel();
-    mailbox.put(ToWorker::Cancel(CancelRequest { pid, secret, done }));
-    let _ = delivered.await;
 }
 
 fn log_end(directory: &Directory, peer: &Peer, ended: &Ended) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::info;
 use weir_wire::build;
-use weir_wire::error::SqlState;
+use weir_wire::error::{Report, SqlState};
 
 use super::{Ended, Peer, Proven};
 use crate::proxy::admission::{Bounds, Claim, ClientSlot};
@@ -19,13 +19,13 @@ pub(super) struct Admission {
     proven: Proven,
     route: Route,
     slot: ClientSlot,
-    log: bool,
+    directory: Arc<Directory>,
 }
 
 /// Finds the client's pool and counts it in.
 pub(super) fn admit(
     house: &House,
-    directory: &Directory,
+    directory: &Arc<Directory>,
     proven: Proven,
     peer: &Peer,
 ) -> Result<Admission, Refusal> {
@@ -39,7 +39,7 @@ pub(super) fn admit(
         address: peer.address(),
     };
     let slot = house.admission.enter(claim, bounds(directory, &hello.user, &hello.database))?;
-    Ok(Admission { proven, route, slot, log: directory.settings.log.connections })
+    Ok(Admission { proven, route, slot, directory: Arc::clone(directory) })
 }
 
 fn no_route(why: NoRoute, database: &str) -> Refusal {
@@ -62,11 +62,11 @@ fn no_route(why: NoRoute, database: &str) -> Refusal {
 fn bounds(directory: &Directory, user: &str, database: &str) -> Bounds {
     let settings = &directory.settings;
     let of_user = settings.users.get(user).and_then(|user| user.overrides.clients_max);
-    let of_database = settings.database(database).and_then(|entry| entry.clients_max);
+    let of_database = settings.database(database).map(|entry| entry.clients_max);
     Bounds {
         total: settings.limits.clients_max,
-        user: of_user.or(settings.limits.clients_per_user_max),
-        database: of_database.or(settings.limits.clients_per_database_max),
+        user: of_user.unwrap_or(settings.limits.clients_per_user_max),
+        database: of_database.unwrap_or(settings.limits.clients_per_database_max),
         address: settings.limits.clients_per_address_max,
     }
 }
@@ -79,12 +79,19 @@ impl Admission {
         mut conn: Conn,
         peer: &Peer,
     ) -> Result<(), Ended> {
-        let Self { proven: Proven { hello, proof: _ }, route, slot, log } = self;
+        let Self { proven: Proven { mut hello, proof: _ }, route, slot, directory } = self;
+        let settings = &directory.settings;
         let mut ok = Vec::new();
         build::authentication_ok(&mut ok);
+        if let Some(notice) = &settings.session.login_notice {
+            build::notice_response(&mut ok, &Report::notice(notice));
+        }
         conn.send(&ok).await?;
         let parts = conn.into_client_parts()?;
-        if log {
+        if settings.database(&hello.database).is_some_and(|db| db.pool.application_name_add_host) {
+            add_host(&mut hello.parameters, peer);
+        }
+        if settings.log.connections {
             info!(client = %peer, user = %hello.user, database = %hello.database, "connected");
         }
         let mailbox = house.mailbox(&route.pool);
@@ -105,5 +112,15 @@ impl Admission {
             minor_version: if hello.version.minor() == 2 { 2 } else { 0 },
         })));
         Ok(())
+    }
+}
+
+/// Shows in `pg_stat_activity` where a client comes from: `name - 10.1.2.3:4000`.
+fn add_host(parameters: &mut Vec<(String, String)>, peer: &Peer) {
+    let known = parameters.iter_mut().rfind(|(name, _)| name == "application_name");
+    match known {
+        Some((_, value)) if !value.is_empty() => *value = format!("{value} - {peer}"),
+        Some((_, value)) => *value = peer.to_string(),
+        None => parameters.push(("application_name".into(), peer.to_string())),
     }
 }

@@ -2,38 +2,40 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tracing::{debug, warn};
 use weir_core::config::limits;
 use weir_core::ids::DialId;
 
 use super::House;
+use super::turns::Turns;
 use crate::proxy::dial::{self, ServerConn};
 use crate::proxy::mail::{DialFailure, Dialled, FromWorker, ServerKey, ToWorker};
-use crate::proxy::target::{DialSpec, ServerAddress, ServerTls};
+use crate::proxy::target::{DialSpec, ServerTls};
 
 /// How long a cancel may take where the settings set no limit.
 const CANCEL_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Serves requests until the last worker is gone.
 pub(super) async fn serve(house: Arc<House>, mut inbox: UnboundedReceiver<FromWorker>) {
-    let cancels = Arc::new(Semaphore::new(limits::CANCELS_IN_FLIGHT));
+    let dials = Arc::new(Turns::new(limits::DIALS_IN_FLIGHT));
+    let cancels = Arc::new(Turns::new(limits::CANCELS_IN_FLIGHT));
     while let Some(request) = inbox.recv().await {
         let house = Arc::clone(&house);
         match request {
             FromWorker::Dial { worker, dial, spec } => {
+                let turns = Arc::clone(&dials);
                 tokio::spawn(async move {
+                    let _turn = turns.take(&spec.address).await;
                     let letter = open(&house, dial, &spec).await;
                     answer(&house, worker, letter);
                 });
             }
-            FromWorker::Cancel { worker, token, address, tls, key } => {
-                let turn = Arc::clone(&cancels);
+            FromWorker::Cancel { worker, token, tls, key } => {
+                let turns = Arc::clone(&cancels);
                 tokio::spawn(async move {
-                    // The semaphore is never closed.
-                    let _turn = turn.acquire().await;
-                    cancel(&house, &address, &tls, &key).await;
+                    let _turn = turns.take(&key.at.address).await;
+                    cancel(&house, &tls, &key).await;
                     answer(&house, worker, ToWorker::Cancelled { token });
                 });
             }
@@ -73,9 +75,9 @@ fn hand_over(dial: DialId, spec: &DialSpec, server: ServerConn) -> Result<Dialle
     })
 }
 
-async fn cancel(house: &House, address: &ServerAddress, tls: &ServerTls, key: &ServerKey) {
+async fn cancel(house: &House, tls: &ServerTls, key: &ServerKey) {
     let limit = house.directory.load().settings.timeouts.cancel_wait.unwrap_or(CANCEL_LIMIT);
-    if let Err(failure) = dial::cancel(address, tls, key, limit).await {
+    if let Err(failure) = dial::cancel(tls, key, limit).await {
         debug!(pid = key.pid, "cancel not delivered: {}", failure.message);
     }
 }

@@ -8,7 +8,7 @@ use crate::proxy::driver::{Received, receive, transmit};
 
 /// TLS state of either side.
 #[derive(Debug)]
-pub enum Tls {
+pub(super) enum Tls {
     /// Towards a client.
     Client(Box<rustls::ServerConnection>),
     /// Towards a server.
@@ -17,39 +17,34 @@ pub enum Tls {
 
 /// A connection. An idle one keeps no buffer.
 #[derive(Debug)]
-pub struct Socket {
+pub(super) struct Socket {
     fd: OwnedFd,
     tls: Option<Tls>,
     /// Bytes for the kernel, encrypted if TLS is on, that it did not take yet.
     unsent: Vec<u8>,
     /// Reading may bring something.
-    pub readable: bool,
+    pub(super) readable: bool,
 }
 
 impl Socket {
     /// A connection that may have bytes waiting.
-    pub fn new(fd: OwnedFd, tls: Option<Tls>) -> Self {
+    pub(super) fn new(fd: OwnedFd, tls: Option<Tls>) -> Self {
         Self { fd, tls, unsent: Vec::new(), readable: true }
     }
 
-    /// The descriptor, to watch it.
-    pub fn fd(&self) -> &OwnedFd {
-        &self.fd
-    }
-
     /// Whether TLS is on.
-    pub fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
 
     /// Bytes that could not be sent yet.
-    pub fn unsent_len(&self) -> usize {
+    pub(super) fn unsent_len(&self) -> usize {
         self.unsent.len()
     }
 
     /// Reads what is waiting.
     #[inline]
-    pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let received = match &mut self.tls {
             None => receive(&self.fd, buffer),
             Some(_) => self.receive_tls(buffer),
@@ -64,7 +59,7 @@ impl Socket {
 
     /// Sends, and keeps what the kernel does not take.
     #[inline]
-    pub fn send(&mut self, bytes: &[u8]) {
+    pub(super) fn send(&mut self, bytes: &[u8]) {
         if self.tls.is_none() {
             let sent = if self.unsent.is_empty() { transmit(&self.fd, bytes) } else { 0 };
             self.unsent.extend_from_slice(&bytes[sent..]);
@@ -75,7 +70,7 @@ impl Socket {
     }
 
     /// Sends what is left, as far as the kernel takes it. Returns whether nothing is left.
-    pub fn flush(&mut self) -> bool {
+    pub(super) fn flush(&mut self) -> bool {
         if self.unsent.is_empty() {
             return true;
         }
@@ -88,7 +83,7 @@ impl Socket {
     }
 
     /// Says goodbye on the TLS layer.
-    pub fn close_notify(&mut self) {
+    pub(super) fn close_notify(&mut self) {
         match &mut self.tls {
             Some(Tls::Client(tls)) => tls.send_close_notify(),
             Some(Tls::Server(tls)) => tls.send_close_notify(),
