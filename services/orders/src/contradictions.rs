@@ -4,26 +4,26 @@ use crate::settings::{Code, Settings};
 
 /// What the server said of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ServerFacts {
+pub(crate) struct ServerFacts {
     /// `max_connections`.
-    pub connections_max: i64,
+    pub(crate) connections_max: i64,
     /// Slots kept for superusers and, from version 16, for `pg_use_reserved_connections`.
-    pub connections_reserved: i64,
+    pub(crate) connections_reserved: i64,
     /// `statement_timeout` as our role gets it, in milliseconds; 0 is none.
-    pub statement_timeout_ms: i64,
+    pub(crate) statement_timeout_ms: i64,
 }
 
 impl ServerFacts {
     /// Slots an ordinary role can get.
     #[must_use]
-    pub fn usable(&self) -> i64 {
+    pub(crate) fn usable(&self) -> i64 {
         self.connections_max - self.connections_reserved
     }
 }
 
 /// Contradictions inside the settings, each as a sentence that says what to change.
 #[must_use]
-pub fn in_settings(settings: &Settings) -> Vec<String> {
+pub(crate) fn in_settings(settings: &Settings) -> Vec<String> {
     let s = settings;
     let mut found = Vec::new();
     let mut rule = |broken: bool, sentence: String| {
@@ -90,7 +90,7 @@ pub fn in_settings(settings: &Settings) -> Vec<String> {
 /// The problem version is let through: more worker threads than the server has slots is what the
 /// story ran with.
 #[must_use]
-pub fn with_server(settings: &Settings, server: ServerFacts) -> Vec<String> {
+pub(crate) fn with_server(settings: &Settings, server: ServerFacts) -> Vec<String> {
     if settings.code == Code::Problem {
         return Vec::new();
     }

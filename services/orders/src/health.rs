@@ -55,7 +55,8 @@ struct Seen {
 /// long is a running statement by its start, and an idle transaction by the transaction's.
 const LOOK: &str = "
 SELECT count(*) AS connections,
-    current_setting('max_connections')::int8 - current_setting('superuser_reserved_connections')::int8
+    current_setting('max_connections')::int8
+        - current_setting('superuser_reserved_connections')::int8
         - coalesce(current_setting('reserved_connections', true)::int8, 0) AS usable,
     count(*) FILTER (WHERE state = 'active' AND pid <> pg_backend_pid()) AS active,
     count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction,

@@ -8,9 +8,9 @@
 
 mod body;
 mod catalogue;
-pub mod contradictions;
+mod contradictions;
 pub mod database;
-pub mod error;
+mod error;
 mod health;
 mod housekeeping;
 mod migrate;

@@ -58,7 +58,10 @@ pub struct Described {
 }
 
 macro_rules! settings {
-    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:literal, $expected:literal;)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident: $type:ty = $default:literal, $expected:literal;
+    )+) => {
         /// All settings of the service.
         #[derive(Debug, Clone)]
         pub struct Settings {

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::body;
-use crate::error::{ApiError, is_passing};
+use crate::error::{ApiError, is_passing, retry_after};
 use crate::optimised::{Shared, bump_version};
 
 mod batch;
@@ -118,7 +118,7 @@ fn answer(key: &str, outcomes: &[Outcome]) -> Response {
         "not_done": not_done,
         "items": items,
     });
-    (status, Json(body)).into_response()
+    (status, retry_after(status), Json(body)).into_response()
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
