@@ -129,7 +129,7 @@ mod tests {
 
     fn record(accepted: bool, unsure: bool) -> BulkRecord {
         let accepted = if accepted { vec![0] } else { vec![] };
-        BulkRecord { key: "k".into(), items: vec![ITEM], accepted, unsure }
+        BulkRecord { key: "k".into(), items: vec![ITEM], accepted, unsure, ended: !unsure }
     }
 
     fn check(record: &BulkRecord, change: i64, told: u64) -> Books {

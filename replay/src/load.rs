@@ -90,6 +90,8 @@ pub struct BulkRecord {
     pub accepted: Vec<usize>,
     /// Whether a try ended without an answer, so that more may stand than was told.
     pub unsure: bool,
+    /// Whether the last answer was an end: good, or rejected.
+    pub ended: bool,
 }
 
 /// Everything the clients saw.
@@ -149,21 +151,21 @@ impl Load {
         std::mem::take(&mut *self.seen())
     }
 
-    /// Asks again for each bulk request that was left without an answer, until it is told: what a
-    /// job does that keeps its keys. Only for a service that honours them.
+    /// Asks again for each bulk request that was left without an end, until it has one: what a job
+    /// does that keeps its keys. Only for a service that honours them.
     ///
     /// # Errors
     /// When some cannot be told within `limit`.
     pub async fn settle(&self, seen: &mut Seen, limit: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + limit;
-        for record in seen.bulks.iter_mut().filter(|record| record.unsure) {
+        for record in seen.bulks.iter_mut().filter(|record| !record.ended) {
             loop {
                 let answer = self.http.bulk(&record.key, &record.items, limit).await;
                 if let Answer::Told { accepted, outcome: Outcome::Good | Outcome::Rejected } =
                     answer
                 {
                     record.accepted = accepted;
-                    record.unsure = false;
+                    (record.unsure, record.ended) = (false, true);
                     break;
                 }
                 let late = Instant::now() >= deadline;
@@ -179,7 +181,8 @@ impl Load {
         let patience = patience(route);
         let mut chance = fastrand::Rng::with_seed(self.seed ^ ((arrival.number as u64) << 1));
         let key = format!("{}-{}", self.run, arrival.number);
-        let (mut served, mut unsure, mut accepted) = (false, false, Vec::new());
+        let (mut served, mut unsure, mut ended) = (false, false, false);
+        let mut accepted = Vec::new();
         for number in 0..=patience.retries {
             if number > 0 {
                 let doubled = patience.pause * 2_u32.pow(number - 1);
@@ -195,7 +198,8 @@ impl Load {
                 accepted = told;
             }
             served = outcome == Outcome::Good;
-            if served || outcome == Outcome::Rejected {
+            ended = served || outcome == Outcome::Rejected;
+            if ended {
                 break;
             }
         }
@@ -204,7 +208,8 @@ impl Load {
         let mut seen = self.seen();
         seen.clients.push(Client { route, arrived_s, took_s, served });
         if let Ask::Bulk(items) = arrival.ask {
-            seen.bulks.push(BulkRecord { key, items, accepted, unsure: unsure && !served });
+            let unsure = unsure && !served;
+            seen.bulks.push(BulkRecord { key, items, accepted, unsure, ended });
         }
     }
 
