@@ -104,7 +104,8 @@ fn body_of(tokens: &[Token]) -> Option<&[Token]> {
     let mut body = None;
     for (at, token) in tokens.iter().enumerate() {
         match token.text.as_str() {
-            ";" if depth == 0 => return None,
+            // After a generic type the two come as one: `-> Option<Self>;`.
+            ";" | ">;" if depth == 0 => return None,
             "{" | "(" | "[" => {
                 if depth == 0 && token.text == "{" {
                     body = Some(at + 1);
@@ -126,7 +127,7 @@ fn body_of(tokens: &[Token]) -> Option<&[Token]> {
 #[test]
 fn the_length_of_a_function_leaves_out_comments_and_blanks() {
     let text = "
-        trait T { fn declared(&self) -> [u8; 2]; }
+        trait T { fn declared(&self) -> [u8; 2]; fn generic() -> Option<u8>; }
         // fn commented() {}
         fn one() -> u8 { 1 }
         fn two(a: [u8; 4],
