@@ -152,17 +152,20 @@ impl<'a> Infer<'_, 'a> {
                     Symbol::Class(base) => Some(*base),
                     _ => None,
                 });
-                base.map_or(Ty::Object(id, None), |base| Ty::Object(base, None))
+                base.map_or(Ty::Unknown, |base| Ty::Object(base, None))
             }
         }
     }
 
+    /// `super().get_queryset()` of a view whose base is outside: the view's own queryset.
     fn unknown_call(self, call: &'a Call, scope: &Scope<'a>, depth: u8) -> Ty<'a> {
-        match call.method() {
-            Some((value, "get_queryset")) => match self.ty_at(value, scope, depth) {
-                Ty::Object(id, _) => self.view_queryset(id, depth),
-                _ => Ty::Unknown,
-            },
+        let of_super = |value: &Expr| {
+            value.as_call().is_some_and(|inner| inner.func.as_name() == Some("super"))
+        };
+        match (call.method(), scope.class) {
+            (Some((value, "get_queryset")), Some(class)) if of_super(value) => {
+                self.view_queryset(class, depth)
+            }
             _ => Ty::Unknown,
         }
     }
