@@ -164,7 +164,8 @@ fn only_adds_up(body: &[Stmt], is_column: &dyn Fn(&Expr) -> bool) -> bool {
             is_column(value)
         }
         StmtKind::Assign(_, value) => !has_call(value),
-        StmtKind::If(_) | StmtKind::Continue | StmtKind::Pass => true,
+        StmtKind::If(branches) => branches.iter().all(|b| !b.test.as_ref().is_some_and(has_call)),
+        StmtKind::Continue | StmtKind::Pass => true,
         _ => false,
     });
     plain && sums > 0
