@@ -146,7 +146,7 @@ impl<'p, 'a> Context<'p, 'a> {
     /// Whether a function is named for many: `process_bulk_orders`, `import_rows`.
     pub(super) fn is_named_for_many(&self, id: FnId) -> bool {
         let mut words = self.project.function(id).def.name.split('_');
-        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "batch" | "ingest" | "all" | "mass"))
+        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "ingest" | "all" | "mass"))
     }
 
     /// The name of a model, or a word for an unknown one.

@@ -2,6 +2,8 @@
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
+use std::collections::BTreeSet;
+
 use crate::infer::{Bound, Query, QueryOp};
 use crate::syntax::ast::{Call, CmpOp, Expr, ExprKind, Span, StmtKind};
 use crate::syntax::visit;
@@ -25,6 +27,8 @@ const HELP: &str = "fetch all rows before the loop (`filter(pk__in=…)`, `in_bu
                     with one `bulk_create`, `bulk_update` or `update()`";
 
 fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
+    // A queryset in a name keeps its rows: only the first reading asks.
+    let mut read = BTreeSet::new();
     for event in &context.trace.events {
         let Some((what, expr, weight)) = asked(event, context) else { continue };
         let Some((frame, info)) =
@@ -33,6 +37,12 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
             continue;
         };
         if guarded(context, event.frame, frame.span) {
+            continue;
+        }
+        if let EventKind::Fetch { expr, .. } = event.kind
+            && let Some(name) = expr.as_name()
+            && !read.insert((frame.span, name))
+        {
             continue;
         }
         let mut sure = grade(info).min(weight);

@@ -310,7 +310,9 @@ fn client_call<'a>(
     let direct = path == root;
     let sends =
         if known.methods.is_empty() { true } else { direct && known.methods.contains(&name) };
-    if !sends || matches!(name, "close" | "mount" | "headers") {
+    // `s3.Object(…)`: a handle, which sends nothing by itself.
+    let handle = name.starts_with(|c: char| c.is_ascii_uppercase());
+    if !sends || handle || matches!(name, "close" | "mount" | "headers") {
         return None;
     }
     let limit = match (given_limit(call, known.position), at_creation) {

@@ -4,6 +4,7 @@
 mod atomic;
 pub(crate) mod classify;
 mod effects;
+mod exprs;
 pub(crate) mod tables;
 mod walk;
 
