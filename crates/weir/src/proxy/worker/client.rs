@@ -136,7 +136,13 @@ impl Worker {
 
     fn client_asks(&mut self, at: u32, step: Step) -> Next {
         match step.ask {
-            Ask::Nothing | Ask::Release => Next::Wait,
+            Ask::Nothing => Next::Wait,
+            Ask::Release => {
+                if let Some(id) = self.clients.get(at).and_then(|client| client.server) {
+                    self.server_asks(id.0, Ask::Release);
+                }
+                Next::Again
+            }
             Ask::Checkout => self.checkout(at),
             Ask::Close(_) => {
                 self.close_client(at, "session over");

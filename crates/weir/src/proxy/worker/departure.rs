@@ -102,6 +102,10 @@ impl Worker {
             self.pools.lost(self.now, ServerId(at));
         }
         self.forget_cancel(at);
+        if server.state.is_mid_message() {
+            // The client would take our words for the rest of that message.
+            return self.end_holder_quietly(server.holder);
+        }
         self.end_holder(server.holder, &notice::server_lost());
     }
 
