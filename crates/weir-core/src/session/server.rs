@@ -196,6 +196,12 @@ impl ServerState {
             && !self.lease.unsynced
     }
 
+    /// The client has been passed the beginning of a message: no other can follow it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.rest.left > 0 && self.rest.forward
+    }
+
     /// What the lease is doing.
     #[must_use]
     pub fn activity(&self) -> Activity {
