@@ -1,0 +1,14 @@
+//! The proxy under rough treatment, with real sockets and a real server: clients that vanish, lie,
+//! stall and cancel; servers that die, freeze and restart.
+//!
+//! `WEIR_TORTURE_SECONDS` makes the random test longer, `WEIR_TORTURE_SEED` repeats a run.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod bad_input;
+mod chance;
+mod client;
+mod frames;
+mod slow;
+mod stage;
+mod vanish;
