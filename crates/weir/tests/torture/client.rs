@@ -199,6 +199,14 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Asks for the cancellation without waiting until it is delivered.
+    pub(crate) fn send_cancel(&self) {
+        let mut courier = Self::silent(self.port);
+        courier.send(&frames::cancel(self.pid, &self.secret));
+    }
+}
+
 /// Sends a cancel request and waits for its end.
 pub(crate) fn cancel(port: u16, pid: i32, secret: &[u8]) {
     let mut courier = Client::silent(port);

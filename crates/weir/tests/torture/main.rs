@@ -5,10 +5,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod actor;
 mod bad_input;
+mod cancels;
 mod chance;
 mod client;
+mod databases;
+mod faults;
 mod frames;
+mod limits;
+mod mixed;
 mod slow;
 mod stage;
 mod vanish;
