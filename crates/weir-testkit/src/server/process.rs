@@ -121,7 +121,8 @@ fn state_of(pid: i32) -> Option<(char, i32)> {
 }
 
 fn frozen(pid: &Pid) -> bool {
-    state_of(raw(*pid)).is_none_or(|(state, _)| state == 'T')
+    // A zombie waits for its parent, which is frozen.
+    state_of(raw(*pid)).is_none_or(|(state, _)| matches!(state, 'T' | 'Z'))
 }
 
 fn gone(pid: &Pid) -> bool {

@@ -153,6 +153,10 @@ impl Worker {
     pub(super) fn dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         if let Some(pool) = self.pool_of(ServerId(dial.0)) {
             let home = &mut self.homes[pool.0 as usize];
+            if failure.permanent {
+                // The next client is told at its login, as PostgreSQL would.
+                home.welcome = None;
+            }
             if !std::mem::replace(&mut home.failing, true) {
                 let PoolKey { database, user } = &home.key;
                 tracing::warn!(%database, %user, "cannot reach the server: {}", failure.message);

@@ -252,8 +252,10 @@ impl Worker {
         for name in std::mem::take(&mut self.desk.let_go) {
             let pools: Vec<_> = self.pools.pools().collect();
             for pool in pools {
-                let home = &self.homes[pool.0 as usize];
+                let home = &mut self.homes[pool.0 as usize];
                 if home.target.dial.database.as_bytes() == &*name {
+                    // Whether it is there is for the server to say to whoever comes next.
+                    home.welcome = None;
                     self.pools.let_go_idle(self.now, pool);
                 }
             }
