@@ -17,4 +17,5 @@ mod limits;
 mod mixed;
 mod slow;
 mod stage;
+mod tls;
 mod vanish;
