@@ -12,7 +12,7 @@ use weir_core::session::Activity;
 use weir_wire::error::SqlState;
 
 use crate::proxy::mail::{CancelRequest, FromWorker};
-use crate::proxy::worker::arrival::CLIENT_BITS;
+use crate::proxy::worker::arrival::place_of;
 use crate::proxy::worker::{Worker, notice};
 
 /// Cancels that are on their way: at most one for each server connection.
@@ -34,7 +34,7 @@ struct UnderWay {
 impl Worker {
     /// A client wants its statement cancelled. A wrong key is ignored, as PostgreSQL does.
     pub(super) fn cancel_asked(&mut self, request: CancelRequest) {
-        let at = request.pid.cast_unsigned() & ((1 << CLIENT_BITS) - 1);
+        let at = place_of(request.pid);
         let Some(client) = self.clients.get_mut(at) else { return };
         if !same(&client.secret, &request.secret) {
             return;

@@ -21,7 +21,7 @@ impl Worker {
                 self.perform(effect);
             }
             // Only now: whoever waits goes before a client that had its turn.
-            match self.resumes.pop() {
+            match self.resumes.pop_front() {
                 Some(at) => self.resume_client(at),
                 None => break,
             }
@@ -50,7 +50,8 @@ impl Worker {
                     let _ = done.send(());
                 }
             }
-            Effect::Forgotten { .. } => {}
+            // The id will name another pool: nobody may be left who means this one.
+            Effect::Forgotten { pool } => self.dismiss(pool, |_| true),
             Effect::Drained => self.drained = true,
         }
     }
@@ -72,7 +73,7 @@ impl Worker {
             return;
         }
         self.link(at, server);
-        self.resume_client(at);
+        self.offer_parked(at);
     }
 
     fn refused(&mut self, ticket: Ticket, at: u32, refusal: &Refusal) {

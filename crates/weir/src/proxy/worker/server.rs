@@ -13,7 +13,7 @@ const READS_PER_TURN: usize = 16;
 impl Worker {
     pub(super) fn server_ready(&mut self, at: u32, event: Readiness) {
         let Some(server) = self.servers.get_mut(at) else { return };
-        server.socket.readable |= event.readable;
+        server.socket.note(event);
         if event.writable
             && server.socket.flush()
             && let Holder::Client(client) = server.holder
@@ -36,7 +36,7 @@ impl Worker {
     pub(super) fn pump_server(&mut self, at: u32) {
         for _ in 0..READS_PER_TURN {
             let Some(server) = self.servers.get_mut(at) else { return };
-            if server.blocked || !server.socket.readable {
+            if server.blocked || !server.socket.is_readable() {
                 return;
             }
             let mut buffer = std::mem::take(&mut self.scratch);
@@ -57,8 +57,8 @@ impl Worker {
             self.scratch = buffer;
             self.perform_effects();
             match received {
-                Received::Bytes { more: true, .. } => {}
-                Received::Bytes { more: false, .. } | Received::Nothing => return,
+                Received::Bytes { .. } => {}
+                Received::Nothing => return,
                 Received::End => return self.server_lost(at),
             }
         }
@@ -158,9 +158,8 @@ impl Worker {
             Holder::Client(client) => {
                 if let Some(state) = self.clients.get_mut(client) {
                     state.server = None;
-                    state.blocked = false;
-                    if !state.parked.is_empty() {
-                        self.resumes.push(client);
+                    if std::mem::take(&mut state.blocked) || !state.parked.is_empty() {
+                        self.resumes.push_back(client);
                     }
                 }
             }

@@ -128,6 +128,6 @@ pub(super) struct Server {
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
-    /// Its statement has been cancelled for its time limit.
-    pub(super) timed_out: bool,
+    /// When the statement began that has been cancelled for its time limit.
+    pub(super) timed_out: Option<Instant>,
 }

@@ -33,7 +33,7 @@ impl Worker {
             match item {
                 Overdue::Cancel(at) => {
                     if let Some(server) = self.servers.get_mut(at) {
-                        server.timed_out = true;
+                        server.timed_out = Some(server.state.statement_since());
                     }
                     self.cancel_statement(ServerId(at), None);
                 }
@@ -55,8 +55,10 @@ impl Worker {
         };
         match state.activity() {
             Activity::Idle => None,
-            Activity::Executing | Activity::CopyIn if server.timed_out => None,
             Activity::Executing | Activity::CopyIn => {
+                if server.timed_out == Some(state.statement_since()) {
+                    return None;
+                }
                 past(state.statement_since(), limits.statement_timeout)
                     .or(past(state.transaction_since(), limits.transaction_timeout))
                     .map(|_| Overdue::Cancel(at))
@@ -85,6 +87,9 @@ impl Worker {
             Evicted::HandedOver(heir) => heir,
         };
         state.server = None;
+        if std::mem::take(&mut state.blocked) {
+            self.resumes.push_back(client);
+        }
         tracing::info!(address = %state.address, user = %state.user, "idle transaction rolled back");
         if let Some(server) = self.servers.get_mut(at) {
             server.holder = Holder::Ghost { session: heir, check: false };
