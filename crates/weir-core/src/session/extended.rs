@@ -10,6 +10,7 @@ use weir_wire::sql::Flags;
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::effects::Place;
+use crate::session::schema;
 use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::PoolMode;
 use crate::session::simple::HARMLESS;
@@ -55,7 +56,8 @@ impl Session {
         message: Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
-        let id = cx.shared.statements.retain(parse.text, parse.types);
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
         if let Some(old) = self.unnamed.replace(id) {
             cx.shared.statements.release(old);
         }
@@ -86,6 +88,7 @@ impl Session {
         message: Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
+        let scope = cx.shared.statements.scope(&self.overrides);
         let names = self.names_mut(&cx.shared.statements);
         if let Some(taken) = names.get(parse.name) {
             return self.parse_duplicate(cx, message, parse, taken);
@@ -93,7 +96,7 @@ impl Session {
         if names.len() >= cx.settings.client_statements_max as usize {
             return Ok(too_many_statements(cx, message.input));
         }
-        let id = cx.shared.statements.retain(parse.text, parse.types);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
         names.define(parse.name, id);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
@@ -339,10 +342,12 @@ impl Session {
 
     fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId) {
         let Some(statement) = cx.shared.statements.get(id) else { return };
-        if statement.facts.flags.without(HARMLESS).is_empty() {
+        let facts = statement.facts;
+        if facts.flags.without(HARMLESS).is_empty() && !schema::may_change(facts) {
             return;
         }
         let text = statement.text.clone();
+        cx.note_schema(&text, facts);
         self.note_effects(cx, &text);
     }
 }

@@ -101,7 +101,8 @@ impl Session {
             return self.failed_statement(cx, message, false);
         }
         self.close_without_server(cx, parse.name);
-        let id = cx.shared.statements.retain(parse.text, parse.types);
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
         if parse.name.is_empty() {
             self.unnamed = Some(id);
         } else {

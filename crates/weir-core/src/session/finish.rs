@@ -61,6 +61,9 @@ impl Session {
         lease.explicit = false;
         lease.failed = false;
         lease.committed = false;
+        if std::mem::take(&mut lease.schema) {
+            cx.shared.statements.schema_changed();
+        }
         if lease.suspects.has(Suspects::OTHER) {
             lease.suspects = lease.suspects.without(Suspects::OTHER);
             self.pins.insert(Pins::OTHER);

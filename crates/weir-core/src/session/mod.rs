@@ -34,6 +34,7 @@ mod names;
 mod outbox;
 mod overrides;
 mod replies;
+mod schema;
 mod server;
 mod settings;
 mod simple;

@@ -156,7 +156,7 @@ mod tests {
 
     fn two() -> (Names, Statements, [StatementId; 2]) {
         let mut all = Statements::new(7, 8);
-        let ids = [all.retain(b"one", b""), all.retain(b"two", b"")];
+        let ids = [all.retain(b"one", b"", 0), all.retain(b"two", b"", 0)];
         (Names::new(7), all, ids)
     }
 

@@ -137,6 +137,8 @@ pub(super) struct Lease {
     pub(super) suspects: Suspects,
     /// An error was seen in this transaction.
     pub(super) failed: bool,
+    /// The transaction may have changed the schema.
+    pub(super) schema: bool,
     /// The transaction was begun explicitly.
     pub(super) explicit: bool,
     /// The last command tag was COMMIT.

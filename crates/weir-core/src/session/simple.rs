@@ -41,6 +41,7 @@ impl Session {
         }
         self.unnamed_is_dropped(cx);
         cx.tally.queries += 1;
+        cx.note_schema(text, facts);
         if facts.flags.without(HARMLESS).is_empty() {
             cx.push_reply(Reply::Query);
             return Ok(self.relay(cx, message));

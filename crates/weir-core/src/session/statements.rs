@@ -10,6 +10,7 @@ use weir_wire::sql::{self, Facts};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::session::hash::NumberHash;
+use crate::session::overrides::{Override, Value};
 
 /// Names one statement text with its parameter types, for the life of the worker. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +65,7 @@ pub struct Statement {
     pub types: Box<[u8]>,
     /// What it means to a pooler.
     pub facts: Facts,
+    scope: u64,
     hash: u64,
     users: u32,
     touched: bool,
@@ -73,6 +75,7 @@ pub struct Statement {
 #[derive(Debug)]
 pub struct Statements {
     seed: u64,
+    schema_changes: u64,
     by_id: HashMap<StatementId, Statement, NumberHash>,
     by_hash: HashMap<u64, StatementId, NumberHash>,
     next: u32,
@@ -92,6 +95,7 @@ impl Statements {
         let nothing = (0, sql::facts(b""));
         Self {
             seed,
+            schema_changes: 0,
             by_id: HashMap::default(),
             by_hash: HashMap::default(),
             next: 0,
@@ -117,19 +121,44 @@ impl Statements {
     }
 
     /// The statement with this text and these types, known or new, with one user more.
-    pub fn retain(&mut self, text: &[u8], types: &[u8]) -> StatementId {
-        let hash = xxh3_64_with_seed(text, self.seed ^ xxh3_64_with_seed(types, self.seed));
+    ///
+    /// `scope` tells apart equal texts that may mean different things: see [`Self::scope`].
+    pub fn retain(&mut self, text: &[u8], types: &[u8], scope: u64) -> StatementId {
+        let seed = self.seed ^ xxh3_64_with_seed(types, self.seed ^ scope);
+        let hash = xxh3_64_with_seed(text, seed);
         if let Some(&id) = self.by_hash.get(&hash)
             && let Some(known) = self.by_id.get_mut(&id)
             && *known.text == *text
             && *known.types == *types
+            && known.scope == scope
         {
             self.unused -= usize::from(known.users == 0);
             known.users += 1;
             known.touched = true;
             return id;
         }
-        self.insert(hash, text, types)
+        self.insert(hash, text, types, scope)
+    }
+
+    /// What decides, beside its text, what a statement means when it is parsed now: where names
+    /// are looked up (`search_path`, and the role behind `$user`), and how often the schema has
+    /// changed. PostgreSQL refuses a prepared statement whose columns have changed since ("cached
+    /// plan must not change result type"), so a Parse must never be answered with one that was
+    /// prepared before the change.
+    #[must_use]
+    pub fn scope(&self, overrides: &[Override]) -> u64 {
+        let deciding = overrides
+            .iter()
+            .filter(|o| matches!(&*o.name, b"search_path" | b"role" | b"session_authorization"));
+        deciding.fold(self.schema_changes, |scope, item| {
+            let (Value::Raw(text) | Value::Literal(text)) = &item.value;
+            xxh3_64_with_seed(text, scope ^ xxh3_64_with_seed(&item.name, self.seed))
+        })
+    }
+
+    /// The schema of some database is about to change, or has changed.
+    pub fn schema_changed(&mut self) {
+        self.schema_changes += 1;
     }
 
     /// One user less.
@@ -173,12 +202,13 @@ impl Statements {
         self.by_id.is_empty()
     }
 
-    fn insert(&mut self, hash: u64, text: &[u8], types: &[u8]) -> StatementId {
+    fn insert(&mut self, hash: u64, text: &[u8], types: &[u8], scope: u64) -> StatementId {
         let id = StatementId(self.next);
         self.next = self.next.wrapping_add(1);
         let facts = sql::facts(text);
         let (text, types) = (text.into(), types.into());
-        self.by_id.insert(id, Statement { text, types, facts, hash, users: 1, touched: true });
+        let (users, touched) = (1, true);
+        self.by_id.insert(id, Statement { text, types, facts, scope, hash, users, touched });
         self.by_hash.insert(hash, id);
         id
     }
@@ -278,28 +308,49 @@ mod tests {
     #[test]
     fn text_and_types_make_a_statement() {
         let mut all = Statements::new(7, 10);
-        let one = all.retain(b"select $1", &[0, 0, 0, 23]);
-        assert_eq!(all.retain(b"select $1", &[0, 0, 0, 23]), one);
-        assert_ne!(all.retain(b"select $1", &[0, 0, 0, 25]), one);
-        assert_ne!(all.retain(b"select $2", &[0, 0, 0, 23]), one);
+        let one = all.retain(b"select $1", &[0, 0, 0, 23], 0);
+        assert_eq!(all.retain(b"select $1", &[0, 0, 0, 23], 0), one);
+        assert_ne!(all.retain(b"select $1", &[0, 0, 0, 25], 0), one);
+        assert_ne!(all.retain(b"select $2", &[0, 0, 0, 23], 0), one);
+    }
+
+    #[test]
+    fn a_changed_schema_or_search_path_makes_another_statement() {
+        let path = |value: &str| Override {
+            name: b"search_path"[..].into(),
+            value: Value::Raw(value.as_bytes().into()),
+        };
+        let mut all = Statements::new(7, 10);
+        let mut parse = |overrides: &[Override], change: bool| {
+            if change {
+                all.schema_changed();
+            }
+            let scope = all.scope(overrides);
+            all.retain(b"select * from t", b"", scope)
+        };
+        let plain = parse(&[], false);
+        assert_eq!(parse(&[], false), plain);
+        let (a, b) = (parse(&[path("a")], false), parse(&[path("b")], false));
+        assert!(a != plain && b != plain && a != b);
+        assert_ne!(parse(&[], true), plain);
     }
 
     #[test]
     fn unused_statements_are_bounded() {
         let mut all = Statements::new(7, 8);
-        let kept = all.retain(b"kept", b"");
+        let kept = all.retain(b"kept", b"", 0);
         for number in 0..1000 {
-            let id = all.retain(format!("select {number}").as_bytes(), b"");
+            let id = all.retain(format!("select {number}").as_bytes(), b"", 0);
             all.release(id);
         }
         assert!(all.len() <= 10, "{} statements", all.len());
-        assert_eq!(all.retain(b"kept", b""), kept);
+        assert_eq!(all.retain(b"kept", b"", 0), kept);
     }
 
     #[test]
     fn a_server_connection_forgets_the_least_recently_used() {
         let mut all = Statements::new(7, 8);
-        let ids: Vec<_> = [&b"a"[..], b"b", b"c"].iter().map(|t| all.retain(t, b"")).collect();
+        let ids: Vec<_> = [&b"a"[..], b"b", b"c"].iter().map(|t| all.retain(t, b"", 0)).collect();
         let mut prepared = Prepared::default();
         assert_eq!(prepared.insert(ids[0], 2), None);
         assert_eq!(prepared.insert(ids[1], 2), None);
