@@ -66,13 +66,6 @@ impl Session {
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
         let mut at = self.client_rest(cx, input);
-        if at > 0 && self.rest.left == 0 {
-            // The server may have refused the message long before its end.
-            let ask = self.tidy(cx, input)?;
-            if ask != Ask::Nothing {
-                return Ok(Step { taken: at, ask });
-            }
-        }
         while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Client)? {
             let message = Message { input, at, header };
             match self.client_message(cx, message)? {
@@ -236,8 +229,7 @@ impl Session {
         }
         let Some(server) = cx.server.as_deref_mut() else { return Ok(self.drop_message(message)) };
         server.lease.copy_ended = true;
-        // Nothing is under way when the server has refused the COPY: it ignores this.
-        if server.replies.front().is_some_and(|front| *front != Reply::Query) {
+        if server.replies.front() != Some(&Reply::Query) {
             server.replies.push_back(Reply::CopyEnd);
         }
         Ok(self.relay(cx, message))
