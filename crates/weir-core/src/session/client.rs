@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use weir_wire::build;
-use weir_wire::frame::{HEADER_LEN, Header, Malformed, SMALL_LENGTH_MAX, frontend};
+use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
@@ -66,7 +66,15 @@ impl Session {
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
         let mut at = self.client_rest(cx, input);
+        if self.late && self.rest.left == 0 {
+            self.late = false;
+            let ask = self.tidy(cx, input)?;
+            if ask != Ask::Nothing {
+                return Ok(Step { taken: at, ask });
+            }
+        }
         while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Client)? {
+            header.check_frontend().map_err(Fault::Client)?;
             let message = Message { input, at, header };
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,
@@ -99,6 +107,13 @@ impl Session {
         }
         if matches!(self.local, Local::Failed(_)) {
             return self.failed_message(cx, message);
+        }
+        if cx.server.as_deref().is_some_and(|server| server.lease.skipping) {
+            match message.header.tag {
+                frontend::SYNC => {}
+                frontend::TERMINATE => return Ok(Progress::Close(CloseReason::Goodbye)),
+                _ => return Ok(self.drop_message(message)),
+            }
         }
         match message.header.tag {
             frontend::QUERY => self.query(cx, message),
@@ -196,9 +211,10 @@ impl Session {
             return Ok(Progress::Taken(message.present()));
         };
         // A server that reads COPY data ignores Sync (protocol documentation, "COPY Operations").
-        if !server.lease.copy_in || server.lease.copy_ended {
+        if !server.lease.copy_in || server.copy_ended() {
             server.replies.push_back(Reply::Ready);
             server.lease.unsynced = false;
+            server.lease.skipping = false;
         }
         Ok(self.relay(cx, message))
     }
@@ -214,24 +230,26 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
+    /// PostgreSQL ignores COPY data and its end outside of COPY: the client may not have seen the
+    /// error yet. So does the session, where it is sure: nothing else is to come from the server.
     fn copy_data(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Progress {
-        // PostgreSQL ignores COPY data outside of COPY: the client may not have seen the error yet.
-        if cx.server.is_none() { self.drop_message(message) } else { self.relay(cx, message) }
+        if cx.is_quiet_or_free() { self.drop_message(message) } else { self.relay(cx, message) }
     }
 
     fn copy_end(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
-        if message.header.body_len > SMALL_LENGTH_MAX {
-            let Header { tag, body_len } = message.header;
-            return Err(Fault::Client(Malformed::Length { tag, length: body_len }));
-        }
         if message.body().is_none() {
             return Ok(Progress::More);
         }
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(self.drop_message(message)) };
-        server.lease.copy_ended = true;
-        if server.replies.front() != Some(&Reply::Query) {
-            server.replies.push_back(Reply::CopyEnd);
+        if cx.is_quiet_or_free() {
+            return Ok(self.drop_message(message));
         }
+        cx.push_reply(Reply::CopyEnd);
         Ok(self.relay(cx, message))
+    }
+}
+
+impl Context<'_> {
+    fn is_quiet_or_free(&self) -> bool {
+        self.server.as_deref().is_none_or(|server| server.replies.is_empty())
     }
 }

@@ -4,19 +4,54 @@
 //! name: two clients that prepare the same text share one statement on each server connection.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 
 use weir_wire::sql::{self, Facts};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::session::hash::NumberHash;
 
 /// Names one statement text with its parameter types, for the life of the worker. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatementId(u32);
 
 impl StatementId {
-    /// The statement's name on server connections.
-    pub fn write_name(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"weir.");
-        out.extend_from_slice(self.0.to_string().as_bytes());
+    /// The statement's name on server connections: [`OUR_NAMES`] and a number.
+    pub(super) fn name(self) -> StatementName {
+        let mut bytes = [0; NAME_LEN_MAX];
+        let mut start = NAME_LEN_MAX;
+        let mut rest = self.0;
+        while rest > 0 || start == NAME_LEN_MAX {
+            start -= 1;
+            // A digit.
+            #[expect(clippy::cast_possible_truncation)]
+            let digit = (rest % 10) as u8;
+            bytes[start] = b'0' + digit;
+            rest /= 10;
+        }
+        start -= OUR_NAMES.len();
+        bytes[start..start + OUR_NAMES.len()].copy_from_slice(OUR_NAMES);
+        StatementName { bytes, start }
+    }
+}
+
+/// What all our names of statements begin with.
+pub(super) const OUR_NAMES: &[u8] = b"weir.";
+
+const NAME_LEN_MAX: usize = OUR_NAMES.len() + 10;
+
+/// A statement's name on server connections, on the stack.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StatementName {
+    bytes: [u8; NAME_LEN_MAX],
+    start: usize,
+}
+
+impl Deref for StatementName {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..]
     }
 }
 
@@ -38,8 +73,8 @@ pub struct Statement {
 #[derive(Debug)]
 pub struct Statements {
     seed: u64,
-    by_id: HashMap<StatementId, Statement>,
-    by_hash: HashMap<u64, StatementId>,
+    by_id: HashMap<StatementId, Statement, NumberHash>,
+    by_hash: HashMap<u64, StatementId, NumberHash>,
     next: u32,
     unused_max: usize,
     unused: usize,
@@ -57,8 +92,8 @@ impl Statements {
         let nothing = (0, sql::facts(b""));
         Self {
             seed,
-            by_id: HashMap::new(),
-            by_hash: HashMap::new(),
+            by_id: HashMap::default(),
+            by_hash: HashMap::default(),
             next: 0,
             unused_max,
             unused: 0,
@@ -97,14 +132,6 @@ impl Statements {
         self.insert(hash, text, types)
     }
 
-    /// One user more of a statement that has one.
-    pub fn share(&mut self, id: StatementId) {
-        if let Some(statement) = self.by_id.get_mut(&id) {
-            self.unused -= usize::from(statement.users == 0);
-            statement.users += 1;
-        }
-    }
-
     /// One user less.
     pub fn release(&mut self, id: StatementId) {
         let Some(statement) = self.by_id.get_mut(&id) else { return };
@@ -127,6 +154,17 @@ impl Statements {
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// What hashes of clients' texts are keyed with.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Uses of all statements together.
+    #[cfg(test)]
+    pub(super) fn users(&self) -> u32 {
+        self.by_id.values().map(|statement| statement.users).sum()
     }
 
     /// No statement is remembered.
@@ -173,7 +211,7 @@ impl Statements {
 /// Which statements one server connection has prepared, bounded, least recently used first out.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    uses: HashMap<StatementId, u64>,
+    uses: HashMap<StatementId, u64, NumberHash>,
     clock: u64,
 }
 
@@ -198,6 +236,16 @@ impl Prepared {
         let oldest = oldest.map(|(&other, _)| other)?;
         self.uses.remove(&oldest);
         Some(oldest)
+    }
+
+    /// The statement was not closed after all: it is the next to go.
+    pub(super) fn put_back(&mut self, id: StatementId) {
+        self.uses.entry(id).or_insert(0);
+    }
+
+    /// All of `others` are prepared there as well.
+    pub(super) fn put_all_back(&mut self, others: Self) {
+        others.uses.into_keys().for_each(|id| self.put_back(id));
     }
 
     /// The statement is not prepared there after all.
@@ -258,6 +306,14 @@ mod tests {
         assert!(prepared.touch(ids[0]));
         assert_eq!(prepared.insert(ids[2], 2), Some(ids[1]));
         assert!(!prepared.touch(ids[1]));
+    }
+
+    #[test]
+    fn a_name_is_written_without_allocation() {
+        let check = |id, expected: &[u8]| assert_eq!(&*StatementId(id).name(), expected);
+        check(0, b"weir.0");
+        check(1907, b"weir.1907");
+        check(u32::MAX, b"weir.4294967295");
     }
 
     #[test]

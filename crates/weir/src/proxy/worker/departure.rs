@@ -113,11 +113,11 @@ impl Worker {
             self.pools.lost(self.now, ServerId(at));
         }
         self.forget_cancel(at);
-        if server.state.is_cut() {
-            self.end_holder_quietly(server.holder);
-        } else {
-            self.end_holder(server.holder, &notice::server_lost());
+        if server.state.is_mid_message() {
+            // The client would take our words for the rest of that message.
+            return self.end_holder_quietly(server.holder);
         }
+        self.end_holder(server.holder, &notice::server_lost());
     }
 
     /// Closes a server connection that cannot be used any more, and its client with it.
@@ -134,7 +134,7 @@ impl Worker {
         if !why.is_empty() {
             tracing::debug!(backend = server.key.pid, "server connection closed: {why}");
         }
-        if why.is_empty() || server.state.is_cut() {
+        if why.is_empty() || server.state.is_mid_message() {
             self.end_holder_quietly(server.holder);
         } else {
             self.end_holder(server.holder, &notice::server_lost());
@@ -180,7 +180,7 @@ impl Worker {
 
     fn tell(&mut self, at: u32, report: &Report<'_>) {
         let server = self.clients.get(at).and_then(|client| client.server);
-        if server.and_then(|id| self.servers.get(id.0)).is_some_and(|s| s.state.is_cut()) {
+        if server.and_then(|id| self.servers.get(id.0)).is_some_and(|s| s.state.is_mid_message()) {
             return;
         }
         if let Some(client) = self.clients.get_mut(at) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
-use weir_core::session::{Activity, Notice, SessionSettings};
+use weir_core::session::{Activity, Evicted, Notice, SessionSettings};
 use weir_core::time::Instant;
 use weir_wire::error::SqlState;
 
@@ -78,15 +78,21 @@ impl Worker {
     fn evict(&mut self, at: u32, notice: Notice) {
         let Some(server) = self.servers.get(at) else { return };
         let Holder::Client(client) = server.holder else { return };
-        let heir = self.with_client(client, |session, cx| session.evict(cx, notice)).flatten();
-        let (Some(heir), Some(state)) = (heir, self.clients.get_mut(client)) else { return };
+        let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
+        self.flush_from_client(client, &[]);
+        let Some(Ok(evicted)) = evicted else { return };
+        let Some(state) = self.clients.get_mut(client) else { return };
+        let heir = match evicted {
+            Evicted::No | Evicted::InPlace => return,
+            Evicted::HandedOver(heir) => heir,
+        };
         state.server = None;
         if std::mem::take(&mut state.blocked) {
             self.resumes.push_back(client);
         }
         tracing::info!(address = %state.address, user = %state.user, "idle transaction rolled back");
         if let Some(server) = self.servers.get_mut(at) {
-            server.holder = Holder::Ghost { session: Box::new(heir), check: false };
+            server.holder = Holder::Ghost { session: heir, check: false };
         }
         self.pools.release(self.now, ServerId(at), Release::Settling);
         let asked = self.with_ghost(at, |session, cx| session.take_over(cx));
