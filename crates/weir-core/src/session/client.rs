@@ -18,7 +18,7 @@ pub(super) enum Progress {
     Taken(usize),
     /// More of it must arrive first.
     More,
-    /// A server connection is needed first.
+    /// A server connection is needed first, or the answer of the one there is to its settings.
     Checkout,
     /// The session is over.
     Close(CloseReason),
@@ -79,6 +79,7 @@ impl Session {
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
+                Progress::Checkout if cx.server.is_some() => break,
                 Progress::Checkout => return Ok(Step { taken: at, ask: Ask::Checkout }),
                 Progress::Close(why) => return Ok(Step { taken: at, ask: Ask::Close(why) }),
             }
@@ -167,7 +168,8 @@ impl Session {
     }
 
     /// Makes the server connection fit for the client's next message: its settings, and the BEGIN
-    /// that was answered earlier.
+    /// that was answered earlier. `None` when there is none yet, or while it is not known whether
+    /// it took the settings: nothing may run without them.
     #[inline]
     pub(super) fn engage<'s>(
         &mut self,
@@ -175,12 +177,18 @@ impl Session {
         input: &[u8],
     ) -> Result<Option<&'s mut ServerState>, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
+        if server.lease.settling {
+            return Ok(None);
+        }
         if server.replies.is_empty() && !server.lease.unsynced {
             server.lease.statement_since = cx.now;
             if server.is_quiet() {
                 server.lease.transaction_since = cx.now;
                 if !Rc::ptr_eq(&server.overrides, &self.overrides) {
                     server.send_overrides(cx.to_server.own(input), &self.overrides)?;
+                    if server.lease.settling {
+                        return Ok(None);
+                    }
                 }
                 if matches!(self.local, Local::Deferred) {
                     self.local = Local::Idle;

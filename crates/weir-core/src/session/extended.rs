@@ -226,6 +226,9 @@ impl Session {
         let is_statement = target.kind == TargetKind::Statement;
         let named = is_statement && !target.name.is_empty();
         if self.engage(cx, message.input)?.is_none() {
+            if cx.server.is_some() {
+                return Ok(Progress::Checkout);
+            }
             // Portals do not outlive a transaction: without a server connection there are none.
             if is_statement {
                 self.close_without_server(cx, target.name);

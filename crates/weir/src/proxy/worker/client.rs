@@ -145,7 +145,7 @@ impl Worker {
 
     fn client_asks(&mut self, at: u32, step: Step) -> Next {
         match step.ask {
-            Ask::Nothing => Next::Wait,
+            Ask::Nothing | Ask::Resume => Next::Wait,
             Ask::Release => {
                 if let Some(id) = self.clients.get(at).and_then(|client| client.server) {
                     self.server_asks(id.0, Ask::Release);

@@ -55,6 +55,7 @@ impl Worker {
             }
             buffer.truncate(READ_LEN);
             self.scratch = buffer;
+            self.cancel_now(at);
             self.perform_effects();
             match received {
                 Received::Bytes { .. } => {}
@@ -131,6 +132,12 @@ impl Worker {
     pub(super) fn server_asks(&mut self, at: u32, ask: Ask) -> bool {
         match ask {
             Ask::Nothing | Ask::Checkout => false,
+            Ask::Resume => {
+                if let Some(Holder::Client(client)) = self.servers.get(at).map(|s| &s.holder) {
+                    self.resumes.push_back(*client);
+                }
+                true
+            }
             Ask::Release => {
                 self.give_back(at);
                 true
@@ -180,6 +187,7 @@ impl Worker {
         let Some(server) = self.servers.get_mut(at) else { return };
         let id = ServerId(at);
         server.blocked = false;
+        server.cancel_later = None;
         let active = self.pools.server(id).is_some_and(|view| view.state == State::Active);
         if server.cancelling {
             server.settling = true;
