@@ -53,6 +53,12 @@ impl<'a> Message<'a> {
         self.end() - self.at
     }
 
+    /// A message that is not complete is no reason to take a server connection from others,
+    /// unless it is so long that it can only be passed on as it comes.
+    pub(super) fn is_half_said(&self, cx: &Context<'_>) -> bool {
+        cx.server.is_none() && self.missing() > 0 && self.header.total_len() <= INSPECT_MAX
+    }
+
     /// Bytes of it that have not arrived.
     pub(super) fn missing(&self) -> usize {
         self.header.total_len() - self.present()
@@ -204,6 +210,9 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
+        if message.is_half_said(cx) {
+            return Ok(Progress::More);
+        }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.replies.push_back(Reply::Query);
         cx.tally.queries += 1;

@@ -153,6 +153,9 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
+        if message.is_half_said(cx) {
+            return Ok(Progress::More);
+        }
         let Some(bind) = Bind::parse_prefix(message.arrived()).map_err(Fault::Client)? else {
             return if message.missing() == 0 {
                 Err(Fault::Client(Malformed::Truncated("statement name")))

@@ -261,6 +261,12 @@ impl ServerState {
         self.replies.contains(&Reply::CopyEnd)
     }
 
+    /// Replies that are still to come.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.replies.len()
+    }
+
     /// What the server works on now was asked by us: a cancel would not hit the client's statement.
     #[must_use]
     pub fn is_ours(&self) -> bool {
