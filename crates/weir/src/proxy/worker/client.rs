@@ -218,7 +218,8 @@ impl Worker {
         if !self.desk.to_server.is_empty() {
             if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
                 server.socket.send(self.desk.to_server.bytes(input));
-                client.blocked = server.socket.unsent_len() > SERVER_UNSENT_MAX;
+                client.blocked =
+                    server.socket.unsent_len() > SERVER_UNSENT_MAX || server.has_long_pipeline();
             }
             self.desk.to_server.clear();
         }
