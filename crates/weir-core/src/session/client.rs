@@ -18,7 +18,7 @@ pub(super) enum Progress {
     Taken(usize),
     /// More of it must arrive first.
     More,
-    /// A server connection is needed first.
+    /// A server connection is needed first, or the answer of the one there is to its settings.
     Checkout,
     /// The session is over.
     Close(CloseReason),
@@ -53,6 +53,12 @@ impl<'a> Message<'a> {
         self.end() - self.at
     }
 
+    /// A message that is not complete is no reason to take a server connection from others,
+    /// unless it is so long that it can only be passed on as it comes.
+    pub(super) fn is_half_said(&self, cx: &Context<'_>) -> bool {
+        cx.server.is_none() && self.missing() > 0 && self.header.total_len() <= INSPECT_MAX
+    }
+
     /// Bytes of it that have not arrived.
     pub(super) fn missing(&self) -> usize {
         self.header.total_len() - self.present()
@@ -79,6 +85,7 @@ impl Session {
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
+                Progress::Checkout if cx.server.is_some() => break,
                 Progress::Checkout => return Ok(Step { taken: at, ask: Ask::Checkout }),
                 Progress::Close(why) => return Ok(Step { taken: at, ask: Ask::Close(why) }),
             }
@@ -167,7 +174,8 @@ impl Session {
     }
 
     /// Makes the server connection fit for the client's next message: its settings, and the BEGIN
-    /// that was answered earlier.
+    /// that was answered earlier. `None` when there is none yet, or while it is not known whether
+    /// it took the settings: nothing may run without them.
     #[inline]
     pub(super) fn engage<'s>(
         &mut self,
@@ -175,12 +183,18 @@ impl Session {
         input: &[u8],
     ) -> Result<Option<&'s mut ServerState>, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
+        if server.lease.settling {
+            return Ok(None);
+        }
         if server.replies.is_empty() && !server.lease.unsynced {
             server.lease.statement_since = cx.now;
             if server.is_quiet() {
                 server.lease.transaction_since = cx.now;
                 if !Rc::ptr_eq(&server.overrides, &self.overrides) {
                     server.send_overrides(cx.to_server.own(input), &self.overrides)?;
+                    if server.lease.settling {
+                        return Ok(None);
+                    }
                 }
                 if matches!(self.local, Local::Deferred) {
                     self.local = Local::Idle;
@@ -196,6 +210,9 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
+        if message.is_half_said(cx) {
+            return Ok(Progress::More);
+        }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.replies.push_back(Reply::Query);
         cx.tally.queries += 1;

@@ -156,6 +156,9 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
+        if message.is_half_said(cx) {
+            return Ok(Progress::More);
+        }
         let Some(bind) = Bind::parse_prefix(message.arrived()).map_err(Fault::Client)? else {
             return if message.missing() == 0 {
                 Err(Fault::Client(Malformed::Truncated("statement name")))
@@ -229,6 +232,9 @@ impl Session {
         let is_statement = target.kind == TargetKind::Statement;
         let named = is_statement && !target.name.is_empty();
         if self.engage(cx, message.input)?.is_none() {
+            if cx.server.is_some() {
+                return Ok(Progress::Checkout);
+            }
             // Portals do not outlive a transaction: without a server connection there are none.
             if is_statement {
                 self.close_without_server(cx, target.name);

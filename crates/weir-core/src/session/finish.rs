@@ -9,7 +9,7 @@ use weir_wire::message::TransactionStatus;
 use crate::session::client::INSPECT_MAX;
 use crate::session::encoding;
 use crate::session::inquiry;
-use crate::session::overrides::{OverrideSet, write_difference};
+use crate::session::overrides::{OverrideSet, differ_in_effect, write_difference};
 use crate::session::server::{Activity, Hidden, Lease, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::{PoolMode, ServerReset, SessionSettings};
 use crate::session::state::{
@@ -160,6 +160,7 @@ impl Session {
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let failed = std::mem::take(&mut server.lease.hidden_failed);
+        let cancelled = std::mem::take(&mut server.lease.hidden_cancelled);
         match hidden {
             Hidden::Parse(_) | Hidden::Close(_) | Hidden::Ready => Ok(Ask::Nothing),
             Hidden::Begin => {
@@ -170,7 +171,20 @@ impl Session {
                 Ok(Ask::Close(CloseReason::SettingsRefused))
             }
             Hidden::Overrides if failed => Ok(Ask::Discard),
-            Hidden::Overrides => Ok(Ask::Nothing),
+            Hidden::Overrides => {
+                let waited = std::mem::take(&mut server.lease.settling);
+                match (self.gone, waited) {
+                    (true, _) => self.tidy(cx, input),
+                    (false, true) => Ok(Ask::Resume),
+                    (false, false) => Ok(Ask::Nothing),
+                }
+            }
+            Hidden::Inquiry if cancelled => {
+                // The cancel was for the client's statement, and late: ask again, for all.
+                server.lease.suspects.add(Suspects::SETTINGS);
+                server.lease.suspects.add(Suspects::STATE);
+                self.tidy(cx, input)
+            }
             Hidden::Inquiry if failed => Ok(Ask::Discard),
             Hidden::Inquiry => self.inquiry_ended(cx, input),
             Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
@@ -361,6 +375,7 @@ impl ServerState {
     ) -> Result<(), Fault> {
         let mut text = Vec::new();
         write_difference(&mut text, &self.overrides, wanted);
+        self.lease.settling = !text.is_empty() && differ_in_effect(&self.overrides, wanted);
         self.overrides = Rc::clone(wanted);
         if text.is_empty() {
             return Ok(());

@@ -162,6 +162,15 @@ pub(super) fn write_difference(out: &mut Vec<u8>, from: &OverrideSet, to: &Overr
     }
 }
 
+/// Whether a statement could tell the difference: a name for the logs does not decide what a
+/// statement does.
+pub(super) fn differ_in_effect(from: &OverrideSet, to: &OverrideSet) -> bool {
+    let telling = |set: &OverrideSet| -> Vec<Override> {
+        set.iter().filter(|o| *o.name != *b"application_name").cloned().collect()
+    };
+    telling(from) != telling(to)
+}
+
 fn is_identity(name: &[u8]) -> bool {
     matches!(name, b"role" | b"session_authorization")
 }

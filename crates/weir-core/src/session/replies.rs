@@ -226,6 +226,7 @@ impl Session {
             }
             Some(Reply::Hidden(_)) => {
                 server.lease.hidden_failed = true;
+                server.lease.hidden_cancelled = code == Some(SqlState::QUERY_CANCELED);
                 false
             }
             Some(Reply::Refused(refusal)) => self.refused_by_server(cx, said, refusal, code),

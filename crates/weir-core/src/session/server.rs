@@ -170,6 +170,10 @@ pub(super) struct Lease {
     pub(super) ready_since: Instant,
     /// A hidden request failed.
     pub(super) hidden_failed: bool,
+    /// It failed because of a cancel request.
+    pub(super) hidden_cancelled: bool,
+    /// The client's settings are on their way: none of its statements may go before the answer.
+    pub(super) settling: bool,
     /// The error of a statement prepared for a simple query: what that query will be told.
     pub(super) hidden_error: Option<Box<[u8]>>,
 }
@@ -257,6 +261,18 @@ impl ServerState {
     /// The client has ended its COPY data, though the server may still be reading it.
     pub(super) fn copy_ended(&self) -> bool {
         self.replies.contains(&Reply::CopyEnd)
+    }
+
+    /// Replies that are still to come.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// What the server works on now was asked by us: a cancel would not hit the client's statement.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self.replies.front(), Some(Reply::Hidden(_)))
     }
 
     /// A message of the server has passed in part. Nothing else can be said to the client.

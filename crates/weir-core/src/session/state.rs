@@ -255,6 +255,9 @@ pub enum Ask {
     /// A server connection. Answered by [`Session::granted`] or [`Session::refused`]; after either
     /// the bytes not taken are offered again.
     Checkout,
+    /// The server connection has the client's settings now: the client's bytes that were not taken
+    /// are to be offered again.
+    Resume,
     /// The server connection may be given to somebody else.
     Release,
     /// The client connection is to be closed once what is in its outbox has been sent.

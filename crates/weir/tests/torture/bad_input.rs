@@ -188,21 +188,24 @@ fn half_open_connections_delay_nobody() {
     stage.check_all_free(1);
 }
 
-/// Half a Bind, and nothing more: the slot is held by nobody who has not finished speaking.
+/// Half a message, and nothing more: whoever has not finished speaking takes no slot.
 #[test]
 fn half_a_message_holds_no_slot() {
     let stage = Stage::new(1, "");
-    let whole = [frames::parse("", "SELECT 1"), frames::bind("", &[]), frames::execute()].concat();
+    let prepare = [frames::parse("s", "SELECT 1"), frames::sync()].concat();
+    let whole = [frames::bind("s", &[]), frames::execute(), frames::sync()].concat();
     let mut clients = Vec::new();
-    for cut in [1, 4, 5, 9] {
+    for cut in [1, 4, 5, 6, 8, 9, 12] {
         let mut client = stage.client();
+        client.send(&prepare);
+        assert_eq!(client.answer().status, Some(b'I'));
         client.send(&whole[..cut]);
-        clients.push(client);
+        clients.push((client, cut));
     }
     let mut other = stage.client();
     assert_eq!(other.query("SELECT 7").value(), "7");
-    for (client, cut) in clients.iter_mut().zip([1, 4, 5, 9]) {
-        client.send(&[&whole[cut..], &frames::sync()].concat());
+    for (client, cut) in &mut clients {
+        client.send(&whole[*cut..]);
         assert_eq!(client.answer().value(), "1");
     }
 }

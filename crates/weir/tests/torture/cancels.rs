@@ -137,3 +137,23 @@ fn a_cancel_that_hits_what_the_proxy_asks_itself_is_the_statements() {
     });
     stage.check_all_free(2);
 }
+
+/// What a client has set comes before its statement: where the server refuses it, the statement
+/// must not run without.
+#[test]
+fn a_statement_never_runs_without_its_settings() {
+    let stage = Stage::new(1, "");
+    let role = format!("role_{}", stage.database());
+    let mut client = stage.client();
+    client.query("CREATE TABLE t (n int)");
+    client.query(&format!("CREATE ROLE {role}"));
+    client.query(&format!("GRANT ALL ON t TO {role}"));
+    assert_eq!(client.query(&format!("SET ROLE {role}")).code(), "");
+    let mut other = stage.client();
+    other.query(&format!("REVOKE ALL ON t FROM {role}"));
+    assert_eq!(other.query(&format!("DROP ROLE {role}")).code(), "");
+    let answer = client.query("INSERT INTO t VALUES (1)");
+    assert_eq!((answer.code(), answer.status), ("22023", None), "{answer:?}");
+    assert_eq!(other.query("SELECT count(*) FROM t").value(), "0");
+    stage.check_all_free(1);
+}

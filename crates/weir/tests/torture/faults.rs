@@ -146,3 +146,23 @@ fn a_full_server_is_used_as_far_as_it_goes() {
         assert_eq!(answer.rows[0][1], "7");
     }
 }
+
+/// The first server connection tells what all clients are greeted with: one that then takes it
+/// does not keep the others waiting at their login.
+#[test]
+fn logins_wait_for_the_first_connection_only() {
+    let mut stage = Stage::own(1, "");
+    let hello = frames::startup(&[("user", "postgres"), ("database", stage.database())]);
+    stage.server.own().suspend().unwrap();
+    let mut clients: Vec<Client> = (0..4).map(|_| Client::silent(stage.port())).collect();
+    for client in &mut clients {
+        client.send(&[hello.clone(), frames::query("BEGIN; SELECT 1")].concat());
+        client.until(b'R');
+    }
+    stage.server.own().resume().unwrap();
+    for client in &mut clients {
+        client.until(b'Z');
+    }
+    drop(clients);
+    stage.check_all_free(1);
+}

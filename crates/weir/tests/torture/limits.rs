@@ -112,3 +112,15 @@ fn an_idle_client_is_closed_with_the_reason() {
     let told = client.answer();
     assert_eq!((told.code(), told.status), ("57P05", None));
 }
+
+/// A cancel does not end a statement whose answer nobody reads: the client goes instead.
+#[test]
+fn a_client_that_never_reads_loses_its_slot_when_its_time_is_over() {
+    let stage = Stage::new(1, "[timeouts]\nstatement = \"300ms\"");
+    let mut deaf = stage.client();
+    deaf.send(&frames::query("SELECT repeat('x', 1000) FROM generate_series(1, 100000)"));
+    stage.await_servers(1, "wait_event = 'ClientWrite'");
+    assert_eq!(stage.client().query("SELECT 7").value(), "7");
+    assert_eq!(deaf.answer().status, None);
+    stage.check_all_free(1);
+}

@@ -15,6 +15,7 @@ mod faults;
 mod frames;
 mod limits;
 mod mixed;
+mod reload;
 mod slow;
 mod stage;
 mod tls;

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use weir_testkit::{Options, PgServer, Stop, Want};
+use weir_testkit::{Certificates, Options, PgServer, Stop, Want};
 
 use crate::actor::Actor;
 use crate::chance::Chance;
@@ -17,13 +17,27 @@ const SERVERS: usize = 3;
 
 #[test]
 fn every_answer_is_the_askers() {
+    check(options(), "size_min = 3");
+}
+
+/// The same with TLS to the server: what is read and what is sent pass through another layer.
+#[test]
+fn every_answer_is_the_askers_over_tls() {
+    let certificate = Certificates::new("nobody").unwrap().server;
+    check(options().tls(certificate), "size_min = 3\n[tls.server]\nmode = \"require\"");
+}
+
+/// A parallel worker that is killed is an error of its statement, not the end of a connection.
+fn options() -> Options {
+    Options::new(Want::major(15)).set("max_parallel_workers_per_gather", "0")
+}
+
+fn check(options: Options, more: &str) {
     let seconds = std::env::var("WEIR_TORTURE_SECONDS").ok();
     let seconds = seconds.map_or(10, |text| text.parse().unwrap());
     let seed = Chance::seed();
-    // A parallel worker that is killed is an error of its statement, not the end of a connection.
-    let options = Options::new(Want::major(15)).set("max_parallel_workers_per_gather", "0");
     let server = Upstream::Own(PgServer::start(options).unwrap());
-    let mut stage = Stage::before(server, 3, "size_min = 3");
+    let mut stage = Stage::before(server, 3, more);
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());
     let over = AtomicBool::new(false);

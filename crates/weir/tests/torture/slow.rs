@@ -104,3 +104,25 @@ fn a_pipeline_read_late_is_answered_in_order() {
     asking.join().unwrap();
     stage.check_all_free(1);
 }
+
+/// More requests than the proxy keeps in mind at once: it listens again when there are fewer.
+#[test]
+fn a_long_pipeline_is_answered_to_its_end() {
+    let stage = Stage::new(1, "");
+    let mut client = stage.client();
+    let stream = client.stream().try_clone().unwrap();
+    let asking = std::thread::spawn(move || {
+        use std::io::Write;
+        let open = [frames::parse("", "SELECT 1"), frames::bind("", &[]), frames::execute()];
+        (&stream).write_all(&open.concat()).unwrap();
+        (&stream).write_all(&frames::sync().repeat(60_000)).unwrap();
+        (&stream).write_all(&frames::query("SELECT 7")).unwrap();
+    });
+    assert_eq!(client.answer().value(), "1");
+    for _ in 1..60_000 {
+        assert_eq!(client.answer().status, Some(b'I'));
+    }
+    assert_eq!(client.answer().value(), "7");
+    asking.join().unwrap();
+    stage.check_all_free(1);
+}

@@ -265,6 +265,11 @@ impl Stage {
     fn server_asks(&mut self, ask: Ask) -> bool {
         match ask {
             Ask::Nothing | Ask::Checkout => return false,
+            Ask::Resume => {
+                if let Holder::Client(who) = self.holder {
+                    self.resume(who);
+                }
+            }
             Ask::Release => {
                 assert!(self.server.is_quiet(), "{}", self.line);
                 if let Holder::Ghost(mut session) =

@@ -363,13 +363,80 @@ fn a_set_goes_with_its_client() {
         a< C SET | Z I
         s: free
         b> Q select 1
-        s< Q RESET \"x\";SELECT pg_catalog.set_config('application_name','bee',false); | Q select 1
-        s> C RESET | C SELECT 1 | Z I | C SELECT 1 | Z I
+        s< Q RESET \"x\";SELECT pg_catalog.set_config('application_name','bee',false);
+        s> C RESET | C SELECT 1 | Z I
+        s< Q select 1
+        s> C SELECT 1 | Z I
         b< C SELECT 1 | Z I
         a> Q select 2
-        s< Q RESET \"application_name\";SET \"x\" TO 1; | Q select 2
-        s> C RESET | C SET | Z I | C SELECT 1 | Z I
+        s< Q RESET \"application_name\";SET \"x\" TO 1;
+        s> C RESET | C SET | Z I
+        s< Q select 2
+        s> C SELECT 1 | Z I
         a< C SELECT 1 | Z I
+        ",
+    );
+}
+
+#[test]
+fn nothing_runs_without_its_settings() {
+    play(
+        "
+        a> Q set role alice
+        s< Q set role alice
+        s> C SET | Z I
+        a< C SET | Z I
+        b> Q select 1
+        s< Q RESET ROLE;SELECT pg_catalog.set_config('application_name','bee',false);
+        s> C RESET | C SELECT 1 | Z I
+        s< Q select 1
+        s> C SELECT 1 | Z I
+        b< C SELECT 1 | Z I
+        a> Q delete from t
+        s< Q RESET \"application_name\";SET ROLE TO alice;
+        s> E 22023 gone
+        a< E 22023 gone | closed
+        s> Z I
+        s< dropped
+        s: free
+        ",
+    );
+}
+
+#[test]
+fn a_late_cancel_that_hits_an_inquiry_harms_nobody() {
+    play(
+        "
+        a> Q listen news
+        s< Q listen news
+        s> C LISTEN | Z I
+        a< C LISTEN | Z I
+        s< Q ?state
+        s> E 57014 late | Z I
+        a<
+        s< Q ?settings ?state
+        s> T | R S - - | R n news - | R T - - | C SELECT 3 | Z I
+        a: listen
+        ",
+    );
+}
+
+#[test]
+fn a_client_may_leave_while_its_settings_are_on_their_way() {
+    play(
+        "
+        a> Q set x to 1
+        s< Q set x to 1
+        s> C SET | Z I
+        a< C SET | Z I
+        b> Q select 1
+        s< Q RESET \"x\";SELECT pg_catalog.set_config('application_name','bee',false);
+        b! gone
+        s> C RESET | C SELECT 1 | Z I
+        s<
+        s: free
+        a> Q select 2
+        s< Q RESET \"application_name\";SET \"x\" TO 1;
         ",
     );
 }
@@ -387,8 +454,10 @@ fn reset_all_does_not_give_a_role_up() {
         s> C RESET | Z I
         a< C RESET | Z I
         b> Q select 1
-        s< Q RESET ROLE;SELECT pg_catalog.set_config('application_name','bee',false); | Q select 1
-        s> C RESET | C SELECT 1 | Z I | C SELECT 1 | Z I
+        s< Q RESET ROLE;SELECT pg_catalog.set_config('application_name','bee',false);
+        s> C RESET | C SELECT 1 | Z I
+        s< Q select 1
+        s> C SELECT 1 | Z I
         b< C SELECT 1 | Z I
         ",
     );
@@ -416,8 +485,10 @@ fn a_set_that_a_chained_commit_kept_is_asked_for() {
         s> T | R s x 1 | R S - - | C SELECT 2 | Z I
         s: free
         b> Q select 1
-        s< Q RESET \"x\";SELECT pg_catalog.set_config('application_name','bee',false); | Q select 1
-        s> C RESET | C SELECT 1 | Z I | C SELECT 1 | Z I
+        s< Q RESET \"x\";SELECT pg_catalog.set_config('application_name','bee',false);
+        s> C RESET | C SELECT 1 | Z I
+        s< Q select 1
+        s> C SELECT 1 | Z I
         b< C SELECT 1 | Z I
         ",
     );
@@ -765,8 +836,10 @@ fn a_reset_after_each_lease_leaves_the_client_its_settings() {
         s> C DISCARD ALL | Z I
         s: free
         a> Q select 1
-        s< Q SET \"x\" TO 1; | Q select 1
-        s> C SET | Z I | C SELECT 1 | Z I
+        s< Q SET \"x\" TO 1;
+        s> C SET | Z I
+        s< Q select 1
+        s> C SELECT 1 | Z I
         a< C SELECT 1 | Z I
         s< Q DISCARD ALL
         s> C DISCARD ALL | Z I

@@ -123,6 +123,7 @@ impl Worker {
             parked: server.leftover,
             blocked: false,
             cancelling: false,
+            cancel_later: None,
             settling: false,
             key: server.key,
             opened: view.opened,

@@ -146,7 +146,7 @@ impl Worker {
 
     fn client_asks(&mut self, at: u32, step: Step) -> Next {
         match step.ask {
-            Ask::Nothing => Next::Wait,
+            Ask::Nothing | Ask::Resume => Next::Wait,
             Ask::Release => {
                 if let Some(id) = self.clients.get(at).and_then(|client| client.server) {
                     self.server_asks(id.0, Ask::Release);
@@ -220,7 +220,8 @@ impl Worker {
         if !self.desk.to_server.is_empty() {
             if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
                 server.socket.send(self.desk.to_server.bytes(input));
-                client.blocked = server.socket.unsent_len() > SERVER_UNSENT_MAX;
+                client.blocked =
+                    server.socket.unsent_len() > SERVER_UNSENT_MAX || server.has_long_pipeline();
             }
             self.desk.to_server.clear();
         }

@@ -83,7 +83,7 @@ impl Worker {
                 self.server_asks(id.0, Ask::Release);
             }
             Ask::Discard => self.drop_server(id.0, "client left in the middle of a message"),
-            Ask::Nothing | Ask::Checkout | Ask::Close(_) => {
+            Ask::Nothing | Ask::Checkout | Ask::Resume | Ask::Close(_) => {
                 self.pools.release(self.now, id, Release::Settling);
                 // Not at once: the caller may be in the middle of what this server has sent.
                 self.again_servers.push(id.0);

@@ -123,6 +123,8 @@ pub(super) struct Server {
     pub(super) blocked: bool,
     /// A cancel request for it is on its way: its slot is given to nobody until it has arrived.
     pub(super) cancelling: bool,
+    /// A cancel that waits until the server works on what its client asked.
+    pub(super) cancel_later: Option<Option<oneshot::Sender<()>>>,
     /// It is released and waits for the cancel to arrive.
     pub(super) settling: bool,
     pub(super) key: ServerKey,

@@ -11,10 +11,16 @@ use weir_wire::error::SqlState;
 use crate::proxy::worker::state::{Holder, Server, Stage};
 use crate::proxy::worker::{Worker, notice};
 
+/// How much longer than its limit a statement may take that was cancelled. One whose client does
+/// not read its answer does not even notice the cancel.
+const CANCEL_GRACE: Duration = Duration::from_secs(3);
+
 /// What a time limit demands of a leased server connection.
 enum Overdue {
     /// Cancel what it executes.
     Cancel(u32),
+    /// Give its client up: the cancel has not helped.
+    GiveUp(u32),
     /// Roll back for its client, which is told at its next statement.
     Evict(u32, Notice),
 }
@@ -37,6 +43,7 @@ impl Worker {
                     }
                     self.cancel_statement(ServerId(at), None);
                 }
+                Overdue::GiveUp(client) => self.farewell(client, &does_not_end()),
                 Overdue::Evict(at, notice) => self.evict(at, notice),
             }
         }
@@ -46,9 +53,7 @@ impl Worker {
     }
 
     fn overdue(&self, at: u32, server: &Server, limits: &SessionSettings) -> Option<Overdue> {
-        if !matches!(server.holder, Holder::Client(_)) {
-            return None;
-        }
+        let Holder::Client(client) = server.holder else { return None };
         let state = &server.state;
         let past = |since: Instant, limit: Option<Duration>| {
             limit.filter(|limit| self.now.since(since) >= *limit)
@@ -56,12 +61,13 @@ impl Worker {
         match state.activity() {
             Activity::Idle => None,
             Activity::Executing | Activity::CopyIn => {
-                if server.timed_out == Some(state.statement_since()) {
-                    return None;
-                }
-                past(state.statement_since(), limits.statement_timeout)
-                    .or(past(state.transaction_since(), limits.transaction_timeout))
-                    .map(|_| Overdue::Cancel(at))
+                let cancelled = server.timed_out == Some(state.statement_since());
+                let add = |limit: Option<Duration>| {
+                    limit.map(|limit| if cancelled { limit + CANCEL_GRACE } else { limit })
+                };
+                past(state.statement_since(), add(limits.statement_timeout))
+                    .or(past(state.transaction_since(), add(limits.transaction_timeout)))
+                    .map(|_| if cancelled { Overdue::GiveUp(client) } else { Overdue::Cancel(at) })
             }
             Activity::IdleInTransaction => {
                 let idle =
@@ -153,6 +159,15 @@ impl Worker {
             && self.clients.is_empty()
             && self.servers.is_empty()
             && self.lingering.is_empty()
+    }
+}
+
+fn does_not_end() -> Notice {
+    Notice {
+        sqlstate: SqlState::QUERY_CANCELED,
+        message: "terminating connection: its statement did not end when its time was over".into(),
+        detail: "The statement was cancelled, without effect.".into(),
+        hint: "Read results as they come; a client that does not holds up its statement.".into(),
     }
 }
 
