@@ -211,6 +211,8 @@ pub(crate) enum Limit {
     Missing,
     /// `timeout=None` on purpose or by mistake.
     Disabled,
+    /// A parameter of the wrapper, which is `None` unless a caller gives it.
+    Unset,
     /// Cannot be told.
     Unknown,
 }
