@@ -33,6 +33,11 @@ id! {
     DialId
 }
 
+id! {
+    /// The slots one PostgreSQL server can give one worker; the pools on that server draw on it.
+    BudgetId
+}
+
 /// A place in a wait queue. Unique for the life of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);

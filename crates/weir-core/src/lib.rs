@@ -6,5 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod ids;
+pub mod ledger;
+pub mod pool;
+pub mod session;
+pub mod sim;
 pub mod time;

@@ -3,6 +3,8 @@
 //! Protocol: PostgreSQL documentation, "Message Formats". After startup every message is one tag
 //! byte, a big-endian length that counts itself but not the tag, and a body.
 
+use std::ffi::CStr;
+
 use thiserror::Error;
 
 /// Bytes of a message header: one tag byte and a four-byte length.
@@ -65,6 +67,18 @@ impl Header {
         Ok(Some(Self { tag, body_len: length - 4 }))
     }
 
+    /// Holds a client's message against the limit that PostgreSQL sets for its tag, so that a
+    /// message that must be buffered whole cannot claim a gigabyte.
+    ///
+    /// # Errors
+    /// [`Malformed::Unexpected`] when clients send no such tag, [`Malformed::Length`] when the
+    /// length field is above [`frontend::length_max`].
+    pub fn check_frontend(self) -> Result<(), Malformed> {
+        let max = frontend::length_max(self.tag).ok_or(Malformed::Unexpected(self.tag))?;
+        let length = self.body_len + 4;
+        if length > max { Err(Malformed::Length { tag: self.tag, length }) } else { Ok(()) }
+    }
+
     /// Bytes of the whole message, header included.
     #[inline]
     #[must_use]
@@ -103,6 +117,21 @@ pub mod frontend {
     pub const SYNC: u8 = b'S';
     /// The client says goodbye.
     pub const TERMINATE: u8 = b'X';
+
+    /// The highest length field that PostgreSQL accepts for `tag`; `None` when clients send no
+    /// such tag. Source: `SocketBackend` in PostgreSQL's `postgres.c`, and
+    /// `PG_MAX_AUTH_TOKEN_LENGTH` for passwords.
+    #[must_use]
+    pub const fn length_max(tag: u8) -> Option<u32> {
+        match tag {
+            QUERY | PARSE | BIND | FUNCTION_CALL | COPY_DATA => Some(super::LENGTH_MAX),
+            CLOSE | DESCRIBE | EXECUTE | FLUSH | SYNC | TERMINATE | COPY_DONE | COPY_FAIL => {
+                Some(super::SMALL_LENGTH_MAX)
+            }
+            PASSWORD => Some(65_535),
+            _ => None,
+        }
+    }
 }
 
 /// Tags that servers send.
@@ -217,10 +246,11 @@ impl<'a> Body<'a> {
     /// # Errors
     /// [`Malformed::Truncated`] when no terminator is left.
     pub fn string(&mut self, field: &'static str) -> Result<&'a [u8], Malformed> {
-        let end = self.rest.iter().position(|&b| b == 0).ok_or(Malformed::Truncated(field))?;
-        let text = &self.rest[..end];
-        self.rest = &self.rest[end + 1..];
-        Ok(text)
+        // `CStr` searches for the zero a word at a time.
+        let text =
+            CStr::from_bytes_until_nul(self.rest).map_err(|_| Malformed::Truncated(field))?;
+        self.rest = &self.rest[text.count_bytes() + 1..];
+        Ok(text.to_bytes())
     }
 
     /// Ends the reading.
@@ -250,6 +280,18 @@ mod tests {
             bytes.extend(length.to_be_bytes());
             assert_eq!(Header::parse(&bytes), Err(Malformed::Length { tag: b'Q', length }));
         }
+    }
+
+    #[test]
+    fn a_small_message_cannot_claim_to_be_large() {
+        let check = |tag, body_len, ok: bool| {
+            assert_eq!(Header { tag, body_len }.check_frontend().is_ok(), ok, "{tag} {body_len}");
+        };
+        check(frontend::SYNC, 0, true);
+        check(frontend::DESCRIBE, SMALL_LENGTH_MAX - 4, true);
+        check(frontend::DESCRIBE, SMALL_LENGTH_MAX - 3, false);
+        check(frontend::BIND, LENGTH_MAX - 4, true);
+        check(backend::READY_FOR_QUERY, 1, false);
     }
 
     #[test]

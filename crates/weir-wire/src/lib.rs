@@ -7,4 +7,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod build;
+pub mod error;
 pub mod frame;
+pub mod md5;
+pub mod message;
+pub mod scram;
+pub mod sql;
+pub mod startup;

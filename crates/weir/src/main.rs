@@ -1,30 +1,85 @@
 //! The program: sockets, TLS, clock, files and the command line around the decisions of
 //! `weir-core`.
 
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod demo;
 #[cfg(feature = "lint")]
-mod lint;
+pub mod lint;
+pub mod log;
+pub mod proxy;
+pub mod serve;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use weir_core::config::Problem;
 
-#[derive(Parser)]
-#[command(name = "weir", about = "A PostgreSQL connection-management system")]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
+use crate::cli::{Cli, Command, ConfigArgs, ConfigCommand};
 
-#[derive(Subcommand)]
-enum Command {
-    /// Find connection-hungry patterns in Django code and settings.
-    #[cfg(feature = "lint")]
-    Lint(lint::args::LintArgs),
-}
+/// Exit code of a command line or configuration that cannot be used, as `clap` has it.
+const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
+    let result = match Cli::parse().command {
+        Command::Up(args) => up(&args),
+        Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
+        Command::Config(ConfigCommand::Check { file }) => check(file),
+        Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]
-        Command::Lint(args) => lint::run(args),
+        Command::Lint(args) => Ok(lint::run(*args)),
+    };
+    result.unwrap_or_else(|error| {
+        // Without standard error there is nobody to tell; the exit code says it.
+        let _ = writeln!(io::stderr(), "weir: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn up(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    match config::load(args) {
+        Ok(loaded) => {
+            lines(&mut io::stderr(), "warning: ", &loaded.warnings)?;
+            app::up(args, &loaded)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => unusable(&mut io::stderr(), &problems),
     }
+}
+
+fn check(file: String) -> anyhow::Result<ExitCode> {
+    let args = ConfigArgs { config: Some(file), ..ConfigArgs::default() };
+    let mut out = io::stdout();
+    match config::load(&args) {
+        Ok(loaded) => {
+            lines(&mut out, "warning: ", &loaded.warnings)?;
+            writeln!(out, "ok")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => unusable(&mut out, &problems),
+    }
+}
+
+fn show(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    match config::load(args) {
+        Ok(loaded) => {
+            lines(&mut io::stderr(), "warning: ", &loaded.warnings)?;
+            let text = loaded.options.to_toml().map_err(anyhow::Error::msg)?;
+            io::stdout().write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => unusable(&mut io::stderr(), &problems),
+    }
+}
+
+fn unusable(out: &mut dyn Write, problems: &[Problem]) -> anyhow::Result<ExitCode> {
+    lines(out, "", problems)?;
+    Ok(ExitCode::from(UNUSABLE))
+}
+
+fn lines<T: Display>(out: &mut dyn Write, prefix: &str, items: &[T]) -> io::Result<()> {
+    items.iter().try_for_each(|item| writeln!(out, "{prefix}{item}"))
 }

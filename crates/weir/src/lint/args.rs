@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[command(
     after_help = "Exit status: 0 nothing found, 1 findings, 2 wrong use or nothing readable."
 )]
-pub(crate) struct LintArgs {
+pub struct LintArgs {
     /// Files and directories to check, as one project.
     #[arg(default_value = ".")]
     pub(crate) paths: Vec<PathBuf>,

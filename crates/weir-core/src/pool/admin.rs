@@ -1,0 +1,154 @@
+//! What an operator does to pools.
+
+use crate::ids::{BudgetId, PoolId};
+use crate::time::Instant;
+
+use super::effect::{CloseReason, Effect, Refusal};
+use super::one::{Mode, Pool};
+use super::pools::Pools;
+use super::server::State;
+use super::settings::PoolSettings;
+
+impl Pools {
+    /// Adds a pool that draws on `budget`. Its minimum is opened at the next tick.
+    pub fn add_pool(&mut self, budget: BudgetId, settings: PoolSettings) -> PoolId {
+        let fresh = PoolId(u32::try_from(self.pools.len()).unwrap_or(u32::MAX));
+        let id = self.forgotten.pop().unwrap_or(fresh);
+        let mut one = Pool::new(id, budget, settings);
+        if self.stopping {
+            one.mode = Mode::Stopping;
+        }
+        self.due = self.due.min(one.due);
+        match self.pools.get_mut(id.0 as usize) {
+            Some(place) => *place = one,
+            None => self.pools.push(one),
+        }
+        self.budgets[budget.0 as usize].pools.push(id);
+        id
+    }
+
+    /// Replaces the settings of a pool. They hold at once for those who already wait; lifetimes
+    /// already drawn stay.
+    pub fn reconfigure(&mut self, now: Instant, pool: PoolId, settings: PoolSettings) {
+        let check_after_idle = settings.check_after_idle;
+        self.one_mut(pool).settings = settings;
+        let mut next = self.one(pool).lists[State::Idle as usize].front();
+        while let Some(slot) = next {
+            self.slots[slot].rested(check_after_idle);
+            next = self.slots.after(slot);
+        }
+        while self.one(pool).staying() > self.one(pool).ceiling() {
+            let Some(slot) = self.one(pool).lists[State::Idle as usize].front() else { break };
+            self.close(now, slot, CloseReason::Surplus);
+        }
+        self.arm(pool, now);
+        self.pump(now, pool);
+    }
+
+    /// Removes a pool: waiting clients are refused, connections closed as they come free, and at
+    /// last the id is free for another (`Forgotten`).
+    pub fn remove_pool(&mut self, now: Instant, pool: PoolId) {
+        if matches!(self.one(pool).mode, Mode::Removing | Mode::Forgotten) {
+            return;
+        }
+        self.one_mut(pool).mode = Mode::Removing;
+        self.refuse_all(pool, |_| Refusal::Removed);
+        self.empty(now, pool, CloseReason::Removed);
+    }
+
+    /// PAUSE: no grants, and all connections are closed as they come free; then `Paused` follows.
+    /// Clients may queue up meanwhile, each for as long as the settings allow.
+    pub fn pause(&mut self, now: Instant, pool: PoolId) {
+        if matches!(self.one(pool).mode, Mode::Running | Mode::Pausing | Mode::Paused) {
+            self.one_mut(pool).mode = Mode::Pausing;
+            self.empty(now, pool, CloseReason::Pause);
+        }
+    }
+
+    /// RESUME: ends a pause, or one still waiting for connections to come free.
+    pub fn resume(&mut self, now: Instant, pool: PoolId) {
+        if matches!(self.one(pool).mode, Mode::Pausing | Mode::Paused) {
+            self.one_mut(pool).mode = Mode::Running;
+            self.pump(now, pool);
+        }
+    }
+
+    /// RECONNECT: every connection, including one being opened, is closed when it is free.
+    pub fn reconnect(&mut self, now: Instant, pool: PoolId) {
+        let one = self.one_mut(pool);
+        one.epoch = one.epoch.wrapping_add(1);
+        self.close_idle(now, pool, CloseReason::Reconnect);
+        self.pump(now, pool);
+    }
+
+    /// The database of `pool` is about to be dropped: closes the idle connections, and opens none
+    /// until a client asks again.
+    pub fn let_go_idle(&mut self, now: Instant, pool: PoolId) {
+        self.one_mut(pool).filling = false;
+        self.close_idle(now, pool, CloseReason::LetGo);
+    }
+
+    /// Stops gracefully: waiting clients are refused, no slot is granted any more, connections
+    /// are closed as they come free; then `Drained` follows.
+    pub fn stop(&mut self, now: Instant) {
+        self.stopping = true;
+        for at in 0..self.pools.len() {
+            let pool = self.pools[at].id;
+            match self.one(pool).mode {
+                Mode::Running | Mode::Pausing | Mode::Paused => {
+                    self.one_mut(pool).mode = Mode::Stopping;
+                    self.refuse_all(pool, |_| Refusal::Stopping);
+                    self.empty(now, pool, CloseReason::Stopping);
+                }
+                Mode::Removing | Mode::Stopping | Mode::Forgotten => {}
+            }
+        }
+        self.report_drained();
+    }
+
+    /// Gets rid of all slots that nobody uses, in a pool whose mode forbids new ones.
+    fn empty(&mut self, now: Instant, pool: PoolId, why: CloseReason) {
+        while let Some(slot) = self.one(pool).lists[State::Dialling as usize].front() {
+            self.abandon(now, slot);
+        }
+        self.close_idle(now, pool, why);
+        self.share(now, self.one(pool).budget);
+        self.conclude(pool);
+    }
+
+    fn close_idle(&mut self, now: Instant, pool: PoolId, why: CloseReason) {
+        while let Some(slot) = self.one(pool).lists[State::Idle as usize].front() {
+            self.close(now, slot, why);
+        }
+    }
+
+    /// Finishes what waited for the last slot of `pool` to be free.
+    pub(super) fn conclude(&mut self, pool: PoolId) {
+        if self.one(pool).open > 0 {
+            return;
+        }
+        match self.one(pool).mode {
+            Mode::Pausing => {
+                self.one_mut(pool).mode = Mode::Paused;
+                self.effects.push_back(Effect::Paused { pool });
+            }
+            Mode::Removing => {
+                self.one_mut(pool).mode = Mode::Forgotten;
+                self.leave_budget(pool);
+                self.forgotten.push(pool);
+                self.effects.push_back(Effect::Forgotten { pool });
+                self.report_drained();
+            }
+            Mode::Stopping => self.report_drained(),
+            Mode::Running | Mode::Paused | Mode::Forgotten => {}
+        }
+    }
+
+    fn report_drained(&mut self) {
+        let empty = self.budgets.iter().all(|budget| budget.used == 0);
+        if self.stopping && empty && !self.drained {
+            self.drained = true;
+            self.effects.push_back(Effect::Drained);
+        }
+    }
+}

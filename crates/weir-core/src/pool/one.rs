@@ -1,0 +1,180 @@
+//! One pool: its counts and what follows from them.
+
+use crate::ids::{BudgetId, PoolId};
+use crate::time::Instant;
+
+use super::arena::List;
+use super::chance::Chance;
+use super::effect::{Counts, DialError};
+use super::server::{NEVER, State};
+use super::settings::{PoolSettings, Rotation};
+
+/// What a pool is allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything.
+    Running,
+    /// No grants and no dials; connections are closed as they come free.
+    Pausing,
+    /// The same, and no connection is left.
+    Paused,
+    /// Removed, but connections are left.
+    Removing,
+    /// The proxy is stopping.
+    Stopping,
+    /// Removed; the id is free for another pool.
+    Forgotten,
+}
+
+/// The state of one pool. The slots and waiting clients themselves are in the worker's arenas.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) id: PoolId,
+    pub(super) budget: BudgetId,
+    pub(super) settings: PoolSettings,
+    pub(super) mode: Mode,
+    /// Counts RECONNECTs.
+    pub(super) epoch: u32,
+    /// The slots, one list for each [`State`], each in the order the state was entered.
+    pub(super) lists: [List; State::COUNT],
+    /// Slots in all lists together.
+    pub(super) open: u32,
+    /// Waiting clients, the oldest first.
+    pub(super) waiting: List,
+    /// Nothing is due before this; possibly nothing is then.
+    pub(super) due: Instant,
+    /// Counted in its budget as a pool that may want a slot the budget does not have.
+    pub(super) hungry: bool,
+    /// The minimum is kept filled; not after `let_go_idle` until somebody asks again.
+    pub(super) filling: bool,
+    /// Failed attempts to connect in a row.
+    pub(super) failures: u32,
+    /// When the failure counted last happened.
+    pub(super) failed_at: Instant,
+    /// No attempt to connect before this.
+    pub(super) retry_at: Instant,
+    /// The last failure, until an attempt succeeds.
+    pub(super) fault: Option<DialError>,
+    pub(super) chance: Chance,
+}
+
+impl Pool {
+    pub(super) fn new(id: PoolId, budget: BudgetId, settings: PoolSettings) -> Self {
+        let rotation_seed = match settings.rotation {
+            Rotation::Random(seed) => seed,
+            Rotation::Lifo | Rotation::RoundRobin | Rotation::EveryTransaction => 0,
+        };
+        Self {
+            id,
+            budget,
+            chance: Chance::new(settings.seed ^ rotation_seed ^ u64::from(id.0)),
+            settings,
+            mode: Mode::Running,
+            epoch: 0,
+            lists: [List::EMPTY; State::COUNT],
+            open: 0,
+            waiting: List::EMPTY,
+            due: Instant::ZERO,
+            hungry: false,
+            filling: true,
+            failures: 0,
+            failed_at: Instant::ZERO,
+            retry_at: Instant::ZERO,
+            fault: None,
+        }
+    }
+
+    /// Slots in `state`.
+    #[inline]
+    pub(super) const fn count(&self, state: State) -> u32 {
+        self.lists[state as usize].len()
+    }
+
+    /// Slots that are or may become usable: all but those on their way out.
+    pub(super) const fn staying(&self) -> u32 {
+        self.open - self.count(State::Closing) - self.count(State::Abandoned)
+    }
+
+    /// True when a connection to the server exists, so that clients need not give up.
+    pub(super) const fn is_connected(&self) -> bool {
+        self.staying() > self.count(State::Dialling)
+    }
+
+    /// Most slots, the reserve included.
+    pub(super) const fn ceiling(&self) -> u32 {
+        self.settings.size_max.saturating_add(self.settings.reserve)
+    }
+
+    /// Slots kept without demand, and out of reach of sibling pools.
+    pub(super) fn floor(&self) -> u32 {
+        self.settings.size_min.min(self.settings.size_max)
+    }
+
+    /// Clients that no dial and no check under way will serve.
+    pub(super) const fn uncovered(&self) -> u32 {
+        let coming = self.count(State::Dialling) + self.count(State::Checking);
+        self.waiting.len().saturating_sub(coming)
+    }
+
+    /// Attempts to connect that may be started now, as far as this pool is concerned.
+    pub(super) fn dials_allowed(&self, now: Instant, ceiling: u32) -> u32 {
+        if self.mode != Mode::Running || now < self.retry_at {
+            return 0;
+        }
+        let parallel = if self.failures > 0 { 1 } else { self.settings.dials_parallel_max.max(1) };
+        let under_way = self.count(State::Dialling) + self.count(State::Abandoned);
+        parallel.saturating_sub(under_way).min(ceiling.saturating_sub(self.open))
+    }
+
+    /// Attempts to keep the minimum that may be started now.
+    pub(super) fn fill(&self, now: Instant) -> u32 {
+        let missing = self.floor().saturating_sub(self.staying());
+        let wanted = if self.filling { missing } else { 0 };
+        wanted.min(self.dials_allowed(now, self.settings.size_max))
+    }
+
+    /// Makes sure that a tick comes no later than `at`. The worker's own time must follow.
+    #[inline]
+    pub(super) fn arm(&mut self, at: Instant) {
+        self.due = self.due.min(at);
+    }
+
+    /// Notes a failed attempt begun at `begun`, and puts the next one off. Attempts that were
+    /// under way when the first failed tell nothing new and do not lengthen the wait.
+    pub(super) fn note_failure(&mut self, now: Instant, begun: Instant, error: DialError) {
+        self.fault = Some(error);
+        if self.failures > 0 && begun <= self.failed_at {
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.failed_at = now;
+        let delay = self.settings.retry.delay(self.failures);
+        self.retry_at = now + (delay - self.chance.up_to(delay / 2));
+    }
+
+    /// Forgets failures.
+    pub(super) fn note_success(&mut self) {
+        self.failures = 0;
+        self.retry_at = Instant::ZERO;
+        self.fault = None;
+    }
+
+    /// The counts for a message.
+    pub(super) const fn counts(&self) -> Counts {
+        Counts {
+            active: self.count(State::Active),
+            idle: self.count(State::Idle),
+            dialling: self.count(State::Dialling) + self.count(State::Abandoned),
+            between: self.count(State::Settling)
+                + self.count(State::Checking)
+                + self.count(State::Closing),
+            waiting: self.waiting.len(),
+            size_max: self.settings.size_max,
+        }
+    }
+
+    /// Leaves nothing due.
+    pub(super) const fn disarm(&mut self) {
+        self.due = NEVER;
+    }
+}

@@ -1,0 +1,83 @@
+//! A slot's way from state to state.
+
+use crate::ids::{ClientId, ServerId};
+use crate::time::Instant;
+
+use super::effect::{CloseReason, Effect};
+use super::pools::Pools;
+use super::server::{State, after};
+
+impl Pools {
+    /// Moves a slot to the end of the list of `state`.
+    #[inline]
+    pub(super) fn enter(&mut self, now: Instant, slot: u32, state: State) {
+        let entry = &mut self.slots[slot];
+        let from = std::mem::replace(&mut entry.state, state);
+        entry.since = now;
+        let lists = &mut self.pools[entry.pool.0 as usize].lists;
+        self.slots.unlink(&mut lists[from as usize], slot);
+        self.slots.link_back(&mut lists[state as usize], slot);
+    }
+
+    /// Gives an idle or freed slot to a client.
+    #[inline]
+    pub(super) fn hold(&mut self, now: Instant, slot: u32, client: ClientId) {
+        self.enter(now, slot, State::Active);
+        self.slots[slot].holder = Some(client);
+    }
+
+    /// Lets a free slot idle.
+    #[inline]
+    pub(super) fn rest(&mut self, now: Instant, slot: u32) {
+        self.enter(now, slot, State::Idle);
+        let entry = &mut self.slots[slot];
+        let settings = &self.pools[entry.pool.0 as usize].settings;
+        entry.rested(settings.check_after_idle);
+        let due = entry.expires.min(after(now, settings.server_idle_timeout));
+        let pool = entry.pool;
+        self.arm(pool, due);
+    }
+
+    pub(super) fn settle(&mut self, now: Instant, slot: u32) {
+        self.enter(now, slot, State::Settling);
+        self.slots[slot].holder = None;
+        let pool = self.slots[slot].pool;
+        self.arm(pool, now + self.one(pool).settings.settle_timeout);
+    }
+
+    /// Asks for a connection to be closed. Its slot stays taken until that is confirmed.
+    pub(super) fn close(&mut self, now: Instant, slot: u32, why: CloseReason) {
+        self.enter(now, slot, State::Closing);
+        let entry = &mut self.slots[slot];
+        entry.holder = None;
+        let budget = self.pools[entry.pool.0 as usize].budget;
+        self.budgets[budget.0 as usize].leaving += 1;
+        self.effects.push_back(Effect::Close { server: ServerId(slot), why });
+    }
+
+    /// Frees a slot and lets who needs it most use it.
+    pub(super) fn vacate(&mut self, now: Instant, slot: u32) {
+        let entry = &mut self.slots[slot];
+        entry.open = false;
+        entry.holder = None;
+        let (pool, state) = (entry.pool, entry.state);
+        let one = &mut self.pools[pool.0 as usize];
+        one.open -= 1;
+        self.slots.unlink(&mut one.lists[state as usize], slot);
+        self.slots.vacate(slot);
+        let id = one.budget;
+        let budget = &mut self.budgets[id.0 as usize];
+        budget.used -= 1;
+        budget.leaving -= u32::from(matches!(state, State::Closing | State::Abandoned));
+        self.pump(now, pool);
+        self.share(now, id);
+        self.conclude(pool);
+    }
+
+    pub(super) fn check(&mut self, now: Instant, slot: u32) {
+        self.enter(now, slot, State::Checking);
+        let pool = self.slots[slot].pool;
+        self.arm(pool, now + self.one(pool).settings.check_timeout);
+        self.effects.push_back(Effect::Check { server: ServerId(slot) });
+    }
+}

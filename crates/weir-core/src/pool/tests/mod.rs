@@ -1,0 +1,8 @@
+//! Tests of the pool: each rule by one small story, told to a [`bench::Bench`].
+
+mod admin;
+mod bench;
+mod dials;
+mod grants;
+mod sharing;
+mod upkeep;

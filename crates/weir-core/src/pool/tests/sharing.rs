@@ -1,0 +1,124 @@
+//! Pools that draw on one budget.
+
+use super::bench::{Bench, plain};
+use crate::ids::{PoolId, ServerId};
+use crate::pool::{CloseReason, Effect, PoolSettings};
+
+fn two(slots: u32, size_min: u32) -> (Bench, PoolId, PoolId) {
+    let mut bench = Bench::new(slots);
+    let first = bench.add(PoolSettings { size_min, ..plain(10) });
+    let second = bench.add(plain(10));
+    (bench, first, second)
+}
+
+fn dial_for(effects: &[Effect]) -> Vec<PoolId> {
+    let pool =
+        |effect: &Effect| if let Effect::Dial { pool, .. } = effect { Some(*pool) } else { None };
+    effects.iter().filter_map(pool).collect()
+}
+
+#[test]
+fn an_idle_sibling_gives_its_coldest_connection() {
+    let (mut bench, first, second) = two(2, 0);
+    let servers = bench.warm(first, 2);
+    bench.queue(second, 9);
+    assert_eq!(bench.closes(), [(servers[0], CloseReason::Lent)]);
+    bench.pools.closed(bench.now, servers[0]);
+    assert_eq!(dial_for(&bench.effects()), [second]);
+}
+
+#[test]
+fn one_waiting_client_takes_one_connection() {
+    let (mut bench, first, second) = two(3, 0);
+    let servers = bench.warm(first, 3);
+    let ticket = bench.queue(second, 9);
+    assert_eq!(bench.closes().len(), 1);
+    bench.pools.withdraw(ticket);
+    bench.queue(second, 8);
+    assert_eq!(bench.closes(), [], "the one that is closing will do");
+    bench.pools.closed(bench.now, servers[0]);
+    assert_eq!(bench.dials().len(), 1);
+}
+
+#[test]
+fn a_minimum_is_never_lent() {
+    let (mut bench, first, second) = two(2, 2);
+    bench.wait(0);
+    for dial in bench.dials() {
+        bench.connect(dial);
+    }
+    bench.queue(second, 9);
+    assert_eq!(bench.closes(), []);
+    assert_eq!(bench.pools.view(first).idle, 2);
+}
+
+#[test]
+fn a_free_slot_goes_to_the_pool_whose_client_waits_longest() {
+    let mut bench = Bench::new(1);
+    let pools = [bench.add(plain(1)), bench.add(plain(1)), bench.add(plain(1))];
+    let server = bench.warm(pools[0], 1)[0];
+    bench.take(pools[0], 0);
+    bench.queue(pools[2], 2);
+    bench.pass(1);
+    bench.queue(pools[1], 1);
+    bench.free(server);
+    assert_eq!(bench.closes(), [(server, CloseReason::Lent)]);
+    bench.pools.closed(bench.now, server);
+    assert_eq!(dial_for(&bench.effects()), [pools[2]]);
+}
+
+/// A pool with a queue that never ends, and a sibling with one client.
+fn busy() -> (Bench, PoolId, ServerId) {
+    let (mut bench, first, second) = two(1, 0);
+    let server = bench.warm(first, 1)[0];
+    bench.take(first, 0);
+    bench.queue(second, 99);
+    (bench, first, server)
+}
+
+#[test]
+fn a_busy_sibling_gives_way_once_its_own_clients_came_much_later() {
+    let (mut bench, first, server) = busy();
+    for round in 1..=10 {
+        bench.pass(10);
+        bench.queue(first, round);
+        bench.free(server);
+        assert_eq!(bench.grants(), [(round, server)], "{} ms later", round * 10);
+    }
+    bench.pass(10);
+    bench.queue(first, 11);
+    bench.free(server);
+    assert_eq!(bench.closes(), [(server, CloseReason::Lent)]);
+}
+
+#[test]
+fn a_smaller_budget_closes_idle_connections_and_then_released_ones() {
+    let (mut bench, first, _) = two(3, 2);
+    bench.warm(first, 3);
+    let held = bench.take(first, 0);
+    bench.pools.set_budget(bench.now, bench.budget, 0);
+    assert_eq!(bench.closes().len(), 2);
+    bench.free(held);
+    assert_eq!(bench.closes(), [(held, CloseReason::Surplus)]);
+}
+
+#[test]
+fn a_larger_budget_is_used_at_once() {
+    let (mut bench, _, second) = two(0, 0);
+    bench.queue(second, 0);
+    assert_eq!(bench.dials(), []);
+    bench.pools.set_budget(bench.now, bench.budget, 1);
+    assert_eq!(bench.dials().len(), 1);
+}
+
+#[test]
+fn a_sibling_that_needs_nothing_any_more_costs_releases_nothing() {
+    let (mut bench, first, second) = two(1, 0);
+    let server = bench.warm(first, 1)[0];
+    bench.take(first, 0);
+    let ticket = bench.queue(second, 9);
+    assert_eq!(bench.pools.budgets[0].hungry, 1);
+    bench.pools.withdraw(ticket);
+    bench.free(server);
+    assert_eq!((bench.effects(), bench.pools.budgets[0].hungry), (vec![], 0));
+}

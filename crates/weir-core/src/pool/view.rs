@@ -1,0 +1,148 @@
+//! What can be seen from outside: for SHOW commands and metrics.
+
+use crate::ids::{BudgetId, ClientId, PoolId, ServerId};
+use crate::time::Instant;
+
+use super::effect::DialError;
+use super::one::Mode;
+use super::pools::Pools;
+use super::server::{Slot, State};
+
+/// One pool at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolView {
+    /// What the pool is allowed to do.
+    pub mode: Mode,
+    /// Connections ready for use.
+    pub idle: u32,
+    /// Connections held by clients.
+    pub active: u32,
+    /// Released connections that are not ready yet.
+    pub settling: u32,
+    /// Idle connections being tried before reuse.
+    pub checking: u32,
+    /// Connections being opened.
+    pub dialling: u32,
+    /// Attempts given up whose answer is awaited.
+    pub abandoned: u32,
+    /// Connections being closed.
+    pub closing: u32,
+    /// Clients in the wait queue.
+    pub waiting: u32,
+    /// Since when the oldest of them waits.
+    pub oldest_wait_since: Option<Instant>,
+    /// Most connections, without the reserve.
+    pub size_max: u32,
+    /// Failed attempts to connect in a row.
+    pub failures: u32,
+    /// When the next attempt may come, after a failure.
+    pub retry_at: Option<Instant>,
+    /// The last failure, until an attempt succeeds.
+    pub fault: Option<DialError>,
+}
+
+/// One budget at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetView {
+    /// Slots there are.
+    pub slots: u32,
+    /// Slots taken, in any state.
+    pub used: u32,
+}
+
+/// One waiting client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaiterView {
+    /// The client connection.
+    pub client: ClientId,
+    /// The class it claimed for.
+    pub class: u32,
+    /// When it began to wait.
+    pub since: Instant,
+}
+
+/// One slot in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerView {
+    /// The server connection, or the dial of the same number.
+    pub server: ServerId,
+    /// Its pool.
+    pub pool: PoolId,
+    /// What it is in.
+    pub state: State,
+    /// Since when.
+    pub since: Instant,
+    /// When it was opened, or the dial began.
+    pub opened: Instant,
+    /// Who holds it.
+    pub holder: Option<ClientId>,
+}
+
+impl Pools {
+    /// The counts of one pool.
+    #[must_use]
+    pub fn view(&self, pool: PoolId) -> PoolView {
+        let one = self.one(pool);
+        PoolView {
+            mode: one.mode,
+            idle: one.count(State::Idle),
+            active: one.count(State::Active),
+            settling: one.count(State::Settling),
+            checking: one.count(State::Checking),
+            dialling: one.count(State::Dialling),
+            abandoned: one.count(State::Abandoned),
+            closing: one.count(State::Closing),
+            waiting: one.waiting.len(),
+            oldest_wait_since: one.waiting.front().map(|head| self.waiters.at(head).since),
+            size_max: one.settings.size_max,
+            failures: one.failures,
+            retry_at: (one.failures > 0).then_some(one.retry_at),
+            fault: one.fault.clone(),
+        }
+    }
+
+    /// The counts of one budget.
+    #[must_use]
+    pub fn budget(&self, budget: BudgetId) -> BudgetView {
+        let shared = &self.budgets[budget.0 as usize];
+        BudgetView { slots: shared.slots, used: shared.used }
+    }
+
+    /// The pools that are not forgotten.
+    pub fn pools(&self) -> impl Iterator<Item = PoolId> {
+        self.pools.iter().filter(|one| one.mode != Mode::Forgotten).map(|one| one.id)
+    }
+
+    /// The waiting clients of one pool, the oldest first.
+    pub fn waiters(&self, pool: PoolId) -> impl Iterator<Item = WaiterView> {
+        self.waiters.iter(&self.one(pool).waiting).map(|waiter| WaiterView {
+            client: waiter.claim.client,
+            class: waiter.claim.class,
+            since: waiter.since,
+        })
+    }
+
+    /// The slots of one pool, by state, each in the order the state was entered.
+    pub fn servers(&self, pool: PoolId) -> impl Iterator<Item = ServerView> {
+        let lists = self.one(pool).lists.iter();
+        lists.flat_map(|list| self.slots.iter(list)).map(|(index, slot)| Self::look(index, slot))
+    }
+
+    /// One slot, if it is in use.
+    #[must_use]
+    pub fn server(&self, server: ServerId) -> Option<ServerView> {
+        self.state_of(server)?;
+        Some(Self::look(server.0, &self.slots[server.0]))
+    }
+
+    fn look(index: u32, slot: &Slot) -> ServerView {
+        ServerView {
+            server: ServerId(index),
+            pool: slot.pool,
+            state: slot.state,
+            since: slot.since,
+            opened: slot.opened,
+            holder: slot.holder,
+        }
+    }
+}

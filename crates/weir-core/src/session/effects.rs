@@ -1,0 +1,286 @@
+//! What a statement leaves in the session, noted when it is sent and settled when its transaction
+//! ends.
+
+use weir_wire::build;
+use weir_wire::message::{TargetKind, TransactionStatus};
+use weir_wire::sql::{self, Effect, Facts, Flags, Scope, SetValue};
+
+use crate::session::client::{Message, Progress};
+use crate::session::overrides::{Change, Override, Value};
+use crate::session::server::{Hidden, Lease, Reply, Slot, Suspects};
+use crate::session::state::{Context, Fault, Session};
+use crate::session::statements::StatementId;
+
+impl Session {
+    /// Notes what `text` may leave behind on the leased server connection.
+    pub(super) fn note_effects(&mut self, cx: &mut Context<'_>, text: &[u8]) {
+        let Some(server) = cx.server.as_deref_mut() else { return };
+        let lease = &mut server.lease;
+        let clean = self.pins.is_empty();
+        let mut forgets = false;
+        for effect in sql::effects(text) {
+            note(lease, &effect, clean);
+            match effect {
+                Effect::DiscardAll | Effect::Deallocate { name: None } => forgets = true,
+                Effect::DropDatabase { name }
+                | Effect::AlterDatabaseRename { name }
+                | Effect::CreateDatabase { template: Some(name) } => {
+                    cx.let_go.push(name.folded().into());
+                }
+                Effect::CreateDatabase { template: None } => {
+                    cx.let_go.push(b"template1"[..].into());
+                }
+                _ => {}
+            }
+        }
+        if forgets {
+            self.set_aside(cx);
+        }
+    }
+
+    /// `DEALLOCATE ALL` is on its way: behind it no statement is prepared any more.
+    fn set_aside(&mut self, cx: &mut Context<'_>) {
+        if let Some(names) = &mut self.names {
+            names.set_aside();
+        }
+        if let Some(server) = cx.server.as_deref_mut() {
+            let prepared = std::mem::take(&mut server.prepared);
+            match &mut server.lease.aside {
+                Some(aside) => aside.put_all_back(prepared),
+                None => server.lease.aside = Some(Box::new(prepared)),
+            }
+        }
+    }
+
+    /// Relays a simple query in which DEALLOCATE and EXECUTE may name a statement that the client
+    /// prepared by protocol: on the server it has our name.
+    pub(super) fn relay_renamed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        text: &[u8],
+        facts: Facts,
+    ) -> Result<Progress, Fault> {
+        let renamed = match self.names {
+            Some(_) if facts.flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
+                self.rename(cx, message.input, text, Place::Query)?
+            }
+            _ => None,
+        };
+        cx.push_reply(Reply::Query);
+        let Some(renamed) = renamed else { return Ok(self.relay(cx, message)) };
+        build::query(cx.to_server.own(message.input), &renamed.text)?;
+        Ok(Progress::Taken(message.present()))
+    }
+
+    /// `text` with the client's statement names replaced by the server's; `None` when it has none,
+    /// or when it cannot be executed anyway.
+    ///
+    /// A statement that this server connection does not have is prepared first. What is closed is
+    /// an empty statement made for it: the client's own one may be another client's as well.
+    pub(super) fn rename(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        text: &[u8],
+        place: Place,
+    ) -> Result<Option<Renamed>, Fault> {
+        let hopeless = cx.server.as_deref().is_none_or(|server| {
+            server.status == TransactionStatus::Failed
+                || place == Place::Query && server.lease.unsynced
+        });
+        if hopeless {
+            return Ok(None);
+        }
+        let mut out = Renamed { text: Vec::new(), closes: false };
+        let (mut copied, mut prepares) = (0, false);
+        for effect in sql::effects(text) {
+            let (name, closes) = match effect {
+                Effect::Deallocate { name: Some(name) } => (name, true),
+                Effect::Execute { name } => (name, false),
+                _ => continue,
+            };
+            let folded = name.folded();
+            let Some(id) = self.names.as_ref().and_then(|names| names.get(&folded)) else {
+                continue;
+            };
+            out.text.extend_from_slice(&text[copied..name.span().start]);
+            copied = name.span().end;
+            out.text.push(b'"');
+            if closes {
+                prepare_empty(cx, input)?;
+                out.closes |= self.close_by_text(cx, &folded, place);
+                out.text.extend_from_slice(EMPTY_NAME);
+                prepares = true;
+            } else {
+                prepares |= self.prepare(cx, input, id)?;
+                out.text.extend_from_slice(&id.name());
+            }
+            out.text.push(b'"');
+        }
+        if copied == 0 {
+            return Ok(None);
+        }
+        out.text.extend_from_slice(&text[copied..]);
+        if prepares && place == Place::Query {
+            // A Sync of its own, so that an error cannot swallow the query.
+            build::sync(cx.to_server.own(input));
+            cx.push_reply(Reply::Hidden(Hidden::Ready));
+        }
+        Ok(Some(out))
+    }
+
+    /// A name is closed by SQL. Returns whether the reply to a Parse confirms that.
+    fn close_by_text(&mut self, cx: &mut Context<'_>, name: &[u8], place: Place) -> bool {
+        let Some(names) = &mut self.names else { return false };
+        match place {
+            Place::Pipeline => names.close(name),
+            Place::Query => {
+                names.remove(name).into_iter().for_each(|id| cx.shared.statements.release(id));
+                false
+            }
+        }
+    }
+
+    /// Prepares a statement where it is not. Returns whether that was needed.
+    fn prepare(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        id: StatementId,
+    ) -> Result<bool, Fault> {
+        let known = cx.server.as_deref_mut().is_none_or(|server| server.prepared.touch(id));
+        if !known {
+            self.ensure_prepared(cx, input, id)?;
+        }
+        Ok(!known)
+    }
+}
+
+/// Where a text with statement names stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A simple query.
+    Query,
+    /// A Parse.
+    Pipeline,
+}
+
+/// A text with the server's names in it.
+pub(super) struct Renamed {
+    pub(super) text: Vec<u8>,
+    /// One of the client's names was closed, which the reply to the Parse is to confirm.
+    pub(super) closes: bool,
+}
+
+/// The name of an empty statement that exists to be deallocated.
+const EMPTY_NAME: &[u8] = b"weir.";
+
+fn prepare_empty(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+    let out = cx.to_server.own(input);
+    // It is there still if it was not deallocated the last time.
+    build::close(out, TargetKind::Statement, EMPTY_NAME)?;
+    build::parse(out, EMPTY_NAME, b"", b"")?;
+    cx.push_reply(Reply::Hidden(Hidden::Close(Slot::Passing)));
+    cx.push_reply(Reply::Hidden(Hidden::Parse(Slot::Passing)));
+    Ok(())
+}
+
+/// Notes one effect in the lease. `clean`: nothing pins the session so far.
+fn note(lease: &mut Lease, effect: &Effect<'_>, clean: bool) {
+    match effect {
+        Effect::Set { scope: Scope::Session, name, value } => {
+            let name = sql::setting_name(name);
+            match value {
+                SetValue::Literal(text) => note_set(lease, &name, Value::Raw((*text).into())),
+                SetValue::Default => lease.pending.push(Change::Unset(name.into())),
+                SetValue::Opaque => lease.suspects.add(Suspects::SETTINGS),
+            }
+        }
+        Effect::Reset { name } => {
+            lease.pending.push(Change::Unset(sql::setting_name(name).into()));
+        }
+        Effect::ResetAll => lease.pending.push(Change::ResetAll),
+        Effect::SetConfig { name, value, local } => note_set_config(lease, *name, *value, *local),
+        Effect::RollbackTo if !lease.pending.is_empty() => {
+            lease.suspects.add(Suspects::SETTINGS);
+        }
+        Effect::SetCharacteristics | Effect::PrepareTransaction => {
+            lease.suspects.add(Suspects::SETTINGS);
+        }
+        Effect::DiscardAll => {
+            lease.pending.push(Change::DiscardAll);
+            lease.suspects.add(Suspects::STATE);
+        }
+        Effect::Do => {
+            lease.suspects.add(Suspects::SETTINGS);
+            lease.suspects.add(Suspects::STATE);
+        }
+        Effect::Listen { .. }
+        | Effect::AdvisoryLock { .. }
+        | Effect::CreateTemp { on_commit_drop: false }
+        | Effect::DeclareCursor { hold: true, .. }
+        | Effect::Prepare { .. } => lease.suspects.add(Suspects::STATE),
+        // What ends something is of interest only where there is something.
+        Effect::Unlisten { .. }
+        | Effect::AdvisoryUnlock { .. }
+        | Effect::AdvisoryUnlockAll
+        | Effect::CloseCursor { .. }
+        | Effect::Deallocate { .. }
+        | Effect::DiscardTemp => {
+            if !clean {
+                lease.suspects.add(Suspects::STATE);
+            }
+        }
+        Effect::Load | Effect::SessionFunction => lease.suspects.add(Suspects::OTHER),
+        Effect::Begin { .. }
+        | Effect::Commit { .. }
+        | Effect::Rollback { .. }
+        | Effect::Savepoint
+        | Effect::RollbackTo
+        | Effect::Release
+        | Effect::CommitPrepared
+        | Effect::RollbackPrepared
+        | Effect::Set { scope: Scope::Local, .. }
+        | Effect::Notify
+        | Effect::CreateTemp { on_commit_drop: true }
+        | Effect::DeclareCursor { hold: false, .. }
+        | Effect::Execute { .. }
+        | Effect::DiscardPlans
+        | Effect::DiscardSequences
+        | Effect::Copy { .. }
+        | Effect::DropDatabase { .. }
+        | Effect::CreateDatabase { .. }
+        | Effect::AlterDatabaseRename { .. }
+        | Effect::Call
+        | Effect::NotInTransaction => {}
+    }
+}
+
+fn note_set(lease: &mut Lease, name: &[u8], value: Value) {
+    match name {
+        // Settings of one transaction: they do not outlive it.
+        b"transaction_isolation" | b"transaction_read_only" | b"transaction_deferrable" => {}
+        // Seeds the random numbers; it cannot be reset.
+        b"seed" => lease.suspects.add(Suspects::OTHER),
+        name => lease.pending.push(Change::Set(Override { name: name.into(), value })),
+    }
+}
+
+fn note_set_config(
+    lease: &mut Lease,
+    name: Option<&[u8]>,
+    value: Option<&[u8]>,
+    local: Option<bool>,
+) {
+    if local == Some(true) {
+        return;
+    }
+    let value = value.and_then(sql::literal);
+    match (name, value, local) {
+        (Some(name), Some(value), Some(false)) => {
+            note_set(lease, &sql::setting_name(name), Value::Literal(value.into()));
+        }
+        _ => lease.suspects.add(Suspects::SETTINGS),
+    }
+}

@@ -1,0 +1,410 @@
+//! The extended protocol: statements have the client's names on one side and ours on the other.
+
+use std::ops::Deref;
+
+use weir_wire::build;
+use weir_wire::error::{Report, SqlState};
+use weir_wire::frame::Malformed;
+use weir_wire::message::{Bind, Parse, Target, TargetKind};
+use weir_wire::sql::Flags;
+
+use crate::session::client::{INSPECT_MAX, Message, Progress};
+use crate::session::effects::Place;
+use crate::session::schema;
+use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
+use crate::session::settings::PoolMode;
+use crate::session::simple::HARMLESS;
+use crate::session::state::{CloseReason, Context, Fault, Session};
+use crate::session::statements::{OUR_NAMES, StatementId, StatementName};
+
+impl Session {
+    pub(super) fn parse(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        let Some(body) = message.body() else {
+            return if message.header.total_len() > INSPECT_MAX {
+                self.unread_parse(cx, message)
+            } else {
+                Ok(Progress::More)
+            };
+        };
+        let parse = Parse::parse(body).map_err(Fault::Client)?;
+        if cx.settings.mode == PoolMode::Statement {
+            let facts = cx.shared.statements.facts(parse.text);
+            if cx.refuses(facts) {
+                return self.refuse_parse(cx, message);
+            }
+        }
+        if self.engage(cx, message.input)?.is_none() {
+            return Ok(Progress::Checkout);
+        }
+        cx.tally.client_parses += 1;
+        if parse.name.is_empty() {
+            self.parse_unnamed(cx, message, &parse)
+        } else {
+            self.parse_named(cx, message, &parse)
+        }
+    }
+
+    /// The unnamed statement keeps its name; its text is remembered, because a later Bind may meet
+    /// another server connection.
+    fn parse_unnamed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        parse: &Parse<'_>,
+    ) -> Result<Progress, Fault> {
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
+        if let Some(old) = self.unnamed.replace(id) {
+            cx.shared.statements.release(old);
+        }
+        let flags = cx.shared.statements.get(id).map_or(Flags::NONE, |s| s.facts.flags);
+        let renamed = match self.names {
+            Some(_) if flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
+                self.rename(cx, message.input, parse.text, Place::Pipeline)?
+            }
+            _ => None,
+        };
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
+        server.lease.unsynced = true;
+        server.lease.unread = false;
+        server.unnamed = Some(id);
+        cx.tally.server_parses += 1;
+        let Some(renamed) = renamed else {
+            server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: false });
+            return Ok(self.relay(cx, message));
+        };
+        server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: renamed.closes });
+        build::parse(cx.to_server.own(message.input), b"", &renamed.text, parse.types)?;
+        Ok(Progress::Taken(message.present()))
+    }
+
+    fn parse_named(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        parse: &Parse<'_>,
+    ) -> Result<Progress, Fault> {
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let names = self.names_mut(&cx.shared.statements);
+        if let Some(taken) = names.get(parse.name) {
+            return self.parse_duplicate(cx, message, parse, taken);
+        }
+        if names.len() >= cx.settings.client_statements_max as usize {
+            return Ok(too_many_statements(cx, message.input));
+        }
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
+        names.define(parse.name, id);
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
+        server.lease.unsynced = true;
+        if server.prepared.touch(id) {
+            server.replies.push_back(Reply::LocalParse);
+        } else {
+            let out = cx.to_server.own(message.input);
+            build::parse(out, &id.name(), parse.text, parse.types)?;
+            server.replies.push_back(Reply::Parse { slot: Slot::Named(id), undo: true });
+            server.make_room(out, id, cx.settings.server_statements_max)?;
+            cx.tally.server_parses += 1;
+        }
+        Ok(Progress::Taken(message.present()))
+    }
+
+    /// The name is taken. The server is made to raise the error, so that it comes in its place and
+    /// fails the transaction; its text is replaced by one with the client's name.
+    fn parse_duplicate(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        parse: &Parse<'_>,
+        taken: StatementId,
+    ) -> Result<Progress, Fault> {
+        self.ensure_prepared(cx, message.input, taken)?;
+        self.names_mut(&cx.shared.statements).refuse(parse.name);
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
+        server.lease.unsynced = true;
+        let out = cx.to_server.own(message.input);
+        build::parse(out, &taken.name(), parse.text, parse.types)?;
+        server.replies.push_back(Reply::Refused(Refusal::Duplicate));
+        Ok(Progress::Taken(message.present()))
+    }
+
+    /// A statement too long to be read is relayed when it is unnamed; it lives until its Sync.
+    fn unread_parse(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        if message.arrived().first() != Some(&0) {
+            return Ok(too_many_statements(cx, message.input));
+        }
+        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
+        server.lease.unsynced = true;
+        server.unnamed = None;
+        server.lease.unread = true;
+        server.lease.suspects.add(Suspects::SETTINGS);
+        server.lease.suspects.add(Suspects::STATE);
+        server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: false });
+        self.forget_unnamed(&mut cx.shared.statements);
+        Ok(self.relay(cx, message))
+    }
+
+    pub(super) fn bind(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        let Some(bind) = Bind::parse_prefix(message.arrived()).map_err(Fault::Client)? else {
+            return if message.missing() == 0 {
+                Err(Fault::Client(Malformed::Truncated("statement name")))
+            } else {
+                Ok(Progress::More)
+            };
+        };
+        if self.engage(cx, message.input)?.is_none() {
+            return Ok(Progress::Checkout);
+        }
+        cx.tally.binds += 1;
+        let renamed = self.ready_statement(cx, message.input, bind.statement)?;
+        if let Some(id) = self.meaning(bind.statement) {
+            self.note_statement_effects(cx, id);
+        }
+        cx.push_reply(Reply::Bind);
+        let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
+        let rest_len = message.header.body_len as usize - bind.head_len();
+        build::bind_head(cx.to_server.own(message.input), bind.portal, &name, rest_len)?;
+        let rest_at = message.end() - bind.rest.len();
+        cx.to_server.forward(message.input, rest_at..message.end());
+        self.rest = Rest { left: message.missing(), forward: true };
+        Ok(Progress::Taken(message.present()))
+    }
+
+    pub(super) fn describe(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        let Some(body) = message.body() else { return Ok(Progress::More) };
+        let target = Target::parse(body).map_err(Fault::Client)?;
+        if self.engage(cx, message.input)?.is_none() {
+            return Ok(Progress::Checkout);
+        }
+        let renamed = match target.kind {
+            TargetKind::Statement => self.ready_statement(cx, message.input, target.name)?,
+            TargetKind::Portal => None,
+        };
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.lease.unsynced = true;
+        }
+        cx.push_reply(Reply::Describe);
+        let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
+        build::describe(cx.to_server.own(message.input), TargetKind::Statement, &name)?;
+        Ok(Progress::Taken(message.present()))
+    }
+
+    pub(super) fn execute(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        if message.body().is_none() {
+            return Ok(Progress::More);
+        }
+        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
+        server.lease.unsynced = true;
+        server.replies.push_back(Reply::Execute);
+        cx.tally.queries += 1;
+        Ok(self.relay(cx, message))
+    }
+
+    pub(super) fn close(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        let Some(body) = message.body() else { return Ok(Progress::More) };
+        let target = Target::parse(body).map_err(Fault::Client)?;
+        let is_statement = target.kind == TargetKind::Statement;
+        let named = is_statement && !target.name.is_empty();
+        if self.engage(cx, message.input)?.is_none() {
+            // Portals do not outlive a transaction: without a server connection there are none.
+            if is_statement {
+                self.close_without_server(cx, target.name);
+            }
+            build::close_complete(cx.to_client.own(message.input));
+            return Ok(Progress::Taken(message.present()));
+        }
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
+        server.lease.unsynced = true;
+        if named && self.names.as_mut().is_some_and(|names| names.close(target.name)) {
+            server.replies.push_back(Reply::LocalClose);
+            return Ok(Progress::Taken(message.present()));
+        }
+        server.replies.push_back(Reply::Close);
+        if is_statement && !named {
+            server.unnamed = None;
+            server.lease.unread = false;
+            self.forget_unnamed(&mut cx.shared.statements);
+        }
+        if named && target.name.starts_with(OUR_NAMES) {
+            let out = cx.to_server.own(message.input);
+            build::close(out, TargetKind::Statement, &not_ours(target.name))?;
+            return Ok(Progress::Taken(message.present()));
+        }
+        Ok(self.relay(cx, message))
+    }
+
+    /// A statement's name is closed, or about to be used again.
+    pub(super) fn close_without_server(&mut self, cx: &mut Context<'_>, name: &[u8]) {
+        if name.is_empty() {
+            self.forget_unnamed(&mut cx.shared.statements);
+        } else if let Some(names) = &mut self.names
+            && names.close(name)
+        {
+            names.confirm(&mut cx.shared.statements);
+        }
+    }
+
+    /// What a client's statement name means, the empty one included.
+    pub(super) fn meaning(&self, name: &[u8]) -> Option<StatementId> {
+        if name.is_empty() {
+            return self.unnamed;
+        }
+        self.names.as_ref().and_then(|names| names.get(name))
+    }
+
+    /// Makes the server connection have the statement that the client means by `name`. Returns the
+    /// name to use there when it is another one.
+    fn ready_statement(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        name: &[u8],
+    ) -> Result<Option<ServerName>, Fault> {
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.lease.unsynced = true;
+        }
+        match self.meaning(name) {
+            Some(id) if name.is_empty() => {
+                Self::ensure_unnamed(cx, input, id)?;
+                Ok(None)
+            }
+            Some(id) => {
+                self.ensure_prepared(cx, input, id)?;
+                Ok(Some(ServerName::Ours(id.name())))
+            }
+            None if name.is_empty() => {
+                close_foreign(cx, input)?;
+                Ok(None)
+            }
+            None if name.starts_with(OUR_NAMES) => Ok(Some(ServerName::NotOurs(not_ours(name)))),
+            None => Ok(None),
+        }
+    }
+
+    /// Prepares the client's unnamed statement on the leased server connection if another one is
+    /// there.
+    fn ensure_unnamed(cx: &mut Context<'_>, input: &[u8], id: StatementId) -> Result<(), Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        if server.unnamed == Some(id) {
+            return Ok(());
+        }
+        if let Some(statement) = cx.shared.statements.get(id) {
+            build::parse(cx.to_server.own(input), b"", &statement.text, &statement.types)?;
+            server.unnamed = Some(id);
+            server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Passing)));
+            cx.tally.server_parses += 1;
+        }
+        Ok(())
+    }
+
+    /// Prepares the statement on the leased server connection if it is not prepared there.
+    pub(super) fn ensure_prepared(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        id: StatementId,
+    ) -> Result<(), Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        if server.prepared.touch(id) {
+            return Ok(());
+        }
+        let Some(statement) = cx.shared.statements.get(id) else { return Ok(()) };
+        let out = cx.to_server.own(input);
+        build::parse(out, &id.name(), &statement.text, &statement.types)?;
+        server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Named(id))));
+        server.make_room(out, id, cx.settings.server_statements_max)?;
+        cx.tally.server_parses += 1;
+        Ok(())
+    }
+
+    fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId) {
+        let Some(statement) = cx.shared.statements.get(id) else { return };
+        let facts = statement.facts;
+        if facts.flags.without(HARMLESS).is_empty() && !schema::may_change(facts) {
+            return;
+        }
+        let text = statement.text.clone();
+        cx.note_schema(&text, facts);
+        self.note_effects(cx, &text);
+    }
+}
+
+impl ServerState {
+    /// Notes `id` as prepared, and closes the least recently used statement if there are too many.
+    fn make_room(&mut self, out: &mut Vec<u8>, id: StatementId, max: u32) -> Result<(), Fault> {
+        if let Some(victim) = self.prepared.insert(id, max) {
+            build::close(out, TargetKind::Statement, &victim.name())?;
+            self.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Named(victim))));
+        }
+        Ok(())
+    }
+}
+
+/// The name of a statement on the server connection.
+enum ServerName {
+    /// It is one of ours.
+    Ours(StatementName),
+    /// The client's own name looks like one of ours.
+    NotOurs(Vec<u8>),
+}
+
+impl Deref for ServerName {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Ours(name) => name,
+            Self::NotOurs(name) => name,
+        }
+    }
+}
+
+/// A name that no statement of ours has, for a client's name that one of ours may have.
+fn not_ours(name: &[u8]) -> Vec<u8> {
+    [b"not ", name].concat()
+}
+
+/// The client has no unnamed statement. The server may have one that somebody else left: it is
+/// closed, so that the client gets the error it would get by itself.
+fn close_foreign(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+    let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+    if !server.lease.unread {
+        build::close(cx.to_server.own(input), TargetKind::Statement, b"")?;
+        server.unnamed = None;
+        server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Passing)));
+    }
+    Ok(())
+}
+
+fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progress {
+    let report = Report::fatal(
+        SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+        "too many or too long prepared statements for one client",
+    )
+    .with_hint("Close statements that are not used, or raise limits.client_statements.");
+    build::error_response(cx.to_client.own(input), &report);
+    Progress::Close(CloseReason::TooManyStatements)
+}

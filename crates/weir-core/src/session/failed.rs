@@ -1,0 +1,184 @@
+//! A transaction that is lost while no server connection holds it: evicted, or refused at its
+//! first statement. The client sees what PostgreSQL shows in a failed transaction.
+
+use weir_wire::build;
+use weir_wire::error::{Report, SqlState};
+use weir_wire::frame::{Malformed, frontend};
+use weir_wire::message::{Bind, Parse, Query, Target, TargetKind, TransactionStatus};
+use weir_wire::sql::{self, Effect, Facts};
+
+use crate::session::client::{INSPECT_MAX, Message, Progress};
+use crate::session::state::{CloseReason, Context, Failure, Fault, Local, Session, Skip};
+
+/// A `ParameterDescription` of a statement without parameters.
+const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
+
+impl Session {
+    /// A message inside a lost transaction: its end is accepted, all else is an error.
+    pub(super) fn failed_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        match message.header.tag {
+            frontend::TERMINATE => return Ok(Progress::Close(CloseReason::Goodbye)),
+            frontend::COPY_DATA | frontend::COPY_DONE | frontend::COPY_FAIL | frontend::FLUSH => {
+                return Ok(self.drop_message(message));
+            }
+            _ => {}
+        }
+        let Some(body) = message.body() else {
+            return if message.header.total_len() > INSPECT_MAX {
+                self.failed_statement(cx, message, message.header.tag == frontend::QUERY)
+            } else {
+                Ok(Progress::More)
+            };
+        };
+        match message.header.tag {
+            frontend::QUERY => self.failed_query(cx, message, body),
+            frontend::FUNCTION_CALL => self.failed_statement(cx, message, true),
+            frontend::PARSE => self.failed_parse(cx, message, body),
+            frontend::BIND => self.failed_bind(cx, message, body),
+            frontend::DESCRIBE | frontend::EXECUTE if !self.is_ending() => {
+                self.failed_statement(cx, message, false)
+            }
+            frontend::DESCRIBE => {
+                let out = cx.to_client.own(message.input);
+                if Target::parse(body).map_err(Fault::Client)?.kind == TargetKind::Statement {
+                    out.extend_from_slice(NO_PARAMETERS);
+                }
+                build::no_data(out);
+                Ok(Progress::Taken(message.present()))
+            }
+            frontend::EXECUTE => {
+                self.local = Local::Idle;
+                build::command_complete(cx.to_client.own(message.input), b"ROLLBACK")?;
+                Ok(Progress::Taken(message.present()))
+            }
+            frontend::CLOSE => {
+                let target = Target::parse(body).map_err(Fault::Client)?;
+                if target.kind == TargetKind::Statement {
+                    self.close_without_server(cx, target.name);
+                }
+                build::close_complete(cx.to_client.own(message.input));
+                Ok(Progress::Taken(message.present()))
+            }
+            frontend::SYNC => {
+                build::ready_for_query(cx.to_client.own(message.input), self.local_status());
+                Ok(Progress::Taken(message.present()))
+            }
+            tag => Err(Fault::Client(Malformed::Unexpected(tag))),
+        }
+    }
+
+    fn failed_query(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        body: &[u8],
+    ) -> Result<Progress, Fault> {
+        let text = Query::parse(body).map_err(Fault::Client)?.text;
+        if !ends_transaction(text, cx.shared.statements.facts(text)) {
+            return self.failed_statement(cx, message, true);
+        }
+        self.local = Local::Idle;
+        let out = cx.to_client.own(message.input);
+        // COMMIT of a failed transaction answers ROLLBACK, as PostgreSQL does.
+        build::command_complete(out, b"ROLLBACK")?;
+        build::ready_for_query(out, TransactionStatus::Idle);
+        Ok(Progress::Taken(message.present()))
+    }
+
+    fn failed_parse(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        body: &[u8],
+    ) -> Result<Progress, Fault> {
+        let parse = Parse::parse(body).map_err(Fault::Client)?;
+        let facts = cx.shared.statements.facts(parse.text);
+        if !ends_transaction(parse.text, facts) {
+            return self.failed_statement(cx, message, false);
+        }
+        self.close_without_server(cx, parse.name);
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
+        if parse.name.is_empty() {
+            self.unnamed = Some(id);
+        } else {
+            let names = self.names_mut(&cx.shared.statements);
+            names.define(parse.name, id);
+            names.confirm(&mut cx.shared.statements);
+        }
+        self.set_ending(true);
+        build::parse_complete(cx.to_client.own(message.input));
+        Ok(Progress::Taken(message.present()))
+    }
+
+    fn failed_bind(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        body: &[u8],
+    ) -> Result<Progress, Fault> {
+        let bind = Bind::parse(body).map_err(Fault::Client)?;
+        let statement = self.meaning(bind.statement).and_then(|id| cx.shared.statements.get(id));
+        let ends = statement.is_some_and(|s| ends_transaction(&s.text, s.facts));
+        if !ends {
+            return self.failed_statement(cx, message, false);
+        }
+        self.set_ending(true);
+        build::bind_complete(cx.to_client.own(message.input));
+        Ok(Progress::Taken(message.present()))
+    }
+
+    /// Answers a statement with the reason, the first time in full.
+    fn failed_statement(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+        simple: bool,
+    ) -> Result<Progress, Fault> {
+        let out = cx.to_client.own(message.input);
+        if let Local::Failed(failure) = &mut self.local {
+            write_failure(out, failure);
+        }
+        if simple {
+            build::ready_for_query(out, TransactionStatus::Failed);
+        } else {
+            self.skip = Skip::UntilSync;
+        }
+        Ok(self.drop_message(message))
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(&self.local, Local::Failed(failure) if failure.ending)
+    }
+
+    fn set_ending(&mut self, ending: bool) {
+        if let Local::Failed(failure) = &mut self.local {
+            failure.ending = ending;
+        }
+    }
+}
+
+fn write_failure(out: &mut Vec<u8>, failure: &mut Failure) {
+    if !std::mem::replace(&mut failure.told, true) {
+        build::error_response(out, &failure.notice.report(false));
+        return;
+    }
+    let report = Report::error(
+        SqlState::IN_FAILED_TRANSACTION,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
+    .with_detail(&failure.notice.message);
+    build::error_response(out, &report);
+}
+
+fn ends_transaction(text: &[u8], facts: Facts) -> bool {
+    facts.statements == 1
+        && matches!(
+            sql::effects(text).next(),
+            Some(Effect::Commit { chain: false } | Effect::Rollback { chain: false })
+        )
+}

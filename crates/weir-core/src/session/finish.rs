@@ -1,0 +1,414 @@
+//! The end of a request, a transaction, a lease.
+
+use std::rc::Rc;
+
+use weir_wire::build;
+use weir_wire::error::{Report, SqlState};
+use weir_wire::message::TransactionStatus;
+
+use crate::session::client::INSPECT_MAX;
+use crate::session::encoding;
+use crate::session::inquiry;
+use crate::session::overrides::{OverrideSet, write_difference};
+use crate::session::server::{Activity, Hidden, Lease, Reply, Rest, ServerState, Slot, Suspects};
+use crate::session::settings::{PoolMode, ServerReset, SessionSettings};
+use crate::session::state::{
+    Ask, CloseReason, Context, Evicted, Fault, Local, Notice, Pins, Session, Skip,
+};
+use crate::time::Instant;
+
+impl Session {
+    /// The client's request has been answered up to its `ReadyForQuery`.
+    pub(super) fn request_ended(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+    ) -> Result<Ask, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        server.lease.ready_since = cx.now;
+        let (edge, many) = server.lease.request_ended();
+        if server.replies.is_empty()
+            && let Some(aside) = server.lease.aside.take()
+        {
+            // `DEALLOCATE ALL` was not done.
+            server.prepared.put_all_back(*aside);
+            if let Some(names) = &mut self.names {
+                names.remember(&mut cx.shared.statements);
+            }
+        }
+        // Which of the settings hold depends on where the transaction ended: ask.
+        let idle = server.status == TransactionStatus::Idle;
+        if edge && !server.lease.pending.is_empty() && (many || !idle) {
+            server.lease.suspects.add(Suspects::SETTINGS);
+        }
+        cx.tally.query_ns += span_ns(server.lease.statement_since, cx.now);
+        server.lease.statement_since = cx.now;
+        if server.status != TransactionStatus::Idle {
+            server.lease.explicit = true;
+            return if self.gone { self.tidy(cx, input) } else { Ok(Ask::Nothing) };
+        }
+        cx.tally.transactions += 1;
+        cx.tally.transaction_ns += span_ns(server.lease.transaction_since, cx.now);
+        self.transaction_ended(cx);
+        self.tidy(cx, input)
+    }
+
+    /// Settles what the transaction changed of the session's settings.
+    fn transaction_ended(&mut self, cx: &mut Context<'_>) {
+        let Some(server) = cx.server.as_deref_mut() else { return };
+        let lease = &mut server.lease;
+        let kept = if lease.explicit { lease.committed } else { !lease.failed };
+        lease.explicit = false;
+        lease.failed = false;
+        lease.committed = false;
+        if std::mem::take(&mut lease.schema) {
+            cx.shared.statements.schema_changed();
+        }
+        if lease.suspects.has(Suspects::OTHER) {
+            lease.suspects = lease.suspects.without(Suspects::OTHER);
+            self.pins.insert(Pins::OTHER);
+        }
+        if server.lease.pending.is_empty() {
+            return;
+        }
+        let pending = std::mem::take(&mut server.lease.pending);
+        if kept {
+            let book = &mut cx.shared.overrides;
+            self.overrides = book.apply(&self.overrides, &pending, &self.startup);
+            server.overrides = book.apply(&server.overrides, &pending, &server.base);
+            self.pin_by_encoding(server);
+        }
+    }
+
+    /// Pins the client while its texts cannot be read. Afterwards its state is asked for.
+    fn pin_by_encoding(&mut self, server: &mut ServerState) {
+        let unreadable = encoding::is_unreadable(&self.overrides);
+        if self.pins.set(Pins::TEXT, unreadable) && !unreadable {
+            server.lease.suspects.add(Suspects::SETTINGS);
+            server.lease.suspects.add(Suspects::STATE);
+        }
+    }
+
+    /// Puts the server connection in order once nothing is under way, and gives it back when no
+    /// client state is left on it.
+    pub(super) fn tidy(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Ask, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        if self.gone && server.replies.is_empty() && server.status != TransactionStatus::Idle {
+            server.send_hidden(cx.to_server.own(input), b"ROLLBACK", Hidden::Rollback)?;
+            return Ok(Ask::Nothing);
+        }
+        if !server.is_quiet() {
+            return Ok(Ask::Nothing);
+        }
+        if self.rest.left > 0 {
+            self.late = true;
+            return Ok(Ask::Nothing);
+        }
+        if server.lease.suspects.any() && !self.gone {
+            let text = inquiry::text(server.lease.suspects);
+            server.lease.suspects = Default::default();
+            server.lease.answers.clear();
+            server.send_hidden(cx.to_server.own(input), text.as_bytes(), Hidden::Inquiry)?;
+            return Ok(Ask::Nothing);
+        }
+        if !self.count_pins(cx) {
+            write_too_many_pins(cx, input, self.pins);
+            return Ok(Ask::Close(CloseReason::TooManyPins));
+        }
+        if self.stays(cx.settings.mode) {
+            return Ok(Ask::Nothing);
+        }
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        if self.resets(cx.settings) || server.lease.suspects.any() {
+            server.send_hidden(cx.to_server.own(input), b"DISCARD ALL", Hidden::Reset)?;
+            return Ok(Ask::Nothing);
+        }
+        server.lease.close();
+        Ok(Ask::Release)
+    }
+
+    fn stays(&self, mode: PoolMode) -> bool {
+        !self.gone && (mode == PoolMode::Session || !self.pins.is_empty())
+    }
+
+    /// A client that has gone from session mode may have left what no text tells.
+    fn resets(&self, settings: &SessionSettings) -> bool {
+        settings.reset == ServerReset::Always
+            || self.gone && (settings.mode == PoolMode::Session || !self.pins.is_empty())
+    }
+
+    /// Counts the client as pinned or not. Returns whether it may be.
+    fn count_pins(&mut self, cx: &mut Context<'_>) -> bool {
+        let pinned = !self.gone && !self.pins.is_empty();
+        if std::mem::replace(&mut self.counted, pinned) == pinned {
+            return true;
+        }
+        if !pinned {
+            cx.tally.pinned = cx.tally.pinned.saturating_sub(1);
+            return true;
+        }
+        cx.tally.pinned += 1;
+        cx.tally.pinned <= cx.settings.pins_max || cx.settings.mode == PoolMode::Session
+    }
+
+    /// Something we asked on our own account has been answered.
+    pub(super) fn hidden_ended(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        hidden: Hidden,
+    ) -> Result<Ask, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        let failed = std::mem::take(&mut server.lease.hidden_failed);
+        match hidden {
+            Hidden::Parse(_) | Hidden::Close(_) | Hidden::Ready => Ok(Ask::Nothing),
+            Hidden::Begin => {
+                server.lease.explicit = true;
+                Ok(Ask::Nothing)
+            }
+            Hidden::Overrides if failed && !self.gone => {
+                Ok(Ask::Close(CloseReason::SettingsRefused))
+            }
+            Hidden::Overrides if failed => Ok(Ask::Discard),
+            Hidden::Overrides => Ok(Ask::Nothing),
+            Hidden::Inquiry if failed => Ok(Ask::Discard),
+            Hidden::Inquiry => self.inquiry_ended(cx, input),
+            Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
+            Hidden::Rollback => {
+                self.transaction_ended(cx);
+                self.tidy(cx, input)
+            }
+            Hidden::Reset if failed => Ok(Ask::Discard),
+            Hidden::Reset => {
+                // What the client has set stays its own, and goes with it to the next connection.
+                server.forget_session();
+                server.lease.close();
+                Ok(Ask::Release)
+            }
+            Hidden::Check => {
+                server.lease.close();
+                Ok(Ask::Release)
+            }
+        }
+    }
+
+    fn inquiry_ended(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Ask, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        let answers = std::mem::take(&mut server.lease.answers);
+        let outcome = inquiry::read(&answers, self.pins);
+        self.pins = outcome.pins;
+        if let Some(list) = outcome.settings {
+            let set = cx.shared.overrides.intern(list);
+            self.overrides = Rc::clone(&set);
+            server.overrides = set;
+            self.pin_by_encoding(server);
+        }
+        self.tidy(cx, input)
+    }
+
+    /// The client has left. The session finishes what the server connection needs: it ends COPY
+    /// and open pipelines, rolls back, discards. Feed it server bytes until it asks for
+    /// [`Ask::Release`] or [`Ask::Discard`].
+    pub fn client_gone(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
+        self.gone = true;
+        self.count_pins(cx);
+        self.local = Local::Idle;
+        self.skip = Skip::No;
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        if self.rest.left > 0 && self.rest.forward {
+            // Half a message is on its way to the server: nothing can follow it.
+            return Ok(Ask::Discard);
+        }
+        self.rest = Rest::default();
+        if server.lease.suspects.any() {
+            self.pins.insert(Pins::OTHER);
+        }
+        if server.lease.copy_in && !server.copy_ended() {
+            server.end_copy(cx.to_server.own(&[]))?;
+        }
+        self.take_over(cx)
+    }
+
+    /// Ends the client's idle transaction without ending its connection. What is in the outboxes
+    /// afterwards is to be sent before anything else is done.
+    ///
+    /// # Errors
+    /// Never in practice: what is sent is short.
+    pub fn evict(&mut self, cx: &mut Context<'_>, notice: Notice) -> Result<Evicted, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
+        if server.activity() != Activity::IdleInTransaction || self.rest.left > 0 {
+            return Ok(Evicted::No);
+        }
+        self.give_local_replies(cx, &[])?;
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
+        let explicit = server.status != TransactionStatus::Idle;
+        if server.lease.skipping {
+            self.skip = Skip::UntilSync;
+        }
+        if explicit {
+            self.local = Local::failed(notice, false);
+        } else {
+            // The transaction is that of a pipeline: it fails here and now.
+            build::error_response(cx.to_client.own(&[]), &notice.report(false));
+            self.skip = Skip::UntilSync;
+        }
+        if self.stays(cx.settings.mode) {
+            self.roll_back_in_place(cx, explicit)?;
+            return Ok(Evicted::InPlace);
+        }
+        let mut heir = Self::new(Rc::clone(&self.overrides));
+        heir.gone = true;
+        if server.lease.suspects.any() {
+            heir.pins.insert(Pins::OTHER);
+        }
+        Ok(Evicted::HandedOver(Box::new(heir)))
+    }
+
+    fn roll_back_in_place(&mut self, cx: &mut Context<'_>, explicit: bool) -> Result<(), Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        if server.lease.unsynced {
+            // The pipeline's own transaction is rolled back by an error, not by a ROLLBACK.
+            let out = cx.to_server.own(&[]);
+            if !explicit {
+                build::parse(out, b"", b"evicted: the pipeline waited too long", b"")?;
+                server.unnamed = None;
+                server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Passing)));
+            }
+            server.sync(out, Reply::Hidden(Hidden::Ready));
+        }
+        if explicit {
+            server.send_hidden(cx.to_server.own(&[]), b"ROLLBACK", Hidden::Rollback)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a new session without a client ask an idle server connection whether it is well.
+    ///
+    /// # Errors
+    /// Never in practice: the question is short.
+    pub fn check(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
+        self.gone = true;
+        if let Some(server) = cx.server.as_deref_mut() {
+            self.overrides = Rc::clone(&server.overrides);
+            server.begin_lease(cx.now);
+            server.send_hidden(cx.to_server.own(&[]), b"", Hidden::Check)?;
+        }
+        Ok(Ask::Nothing)
+    }
+
+    /// Goes on with [`Self::client_gone`]'s work for a session made by [`Self::evict`].
+    ///
+    /// # Errors
+    /// Never in practice: what is sent is short.
+    pub fn take_over(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        if server.lease.unsynced {
+            server.sync(cx.to_server.own(&[]), Reply::Ready);
+        }
+        if server.replies.is_empty() { self.tidy(cx, &[]) } else { Ok(Ask::Nothing) }
+    }
+}
+
+impl ServerState {
+    /// Ends the pipeline under way.
+    fn sync(&mut self, out: &mut Vec<u8>, reply: Reply) {
+        build::sync(out);
+        self.replies.push_back(reply);
+        self.lease.unsynced = false;
+        self.lease.skipping = false;
+    }
+
+    /// Ends the COPY under way for a client that is gone.
+    pub(super) fn end_copy(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if self.copy_ended() {
+            return Ok(());
+        }
+        build::copy_fail(out, b"the client is gone")?;
+        let at = 1.min(self.replies.len());
+        self.replies.insert(at, Reply::CopyEnd);
+        if self.lease.unsynced {
+            self.sync(out, Reply::Ready);
+        }
+        Ok(())
+    }
+
+    /// A session has it now.
+    pub(super) fn begin_lease(&mut self, now: Instant) {
+        self.lease.statement_since = now;
+        self.lease.transaction_since = now;
+        self.lease.ready_since = now;
+    }
+
+    /// Sends a simple query of our own whose reply the client does not see.
+    pub(super) fn send_hidden(
+        &mut self,
+        out: &mut Vec<u8>,
+        text: &[u8],
+        hidden: Hidden,
+    ) -> Result<(), Fault> {
+        debug_assert!(text.len() < INSPECT_MAX, "our own queries are short");
+        build::query(out, text)?;
+        self.unnamed = None;
+        self.replies.push_back(Reply::Hidden(hidden));
+        Ok(())
+    }
+
+    /// Brings the settings to `wanted`.
+    pub(super) fn send_overrides(
+        &mut self,
+        out: &mut Vec<u8>,
+        wanted: &OverrideSet,
+    ) -> Result<(), Fault> {
+        let mut text = Vec::new();
+        write_difference(&mut text, &self.overrides, wanted);
+        self.overrides = Rc::clone(wanted);
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.send_hidden(out, &text, Hidden::Overrides)
+    }
+
+    /// `DISCARD ALL` has been done.
+    fn forget_session(&mut self) {
+        self.prepared.clear();
+        self.unnamed = None;
+        self.overrides = Rc::clone(&self.base);
+    }
+}
+
+impl Lease {
+    /// Makes ready for the next lease; buffers are kept.
+    fn close(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        let mut answers = std::mem::take(&mut self.answers);
+        pending.clear();
+        answers.clear();
+        *self = Self { pending, answers, ready_since: self.ready_since, ..Self::default() };
+    }
+
+    /// Whether the request that has ended ended a transaction, and whether it had more than one
+    /// command.
+    fn request_ended(&mut self) -> (bool, bool) {
+        self.one = false;
+        (std::mem::take(&mut self.edge), std::mem::take(&mut self.many) || self.failed)
+    }
+}
+
+fn span_ns(from: Instant, to: Instant) -> u64 {
+    to.as_nanos().saturating_sub(from.as_nanos())
+}
+
+fn write_too_many_pins(cx: &mut Context<'_>, input: &[u8], pins: Pins) {
+    let detail = format!(
+        "The session keeps its server connection because of: {}. The pool allows {} such clients.",
+        pins.describe(),
+        cx.settings.pins_max
+    );
+    let report = Report::fatal(
+        SqlState::CONFIGURATION_LIMIT_EXCEEDED,
+        "too many clients need a server connection of their own",
+    )
+    .with_detail(&detail)
+    .with_hint("Release session state before the transaction ends, use a pool in session mode, or raise limits.pins_max.");
+    build::error_response(cx.to_client.own(input), &report);
+}

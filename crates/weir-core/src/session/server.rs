@@ -1,0 +1,339 @@
+//! What the proxy knows of one server connection: which replies are still to come, what is
+//! prepared on it, how it is set.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use weir_wire::message::TransactionStatus;
+
+use crate::session::overrides::{Change, OverrideSet};
+use crate::session::statements::{Prepared, StatementId};
+use crate::time::Instant;
+
+/// One server connection, from the proxy's side.
+///
+/// It is linked to at most one [`super::Session`] at a time; what belongs to that lease only is in
+/// [`Lease`] and is reset when the lease ends.
+#[derive(Debug)]
+pub struct ServerState {
+    /// Replies still to come, in the order the server will send them, with those among them that
+    /// we give ourselves.
+    pub(super) replies: VecDeque<Reply>,
+    /// What the last `ReadyForQuery` said.
+    pub(super) status: TransactionStatus,
+    /// The settings it has beyond its login's.
+    pub(super) overrides: OverrideSet,
+    /// What its login's settings are called: the empty set.
+    pub(super) base: OverrideSet,
+    /// The statements prepared on it by us.
+    pub(super) prepared: Prepared,
+    /// The statement in its unnamed slot, if it is one we know.
+    pub(super) unnamed: Option<StatementId>,
+    /// What is known of the lease under way.
+    pub(super) lease: Lease,
+    /// Bytes left of a message whose header has passed.
+    pub(super) rest: Rest,
+}
+
+/// Body bytes of a message that is larger than what was read, and what becomes of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// Bytes still to come.
+    pub(super) left: usize,
+    /// They are passed on; otherwise they are dropped.
+    pub(super) forward: bool,
+}
+
+/// A reply that is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// Everything up to `ReadyForQuery` answers a simple query or a function call.
+    Query,
+    /// `ParseComplete` for a client's Parse. `undo`: it changed one of the client's names.
+    Parse { slot: Slot, undo: bool },
+    /// `ParseComplete` that we give: the statement was prepared here already.
+    LocalParse,
+    /// An error that we made the server raise, in place of which the client is told why.
+    Refused(Refusal),
+    /// `BindComplete`.
+    Bind,
+    /// `RowDescription` or `NoData`.
+    Describe,
+    /// Rows, then `CommandComplete`, `EmptyQueryResponse` or `PortalSuspended`.
+    Execute,
+    /// `CloseComplete`.
+    Close,
+    /// `CloseComplete` that we give: only the client's name was closed.
+    LocalClose,
+    /// `ReadyForQuery` for a Sync.
+    Ready,
+    /// No reply: marks where the client ended its COPY data.
+    CopyEnd,
+    /// A reply to something we asked; the client does not see it.
+    Hidden(Hidden),
+}
+
+/// Where a statement is prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// Under our name for it.
+    Named(StatementId),
+    /// As the unnamed statement, or under a name that is not kept.
+    Passing,
+}
+
+/// Why the server is made to raise an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The client's name for a statement is taken.
+    Duplicate,
+    /// Statement mode has no transaction blocks.
+    Block,
+}
+
+/// What we asked of the server on our own account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// Prepare a statement that the client prepared elsewhere.
+    Parse(Slot),
+    /// Close a statement to make room, or one that has no name of ours.
+    Close(Slot),
+    /// The Sync behind statements prepared before a simple query, or for an evicted client.
+    Ready,
+    /// Bring the settings to the client's.
+    Overrides,
+    /// The BEGIN that the client was answered earlier.
+    Begin,
+    /// Ask what the session's state is.
+    Inquiry,
+    /// Roll back for a client that is gone or evicted.
+    Rollback,
+    /// `DISCARD ALL`.
+    Reset,
+    /// A health check.
+    Check,
+}
+
+impl Reply {
+    /// We give it, or nobody does: the server says nothing to it.
+    #[inline]
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::LocalParse | Self::LocalClose | Self::CopyEnd)
+    }
+
+    /// It confirms a change of the client's names.
+    #[inline]
+    pub(super) fn confirms(&self) -> bool {
+        matches!(self, Self::Parse { undo: true, .. } | Self::LocalParse | Self::LocalClose)
+    }
+}
+
+/// Facts about one lease.
+#[derive(Debug, Default)]
+pub(super) struct Lease {
+    /// Changes of settings that take effect when the transaction commits.
+    pub(super) pending: Vec<Change>,
+    /// What to ask the server about when the transaction has ended.
+    pub(super) suspects: Suspects,
+    /// An error was seen in this transaction.
+    pub(super) failed: bool,
+    /// The transaction may have changed the schema.
+    pub(super) schema: bool,
+    /// The transaction was begun explicitly.
+    pub(super) explicit: bool,
+    /// The last command tag was COMMIT.
+    pub(super) committed: bool,
+    /// A command of this request ended a transaction, or rolled a part of it back.
+    pub(super) edge: bool,
+    /// More than one command of this request was completed.
+    pub(super) many: bool,
+    /// At least one was.
+    pub(super) one: bool,
+    /// The statements that `DEALLOCATE ALL`, which has been sent, will have closed.
+    pub(super) aside: Option<Box<Prepared>>,
+    /// The server reads COPY data.
+    pub(super) copy_in: bool,
+    /// A message of the extended protocol failed: the server ignores all up to the Sync that the
+    /// client has not sent yet.
+    pub(super) skipping: bool,
+    /// The unnamed statement is the client's, and too long to be kept.
+    pub(super) unread: bool,
+    /// Extended-protocol messages were sent that no Sync has followed yet.
+    pub(super) unsynced: bool,
+    /// Rows of an inquiry.
+    pub(super) answers: Vec<Answer>,
+    /// When the statement under way was sent.
+    pub(super) statement_since: Instant,
+    /// When the transaction under way began.
+    pub(super) transaction_since: Instant,
+    /// When the last transaction status arrived.
+    pub(super) ready_since: Instant,
+    /// A hidden request failed.
+    pub(super) hidden_failed: bool,
+    /// The error of a statement prepared for a simple query: what that query will be told.
+    pub(super) hidden_error: Option<Box<[u8]>>,
+}
+
+/// One row of an inquiry: a kind and up to two texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) kind: u8,
+    pub(super) name: Box<[u8]>,
+    pub(super) value: Box<[u8]>,
+}
+
+/// Session state that a statement may have left on the server connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Suspects(pub(super) u8);
+
+impl Suspects {
+    pub(super) const SETTINGS: Self = Self(1);
+    pub(super) const STATE: Self = Self(1 << 1);
+    /// Something that nobody can ask for.
+    pub(super) const OTHER: Self = Self(1 << 2);
+
+    pub(super) fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    pub(super) fn any(self) -> bool {
+        self.0 != 0
+    }
+}
+
+impl ServerState {
+    /// A server connection that has just logged in. `base` is the empty override set.
+    #[must_use]
+    pub fn new(base: OverrideSet) -> Self {
+        Self {
+            replies: VecDeque::new(),
+            status: TransactionStatus::Idle,
+            overrides: Rc::clone(&base),
+            base,
+            prepared: Prepared::default(),
+            unnamed: None,
+            lease: Lease::default(),
+            rest: Rest::default(),
+        }
+    }
+
+    /// Nothing is to come from the server, and no transaction is open.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.replies.is_empty()
+            && self.status == TransactionStatus::Idle
+            && self.rest.left == 0
+            && !self.lease.unsynced
+    }
+
+    /// What the lease is doing.
+    #[must_use]
+    pub fn activity(&self) -> Activity {
+        if self.lease.copy_in && !self.copy_ended() {
+            Activity::CopyIn
+        } else if !self.is_waiting() {
+            Activity::Executing
+        } else if self.status == TransactionStatus::Idle && !self.lease.unsynced {
+            Activity::Idle
+        } else {
+            Activity::IdleInTransaction
+        }
+    }
+
+    /// The server has nothing to answer: it waits for its client. Without a Sync it does so inside
+    /// of an implicit transaction.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.replies.iter().all(Reply::is_local) && self.rest.left == 0
+    }
+
+    /// The client has ended its COPY data, though the server may still be reading it.
+    pub(super) fn copy_ended(&self) -> bool {
+        self.replies.contains(&Reply::CopyEnd)
+    }
+
+    /// A message of the server has passed in part. Nothing else can be said to the client.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        self.rest.left > 0 && self.rest.forward
+    }
+
+    /// When the statement under way was sent.
+    #[must_use]
+    pub fn statement_since(&self) -> Instant {
+        self.lease.statement_since
+    }
+
+    /// When the transaction under way began.
+    #[must_use]
+    pub fn transaction_since(&self) -> Instant {
+        self.lease.transaction_since
+    }
+
+    /// When the server last became ready for the next command.
+    #[must_use]
+    pub fn ready_since(&self) -> Instant {
+        self.lease.ready_since
+    }
+
+    /// Statements prepared on it.
+    #[must_use]
+    pub fn prepared_len(&self) -> usize {
+        self.prepared.len()
+    }
+
+    /// Reads what an idle server connection says on its own account. `Some(taken)` is how many
+    /// bytes were understood and need no answer; `None`: it says goodbye or speaks out of turn.
+    #[must_use]
+    pub fn idle_bytes(&self, input: &[u8]) -> Option<usize> {
+        use weir_wire::frame::{Header, backend};
+        let mut at = 0;
+        while let Some(header) = Header::parse(&input[at..]).ok()? {
+            match header.tag {
+                backend::PARAMETER_STATUS
+                | backend::NOTICE_RESPONSE
+                | backend::NOTIFICATION_RESPONSE => {}
+                _ => return None,
+            }
+            if at + header.total_len() > input.len() {
+                break;
+            }
+            at += header.total_len();
+        }
+        Some(at)
+    }
+}
+
+/// What a leased server connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// Nothing: no transaction is open.
+    Idle,
+    /// It works on something, or its reply is under way.
+    Executing,
+    /// It reads COPY data from the client.
+    CopyIn,
+    /// A transaction is open and nothing is under way.
+    IdleInTransaction,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_server_may_talk_but_not_say_goodbye() {
+        let server = ServerState::new(Rc::from([]));
+        assert_eq!(server.idle_bytes(b"S\0\0\0\x06a\0S\0"), Some(7));
+        assert_eq!(server.idle_bytes(b"N\0\0\0\x09ab"), Some(0));
+        assert_eq!(server.idle_bytes(b"E\0\0\0\x05\0"), None);
+        assert_eq!(server.idle_bytes(b"N\0\0\0\x01"), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! How the sessions of one pool treat their clients.
+
+use std::time::Duration;
+
+/// When a server connection goes back to the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PoolMode {
+    /// When the client disconnects.
+    Session,
+    /// When a transaction ends.
+    #[default]
+    Transaction,
+    /// When a statement ends; transactions of several statements are refused.
+    Statement,
+}
+
+/// How a server connection is cleaned before another client gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServerReset {
+    /// Only what the last client is known to have changed.
+    #[default]
+    Smart,
+    /// `DISCARD ALL` after every lease.
+    Always,
+}
+
+/// How the sessions of one pool treat their clients. A span of `None` means no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// When a server connection goes back.
+    pub mode: PoolMode,
+    /// Answer a bare BEGIN ourselves and take a slot with the first real statement.
+    pub deferred_begin: bool,
+    /// How server connections are cleaned.
+    pub reset: ServerReset,
+    /// Named prepared statements a client may keep, 0 to 100,000.
+    pub client_statements_max: u32,
+    /// Statements kept prepared on one server connection, 1 to 10,000.
+    pub server_statements_max: u32,
+    /// How long one statement may run on the server.
+    pub statement_timeout: Option<Duration>,
+    /// How long a transaction may last, from its first statement.
+    pub transaction_timeout: Option<Duration>,
+    /// How long a transaction may wait for its client.
+    pub idle_transaction_timeout: Option<Duration>,
+    /// How long a client may do nothing outside a transaction.
+    pub client_idle_timeout: Option<Duration>,
+    /// How many clients of a pool may keep a server connection beyond their transaction because
+    /// their session state needs it.
+    pub pins_max: u32,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            mode: PoolMode::Transaction,
+            deferred_begin: true,
+            reset: ServerReset::Smart,
+            client_statements_max: 10_000,
+            server_statements_max: 200,
+            statement_timeout: None,
+            transaction_timeout: None,
+            idle_transaction_timeout: None,
+            client_idle_timeout: None,
+            pins_max: 16,
+        }
+    }
+}

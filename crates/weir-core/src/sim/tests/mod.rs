@@ -1,0 +1,77 @@
+//! Many worlds, and sequences of inputs in any order.
+
+mod sequences;
+
+use std::time::Duration;
+
+use super::{Scenario, World, run};
+use crate::pool::PoolSettings;
+
+/// Worlds of an ordinary test run.
+const SEEDS: u64 = 200;
+/// Worlds of a long one.
+const SEEDS_MANY: u64 = 20_000;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn play(seeds: std::ops::Range<u64>) {
+    let mut sum = super::Outcome::default();
+    for seed in seeds {
+        let outcome = run(seed).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        sum.at_once += outcome.at_once;
+        sum.waited += outcome.waited;
+        sum.refused += outcome.refused;
+        sum.dials += outcome.dials;
+        sum.closed += outcome.closed;
+        sum.checks += outcome.checks;
+        sum.steps += outcome.steps;
+    }
+    let all = [sum.at_once, sum.waited, sum.refused, sum.dials, sum.closed, sum.checks];
+    assert!(all.into_iter().all(|count| count > 0), "the worlds are too tame: {sum:?}");
+}
+
+#[test]
+fn no_rule_is_broken_in_many_worlds() {
+    play(0..SEEDS);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn no_rule_is_broken_in_very_many_worlds() {
+    play(SEEDS..SEEDS_MANY);
+}
+
+#[test]
+fn a_seed_plays_the_same_every_time() {
+    assert_eq!(run(7), run(7));
+}
+
+/// A world without faults, in which three pools share `slots` and always have clients waiting.
+fn crowd(slots: u32) -> Scenario {
+    let settings = PoolSettings { wait_max: Some(ms(1000)), ..PoolSettings::default() };
+    Scenario {
+        slots,
+        pools: vec![settings; 3],
+        clients: 30,
+        storm: ms(5000),
+        think: ms(4),
+        hold: ms(4),
+        latency: ms(4),
+        giving_up_percent: 0,
+        faults_percent: 0,
+        weather_every: ms(1_000_000_000),
+        operator_every: ms(1_000_000_000),
+        ..Scenario::draw(1)
+    }
+}
+
+#[test]
+fn no_pool_starves_beside_busy_siblings() {
+    for slots in 1..=4 {
+        let world = World::new(&crowd(slots)).expect("a fresh world breaks no rule");
+        let outcome = world.play().unwrap_or_else(|broken| panic!("{slots} slots: {broken}"));
+        assert_eq!(outcome.refused, 0, "{slots} slots: clients waited a second: {outcome:?}");
+    }
+}

@@ -1,0 +1,59 @@
+//! What an operator does, in the storm and after it.
+
+use crate::ids::PoolId;
+use crate::sim::referee::Judged;
+use crate::sim::scenario::{Weather, settings, small};
+
+use super::{CALM, Event, World};
+
+impl World {
+    pub(super) fn operate(&mut self) -> Judged {
+        if self.referee.now() >= self.storm_ends {
+            return Ok(());
+        }
+        self.within(self.scenario.operator_every * 2, Event::Operator);
+        let at = self.chance.below(self.clients.len() as u64);
+        let pool = self.clients[usize::try_from(at).unwrap_or(0)].pool;
+        match self.chance.below(9) {
+            0 => self.referee.pause(pool),
+            1 | 2 => self.referee.resume(pool),
+            3 => self.referee.reconnect(pool),
+            4 => self.referee.let_go_idle(pool),
+            5 => self.reconfigure(pool),
+            6 => self.referee.remove_pool(pool),
+            _ => {
+                let slots = self.scenario.slots.saturating_sub(2) + small(&mut self.chance, 5);
+                self.referee.set_budget(self.budget, slots)
+            }
+        }
+    }
+
+    /// New sizes and times, but the same back-off, so that its promise stays comparable.
+    pub(super) fn reconfigure(&mut self, pool: PoolId) -> Judged {
+        let before = &self.scenario.pools[pool.0 as usize];
+        let mut after = settings(&mut self.chance);
+        after.retry = before.retry;
+        after.dials_parallel_max = before.dials_parallel_max;
+        after.size_min = before.size_min.min(after.size_max);
+        self.referee.reconfigure(pool, after)
+    }
+
+    /// A removed pool comes back while clients still ask for it.
+    pub(super) fn replace(&mut self, pool: PoolId) {
+        if self.referee.now() < self.storm_ends + CALM {
+            let settings = self.scenario.pools[pool.0 as usize].clone();
+            let new = self.referee.add_pool(self.budget, settings.clone());
+            self.scenario.pools[new.0 as usize] = settings;
+        }
+    }
+
+    /// Ends all that is wrong with the world.
+    pub(super) fn clear_up(&mut self) -> Judged {
+        self.set_weather(Weather::Fair);
+        self.referee.set_budget(self.budget, self.scenario.slots)?;
+        for pool in self.referee.pool_ids().collect::<Vec<_>>() {
+            self.referee.resume(pool)?;
+        }
+        self.perform()
+    }
+}

@@ -1,0 +1,142 @@
+//! The command line. Its flags are stable: scripts outside the repository use them.
+
+use clap::{Args, Parser, Subcommand};
+use weir_core::config::choices::{AuthMethod, LogFormat, PoolMode};
+use weir_core::config::options::UpstreamUrl;
+use weir_core::config::{Options, Place, Places, parse_upstream};
+
+/// A connection manager for PostgreSQL: pools connections, accounts for every second of them.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `weir` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve, in the foreground. Logs to standard error, prints `ready` when it serves, stops
+    /// gracefully on SIGTERM.
+    Up(ConfigArgs),
+    /// Show what Weir does, on this machine alone.
+    Demo,
+    /// Find connection-hungry patterns in Django code and settings.
+    #[cfg(feature = "lint")]
+    Lint(Box<crate::lint::args::LintArgs>),
+    /// Look at a configuration without serving.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What can be done with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every problem of FILE with its line. Exits with 0 when there is none, else with 2.
+    Check {
+        /// A TOML file, or a pgbouncer.ini.
+        file: String,
+    },
+    /// Print the options in force as TOML, defaults included and secrets as `***`.
+    Show(ConfigArgs),
+}
+
+/// A configuration file, and flags that override it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConfigArgs {
+    /// A TOML file, or a pgbouncer.ini.
+    pub config: Option<String>,
+    /// PostgreSQL, as postgres://user:password@host:port/db. Serves that database; every one
+    /// of the server where the URL names none.
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Where clients connect: HOST:PORT or unix:/DIR. Can be given several times.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Vec<String>,
+    /// Where the API and the dashboard are served: HOST:PORT or off.
+    #[arg(long, value_name = "ADDRESS")]
+    pub http: Option<String>,
+    /// Server connections of each pool, at most.
+    #[arg(long, value_name = "COUNT")]
+    pub pool_size: Option<u32>,
+    /// session, transaction or statement.
+    #[arg(long, value_name = "MODE")]
+    pub pool_mode: Option<PoolMode>,
+    /// Threads that relay.
+    #[arg(long, value_name = "COUNT")]
+    pub workers: Option<u16>,
+    /// How clients prove who they are: scram, passthrough, trust, md5, password, hba or cert.
+    #[arg(long, value_name = "METHOD")]
+    pub auth: Option<AuthMethod>,
+    /// Directory for what outlives the process.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+    /// text or json.
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+impl ConfigArgs {
+    /// Lets the flags override the options; their places become the flags.
+    pub fn apply(&self, options: &mut Options, places: &mut Places) {
+        let mut put = |flag: &str, path: &str| places.insert(path, Place::flag(flag));
+        if !self.listen.is_empty() {
+            options.listen.addresses.clone_from(&self.listen);
+            put("--listen", "listen.addresses");
+            for index in 0..self.listen.len() {
+                put("--listen", &format!("listen.addresses[{index}]"));
+            }
+        }
+        if let Some(address) = &self.http {
+            options.http.address.clone_from(address);
+            put("--http", "http.address");
+        }
+        if let Some(size) = self.pool_size {
+            options.pool.size = size;
+            put("--pool-size", "pool.size");
+        }
+        if let Some(mode) = self.pool_mode {
+            options.pool.mode = mode;
+            put("--pool-mode", "pool.mode");
+        }
+        if let Some(count) = self.workers {
+            options.workers.count = count;
+            put("--workers", "workers.count");
+        }
+        if let Some(method) = self.auth {
+            options.auth.method = method;
+            put("--auth", "auth.method");
+        }
+        if let Some(dir) = &self.state_dir {
+            options.state_dir = Some(dir.clone());
+            put("--state-dir", "state_dir");
+        }
+        if let Some(format) = self.log_format {
+            options.log.format = format;
+            put("--log-format", "log.format");
+        }
+        if let Some(url) = &self.upstream {
+            let name = parse_upstream(url).ok().and_then(|upstream| upstream.dbname);
+            let name = name.unwrap_or_else(|| "*".to_owned());
+            put("--upstream", &Places::path(&["databases", &name]));
+            let upstream = Some(UpstreamUrl::new(url));
+            let entry = options.databases.entry(name).or_default();
+            // The URL says where it is; what else the file says of the database stays.
+            *entry = weir_core::config::options::DatabaseOptions {
+                upstream,
+                host: None,
+                port: None,
+                dbname: None,
+                user: None,
+                password: None,
+                password_env: None,
+                password_file: None,
+                ..std::mem::take(entry)
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Who may come in, what they get, and from where: everything that login threads look up.
+//!
+//! One directory is built from one configuration and replaced as a whole by a reload.
+
+mod plan;
+mod users;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use weir_core::config::limits;
+use weir_core::config::settings::{Database, Settings};
+
+pub use plan::address;
+pub use users::{KnownUser, Users};
+
+use crate::proxy::target::{Credential, Others, PoolKey, ServerAddress, ServerTls, Target};
+use crate::proxy::tls::client_side::ClientSide;
+use crate::proxy::tls::{TlsError, server_side};
+
+/// The configuration, made ready for logins.
+#[derive(Debug)]
+pub struct Directory {
+    /// What was configured.
+    pub settings: Settings,
+    /// Users and what they prove themselves with.
+    pub users: Users,
+    /// TLS towards clients; `None` when it is off.
+    pub client_tls: Option<ClientSide>,
+    /// TLS towards servers.
+    pub server_tls: ServerTls,
+    targets: Mutex<HashMap<PoolKey, Known>>,
+}
+
+/// A pool that somebody has been sent to.
+#[derive(Debug, Clone)]
+struct Known {
+    target: Arc<Target>,
+    /// What the last login of its user revealed.
+    proof: Credential,
+}
+
+/// Where a client is sent.
+#[derive(Debug)]
+pub struct Route {
+    /// The pool.
+    pub pool: PoolKey,
+    /// How it is made.
+    pub target: Arc<Target>,
+    /// Whether the pool may exist with an older target: its user's password changed.
+    pub changed: bool,
+}
+
+/// Why a client cannot be sent anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoute {
+    /// No entry serves the database.
+    UnknownDatabase,
+    /// There are as many pools as there may be.
+    TooManyPools,
+}
+
+impl Directory {
+    /// Reads certificates and prepares the rest.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(settings: Settings) -> Result<Self, TlsError> {
+        Ok(Self {
+            users: Users::new(&settings),
+            client_tls: ClientSide::new(&settings.client_tls)?,
+            server_tls: server_side::prepare(&settings.server_tls)?,
+            settings,
+            targets: Mutex::default(),
+        })
+    }
+
+    /// Finds the pool for a client that proved to be `user`. `proof` is what its login revealed;
+    /// it logs in to the server where no password is configured.
+    ///
+    /// # Errors
+    /// [`NoRoute`].
+    pub fn route(&self, database: &str, user: &str, proof: &Credential) -> Result<Route, NoRoute> {
+        let pool = plan::pool_key(&self.settings, database, user);
+        // What a client proved is of use only where the server's user is its own.
+        let proof = if *pool.user == *user { proof } else { &Credential::None };
+        let mut targets = self.lock();
+        let known = targets.get(&pool);
+        // A login that reveals nothing (trust) takes nothing from what another one revealed.
+        let same = |known: &&Known| *proof == Credential::None || known.proof == *proof;
+        if let Some(known) = known.filter(same) {
+            let target = Arc::clone(&known.target);
+            return Ok(Route { pool, target, changed: false });
+        }
+        let changed = known.is_some();
+        if !changed && targets.len() >= limits::POOLS {
+            return Err(NoRoute::TooManyPools);
+        }
+        let target = self.target(&pool, proof).ok_or(NoRoute::UnknownDatabase)?;
+        let known = Known { target: Arc::clone(&target), proof: proof.clone() };
+        targets.insert(pool.clone(), known);
+        Ok(Route { pool, target, changed })
+    }
+
+    /// The address that questions about users of this database go to.
+    #[must_use]
+    pub fn first_address(&self, entry: &Database) -> ServerAddress {
+        plan::first_address(entry)
+    }
+
+    /// More addresses that serve the same.
+    #[must_use]
+    pub fn other_addresses(&self, entry: &Database) -> Others {
+        plan::others(entry)
+    }
+
+    /// Takes over what the directory before this one knew, and says which pools now get what;
+    /// `None` for those whose database is gone.
+    #[must_use]
+    pub fn succeed(&self, before: &Self) -> Vec<(PoolKey, Option<Arc<Target>>)> {
+        let old = before.lock().clone();
+        let mut targets = self.lock();
+        let mut changes = Vec::with_capacity(old.len());
+        for (pool, known) in old {
+            let target = self.target(&pool, &known.proof);
+            if let Some(target) = &target {
+                targets
+                    .insert(pool.clone(), Known { target: Arc::clone(target), proof: known.proof });
+            }
+            changes.push((pool, target));
+        }
+        changes
+    }
+
+    fn target(&self, pool: &PoolKey, proof: &Credential) -> Option<Arc<Target>> {
+        plan::target(&self.settings, &self.server_tls, pool, proof).map(Arc::new)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PoolKey, Known>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

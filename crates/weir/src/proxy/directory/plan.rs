@@ -1,0 +1,154 @@
+//! From settings to what a worker needs to make one pool.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use weir_core::config::choices;
+use weir_core::config::settings::{
+    Database, Pool, PoolPlan, ServerLogin, Settings, UpstreamHost, UserSecret,
+};
+use weir_core::pool::{Backoff, PoolSettings, Rotation};
+use weir_core::session::{PoolMode, ServerReset, SessionSettings};
+
+use crate::proxy::target::{
+    Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
+};
+
+/// Names the pool: clients of a database with a fixed server user share one.
+pub(super) fn pool_key(settings: &Settings, database: &str, user: &str) -> PoolKey {
+    let user = match settings.database(database).map(|entry| &entry.login) {
+        Some(ServerLogin::Fixed { user, .. }) => user,
+        Some(ServerLogin::AsClient) | None => user,
+    };
+    PoolKey { database: database.into(), user: user.into() }
+}
+
+/// Everything about one pool; `None` when no entry serves its database.
+pub(super) fn target(
+    settings: &Settings,
+    tls: &ServerTls,
+    pool: &PoolKey,
+    proof: &Credential,
+) -> Option<Target> {
+    let plan = settings.plan(&pool.database, &pool.user)?;
+    let dial = DialSpec {
+        address: first_address(&plan.database),
+        others: others(&plan.database),
+        database: plan.dbname.clone(),
+        user: pool.user.to_string(),
+        credential: credential(settings, &plan.database, pool, proof),
+        tls: tls.clone(),
+        parameters: plan.database.parameters.clone().into_iter().collect(),
+        connect_query: plan.database.connect_query.clone(),
+        timeout: plan.pool.connect_timeout,
+    };
+    Some(Target {
+        pool: pool_settings(settings, &plan.pool),
+        session: session_settings(settings, &plan, &pool.user),
+        dial: Arc::new(dial),
+    })
+}
+
+/// The first of the database's hosts; the configuration makes sure that there is one, and a
+/// database without any is looked for where PostgreSQL is by default.
+pub(super) fn first_address(entry: &Database) -> ServerAddress {
+    let default = || ServerAddress::Tcp { host: "localhost".into(), port: 5432 };
+    entry.hosts.first().map_or_else(default, address)
+}
+
+/// The database's hosts after the first.
+pub(super) fn others(entry: &Database) -> Others {
+    Others {
+        addresses: entry.hosts.iter().skip(1).map(address).collect(),
+        take_turns: match entry.host_balance {
+            choices::HostBalance::RoundRobin => true,
+            choices::HostBalance::FirstUp => false,
+        },
+        dials: Arc::default(),
+    }
+}
+
+/// The address of one configured host.
+pub fn address(host: &UpstreamHost) -> ServerAddress {
+    match host {
+        UpstreamHost::Tcp { host, port } => ServerAddress::Tcp { host: host.clone(), port: *port },
+        UpstreamHost::Unix { dir, port } => {
+            ServerAddress::Unix(PathBuf::from(dir).join(format!(".s.PGSQL.{port}")))
+        }
+    }
+}
+
+/// How the pool's user is proved to the server: by the configured password, else by what is
+/// stored about the user, else by what the client's login revealed.
+fn credential(
+    settings: &Settings,
+    database: &Database,
+    pool: &PoolKey,
+    proof: &Credential,
+) -> Credential {
+    if let ServerLogin::Fixed { password: Some(password), .. } = &database.login {
+        return Credential::Password(password.reveal().to_owned());
+    }
+    let stored = settings.users.get(&*pool.user).map(|user| &user.secret);
+    match stored {
+        Some(UserSecret::Plain(password)) => Credential::Password(password.reveal().to_owned()),
+        Some(UserSecret::Md5(hash)) => Credential::Md5(hash.reveal().to_owned()),
+        Some(UserSecret::None | UserSecret::ScramVerifier(_)) | None => match &database.login {
+            ServerLogin::AsClient => proof.clone(),
+            // What the client proved is not this user's.
+            ServerLogin::Fixed { .. } => Credential::None,
+        },
+    }
+}
+
+fn pool_settings(settings: &Settings, pool: &Pool) -> PoolSettings {
+    PoolSettings {
+        size_max: pool.size,
+        size_min: pool.size_min,
+        reserve: pool.reserve_size,
+        reserve_after: pool.reserve_after,
+        wait_max: pool.query_wait_timeout,
+        queue_len_max: settings.limits.queue_max,
+        server_lifetime: pool.server_lifetime,
+        server_idle_timeout: pool.server_idle_timeout,
+        check_after_idle: pool.check_query.as_ref().map(|_| pool.check_delay),
+        connect_timeout: pool.connect_timeout,
+        dials_parallel_max: pool.connects_max,
+        retry: Backoff { initial: pool.retry_min, max: pool.retry_max },
+        rotation: rotation(pool.rotation),
+        ..PoolSettings::default()
+    }
+}
+
+fn rotation(choice: choices::Rotation) -> Rotation {
+    match choice {
+        choices::Rotation::Lifo => Rotation::Lifo,
+        choices::Rotation::RoundRobin => Rotation::RoundRobin,
+        choices::Rotation::EveryTransaction => Rotation::EveryTransaction,
+        choices::Rotation::Random(seed) => Rotation::Random(seed),
+    }
+}
+
+fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> SessionSettings {
+    let timeouts = settings.timeouts_for(user);
+
+    SessionSettings {
+        mode: match plan.pool.mode {
+            choices::PoolMode::Session => PoolMode::Session,
+            choices::PoolMode::Transaction => PoolMode::Transaction,
+            choices::PoolMode::Statement => PoolMode::Statement,
+        },
+        deferred_begin: plan.pool.deferred_begin,
+        reset: match plan.pool.server_reset {
+            choices::ServerReset::Smart => ServerReset::Smart,
+            choices::ServerReset::Always => ServerReset::Always,
+        },
+        client_statements_max: settings.limits.prepared_per_client_max,
+        server_statements_max: settings.limits.prepared_per_server_max,
+        statement_timeout: timeouts.statement,
+        transaction_timeout: timeouts.transaction,
+        idle_transaction_timeout: timeouts.idle_transaction,
+        client_idle_timeout: timeouts.client_idle,
+        pins_max: settings.limits.pins_for(plan.pool.size),
+    }
+}

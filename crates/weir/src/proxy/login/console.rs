@@ -1,0 +1,89 @@
+//! The way to the console: a database of our own, served by whoever took the visitors' receiver.
+
+use std::sync::Arc;
+
+use tracing::info;
+use weir_core::config::settings::Console;
+use weir_wire::build;
+use weir_wire::error::SqlState;
+use weir_wire::startup::ProtocolVersion;
+
+use super::{Ended, Hello, Peer};
+use crate::proxy::admission::ClientSlot;
+use crate::proxy::conn::Conn;
+use crate::proxy::directory::Directory;
+use crate::proxy::refusal::Refusal;
+use crate::proxy::threads::House;
+
+/// What a visitor of the console may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everything.
+    Admin,
+    /// Look.
+    Stats,
+}
+
+/// A client that logged in to the console. `AuthenticationOk` has been sent, nothing after it.
+#[derive(Debug)]
+pub struct Visitor {
+    /// The connection.
+    pub conn: Conn,
+    /// Who it is.
+    pub user: Arc<str>,
+    /// What it may do.
+    pub access: Access,
+    /// Where it comes from: `127.0.0.1:5000` or `unix`.
+    pub address: String,
+    /// The protocol version spoken.
+    pub version: ProtocolVersion,
+    /// Its place among the clients; dropping it lets another in.
+    pub slot: ClientSlot,
+}
+
+/// Whether this client, who is authenticated, may use the console.
+///
+/// Those whom the configuration names may; so may the proxy's own operating-system user, and
+/// root, over a Unix socket.
+pub(super) fn access(settings: &Console, hello: &Hello, peer: &Peer) -> Result<Access, Refusal> {
+    let named = |list: &[String]| list.iter().any(|name| **name == *hello.user);
+    if named(&settings.admin_users) || is_operator(peer) {
+        return Ok(Access::Admin);
+    }
+    if named(&settings.stats_users) {
+        return Ok(Access::Stats);
+    }
+    Err(Refusal::new(
+        SqlState::INSUFFICIENT_PRIVILEGE,
+        format!("user \"{}\" may not use the console", hello.user),
+    )
+    .hint("Add it to console.admin_users or console.stats_users and reload."))
+}
+
+fn is_operator(peer: &Peer) -> bool {
+    match peer {
+        Peer::Unix { uid: Some(uid) } => *uid == 0 || *uid == rustix::process::geteuid().as_raw(),
+        Peer::Unix { uid: None } | Peer::Tcp(_) => false,
+    }
+}
+
+/// Says `AuthenticationOk` and gives the connection to the console.
+pub(super) async fn hand_over(
+    house: &House,
+    directory: &Directory,
+    (mut conn, hello): (Conn, Hello),
+    (access, slot): (Access, ClientSlot),
+    peer: &Peer,
+) -> Result<(), Ended> {
+    let mut ok = Vec::new();
+    build::authentication_ok(&mut ok);
+    conn.send(&ok).await?;
+    if directory.settings.log.connections {
+        info!(client = %peer, user = %hello.user, ?access, "connected to the console");
+    }
+    let (user, version, address) = (hello.user, hello.version, peer.to_string());
+    let visitor = Visitor { conn, user, access, address, version, slot };
+    // Nobody serves the console when the process ends; the connection ends with it.
+    let _ = house.visitors.send(visitor).await;
+    Ok(())
+}

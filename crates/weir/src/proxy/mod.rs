@@ -1,0 +1,27 @@
+//! The data plane: login threads that accept, authenticate and dial; workers that relay.
+//!
+//! A *login thread* (tokio) does everything that is slow or cryptographic: TLS, SCRAM, startup
+//! packets, dialling servers. A finished connection moves to the *worker* that owns its pool and
+//! stays there. They talk only through [`mail`].
+
+pub mod admission;
+pub mod auth;
+pub mod chance;
+pub mod conn;
+pub mod dial;
+pub mod directory;
+pub mod driver;
+pub mod listen;
+pub mod lobby;
+pub mod login;
+pub mod mail;
+pub mod refusal;
+pub mod scram_keys;
+pub mod socket;
+pub mod target;
+pub mod threads;
+pub mod tls;
+pub mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! A TCP or Unix socket, as one type.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use weir_core::config::settings::Keepalive;
+
+/// A connected stream socket in the hands of a login thread.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP over IPv4 or IPv6.
+    Tcp(TcpStream),
+    /// A Unix-domain socket.
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Whether it is a Unix-domain socket, on which TLS is never spoken.
+    #[must_use]
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix(_))
+    }
+
+    /// Sends small messages at once and applies the keep-alive settings; nothing to do on Unix
+    /// sockets. A kernel that refuses an option is not a reason to refuse the connection.
+    pub fn tune(&self, keepalive: &Keepalive) {
+        let Self::Tcp(stream) = self else { return };
+        let _ = stream.set_nodelay(true);
+        let socket = SockRef::from(stream);
+        if keepalive.user_timeout.is_some() {
+            let _ = socket.set_tcp_user_timeout(keepalive.user_timeout);
+        }
+        if !keepalive.enabled {
+            return;
+        }
+        let mut probes = TcpKeepalive::new();
+        if let Some(idle) = keepalive.idle {
+            probes = probes.with_time(idle);
+        }
+        if let Some(interval) = keepalive.interval {
+            probes = probes.with_interval(interval);
+        }
+        if let Some(count) = keepalive.count {
+            probes = probes.with_retries(count);
+        }
+        let _ = socket.set_keepalive(true);
+        let _ = socket.set_tcp_keepalive(&probes);
+    }
+
+    /// Waits for the first byte without taking it; `None` when the peer closed or on a Unix
+    /// socket, where nobody has to look ahead.
+    ///
+    /// # Errors
+    /// Those of `recv`.
+    pub async fn peek(&self) -> io::Result<Option<u8>> {
+        let Self::Tcp(stream) = self else { return Ok(None) };
+        let mut byte = [0];
+        let count = stream.peek(&mut byte).await?;
+        Ok((count == 1).then_some(byte[0]))
+    }
+
+    /// Takes the descriptor out of the login runtime. It stays non-blocking.
+    ///
+    /// # Errors
+    /// When the runtime cannot let go of it.
+    pub fn into_fd(self) -> io::Result<OwnedFd> {
+        Ok(match self {
+            Self::Tcp(stream) => stream.into_std()?.into(),
+            Self::Unix(stream) => stream.into_std()?.into(),
+        })
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

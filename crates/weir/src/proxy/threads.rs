@@ -1,0 +1,179 @@
+//! The login threads: one tokio runtime that accepts, logs in, dials and cancels.
+
+mod requests;
+mod turns;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};
+use weir_core::config::limits;
+use weir_core::config::settings::Settings;
+
+use crate::proxy::admission::Admission;
+use crate::proxy::auth::query::Secrets;
+use crate::proxy::chance;
+use crate::proxy::dial::{Dialler, ServerConn};
+use crate::proxy::directory::Directory;
+use crate::proxy::listen::{self, Listener};
+use crate::proxy::lobby::Lobby;
+use crate::proxy::login::Visitor;
+use crate::proxy::mail::{DialFailure, FromWorker, Mailbox, ToWorker};
+use crate::proxy::scram_keys::ScramKeys;
+use crate::proxy::target::{DialSpec, PoolKey};
+
+/// What every login shares.
+#[derive(Debug)]
+pub struct House {
+    /// Users, databases, certificates: all that a reload replaces.
+    pub directory: ArcSwap<Directory>,
+    /// The workers' letter boxes, by worker.
+    pub mailboxes: Vec<Mailbox>,
+    /// Counts clients.
+    pub admission: Admission,
+    /// Counts half-open logins.
+    pub lobby: Lobby,
+    /// Where clients of the console go.
+    pub visitors: Sender<Visitor>,
+    /// Set when the process is about to end: nobody is let in any more, cancels still are.
+    pub stopping: AtomicBool,
+    /// Places for cancel requests that wait to be delivered.
+    pub cancels: Semaphore,
+    /// Secrets that PostgreSQL told.
+    pub secrets: Secrets,
+    /// Salts the verifiers of users who do not exist; new with each start.
+    pub mock_secret: [u8; 32],
+    /// SCRAM keys of passwords that were used before.
+    pub scram_keys: ScramKeys,
+}
+
+/// The running login threads. Dropping them stops accepting and dialling.
+#[derive(Debug)]
+pub struct LoginThreads {
+    runtime: Runtime,
+    house: Arc<House>,
+    requests: UnboundedSender<FromWorker>,
+    addresses: Vec<String>,
+    console: Mutex<Option<Receiver<Visitor>>>,
+}
+
+/// Clients of the console that nobody has taken yet; further ones wait to be let in.
+const VISITORS_WAITING: usize = 16;
+
+impl House {
+    /// The letter box of the worker that owns a pool. Always the same one for the same pool.
+    #[must_use]
+    pub fn mailbox(&self, pool: &PoolKey) -> &Mailbox {
+        let mut hasher = DefaultHasher::new();
+        pool.hash(&mut hasher);
+        // The remainder is below the number of workers, so it fits; there is at least one.
+        #[expect(clippy::cast_possible_truncation)]
+        let index = (hasher.finish() % self.mailboxes.len() as u64) as usize;
+        &self.mailboxes[index]
+    }
+
+    /// Opens a server connection.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub async fn open(&self, spec: &DialSpec) -> Result<ServerConn, DialFailure> {
+        let directory = self.directory.load_full();
+        let keepalive = &directory.settings.listen.keepalive;
+        Dialler { keys: &self.scram_keys, keepalive }.open(spec).await
+    }
+}
+
+impl LoginThreads {
+    /// Binds the configured addresses and starts serving them. `mailboxes` are the workers', in
+    /// the order of their indexes; at least one.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up, an address cannot be bound, or threads cannot be started.
+    pub fn start(settings: Settings, mailboxes: Vec<Mailbox>) -> Result<Self> {
+        anyhow::ensure!(!mailboxes.is_empty(), "there must be at least one worker");
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(usize::from(settings.workers.login_threads.max(1)))
+            .thread_name("login")
+            .enable_all()
+            .build()
+            .context("cannot start the login threads")?;
+        let listeners = runtime.block_on(listen::bind(&settings.listen))?;
+        let (visitors, console) = channel(VISITORS_WAITING);
+        let house = Arc::new(House {
+            directory: ArcSwap::from_pointee(Directory::new(settings)?),
+            mailboxes,
+            admission: Admission::default(),
+            lobby: Lobby::new(limits::HALF_OPEN_LOGINS),
+            visitors,
+            stopping: AtomicBool::new(false),
+            cancels: Semaphore::new(limits::CANCELS_QUEUED),
+            secrets: Secrets::default(),
+            mock_secret: chance::bytes().context("no random bytes")?,
+            scram_keys: ScramKeys::default(),
+        });
+        let addresses = listeners.iter().map(Listener::to_string).collect();
+        let (requests, inbox) = unbounded_channel();
+        runtime.spawn(requests::serve(Arc::clone(&house), inbox));
+        for listener in listeners {
+            runtime.spawn(listen::accept(Arc::clone(&house), listener));
+        }
+        let console = Mutex::new(Some(console));
+        Ok(Self { runtime, house, requests, addresses, console })
+    }
+
+    /// Where workers send their requests. Bounded by what they may ask for: a dial for each slot,
+    /// a cancel for each server connection.
+    #[must_use]
+    pub fn requests(&self) -> UnboundedSender<FromWorker> {
+        self.requests.clone()
+    }
+
+    /// Who comes to the console. Given once; dropping it closes the console.
+    #[must_use]
+    pub fn visitors(&self) -> Option<Receiver<Visitor>> {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The addresses that are listened on, with the ports the kernel chose.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// What the logins share.
+    #[must_use]
+    pub fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
+    /// Goes on with new settings: users, databases, limits and certificates are read anew, pools
+    /// that exist get their new targets. Listening addresses and thread counts stay as they are.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up; the old settings stay in force then.
+    pub fn reload(&self, settings: Settings) -> Result<()> {
+        let next = Arc::new(Directory::new(settings)?);
+        let before = self.house.directory.swap(Arc::clone(&next));
+        for (pool, target) in next.succeed(&before) {
+            self.house.mailbox(&pool).put(ToWorker::Reconfigure { pool, target });
+        }
+        Ok(())
+    }
+
+    /// Refuses everyone who logs in from now on; cancel requests are served still, for the
+    /// transactions that are to end.
+    pub fn refuse_new(&self) {
+        self.house.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The runtime, for what else must run beside the workers.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+}

@@ -1,0 +1,243 @@
+//! Clients and server connections that come from the login threads.
+
+use std::sync::Arc;
+
+use weir_core::ids::{DialId, PoolId, ServerId};
+use weir_core::ledger::Histogram;
+use weir_core::pool::{DialError, Fault};
+use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
+
+use crate::proxy::chance;
+use crate::proxy::mail::{Admitted, DialFailure, Dialled};
+use crate::proxy::target::{PoolKey, Target};
+use crate::proxy::worker::socket::{Socket, Tls};
+use crate::proxy::worker::state::{Client, Holder, Home, Server, Stage, Traffic};
+use crate::proxy::worker::{Worker, notice, token};
+
+/// Bits of the process id that name the client; the bits above name the worker.
+const CLIENT_BITS: u32 = 24;
+
+const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
+
+/// Bytes of a cancel key in protocol version 3.2.
+const SECRET_LEN: usize = 32;
+
+impl Worker {
+    pub(super) fn admit(&mut self, client: Admitted) {
+        let pool = self.pool_for(&client.pool, &client.target);
+        let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
+        let application = client.parameters.iter().find(|(name, _)| name == "application_name");
+        let application = application.map_or("", |(_, value)| value.as_str()).into();
+        let (at, generation) = self.clients.next();
+        if let Err(error) = self.driver.watch(&client.socket, token(at, generation, false)) {
+            tracing::error!(%error, "cannot watch a client's connection; it is closed");
+            return;
+        }
+        let secret = match chance::bytes::<SECRET_LEN>() {
+            Ok(secret) if client.minor_version >= 2 => Box::from(secret),
+            // Version 3.0 has room for four bytes.
+            Ok(secret) => Box::from(&secret[..4]),
+            Err(error) => {
+                tracing::error!(%error, "no random bytes; a client's connection is closed");
+                return;
+            }
+        };
+        self.homes[pool.0 as usize].clients += 1;
+        self.clients.insert(Client {
+            session: Session::new(startup),
+            socket: Socket::new(client.socket, client.tls.map(Tls::Client)),
+            stage: Stage::Greeting,
+            pool,
+            server: None,
+            ticket: None,
+            last_server: None,
+            parked: client.leftover,
+            blocked: false,
+            secret,
+            user: client.user,
+            address: client.address.into(),
+            application,
+            connected: self.now,
+            active: self.now,
+            waiting_since: self.now,
+            _slot: client.slot,
+        });
+        if self.stopping.is_some() {
+            return self.farewell(at, &notice::stopping());
+        }
+        self.greet_or_wait(at);
+    }
+
+    /// Greets a client when it is known what servers of its pool report, and otherwise gets one to
+    /// learn it.
+    fn greet_or_wait(&mut self, at: u32) {
+        let Some(client) = self.clients.get(at) else { return };
+        if self.homes[client.pool.0 as usize].welcome.is_some() {
+            return self.greet(at);
+        }
+        self.checkout_for_greeting(at);
+    }
+
+    /// Tells a client what a server would have told it, and listens to it.
+    pub(super) fn greet(&mut self, at: u32) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        let home = &mut self.homes[client.pool.0 as usize];
+        let Some(welcome) = &home.welcome else { return };
+        let mut hello = Vec::with_capacity(512);
+        let pid = process_id(self.options.index, at);
+        let written = client.session.greet(&mut hello, welcome, pid, &client.secret);
+        if let Err(fault) = written {
+            return self.close_client_for(at, &fault);
+        }
+        client.stage = Stage::Live;
+        client.active = self.now;
+        home.traffic.sent += hello.len() as u64;
+        client.socket.send(&hello);
+        self.resume_client(at);
+    }
+
+    pub(super) fn dialled(&mut self, server: Dialled) {
+        let Some(id) = self.pools.connected(self.now, server.dial) else { return };
+        let Some(view) = self.pools.server(id) else { return };
+        let pool = view.pool;
+        let home = &mut self.homes[pool.0 as usize];
+        if std::mem::take(&mut home.failing) {
+            tracing::info!(database = %home.key.database, user = %home.key.user, "server reached again");
+        }
+        let first = home.welcome.is_none();
+        if first {
+            home.welcome = Some(Welcome { parameters: server.parameters });
+        }
+        let generation = self.servers.generation(id.0);
+        if let Err(error) = self.driver.watch(&server.socket, token(id.0, generation, true)) {
+            tracing::error!(%error, "cannot watch a server connection; it is closed");
+            self.pools.lost(self.now, id);
+            return;
+        }
+        let state = ServerState::new(self.shared.overrides.empty());
+        let server = Server {
+            state,
+            socket: Socket::new(server.socket, server.tls.map(Tls::Server)),
+            pool,
+            holder: Holder::Nobody,
+            parked: server.leftover,
+            blocked: false,
+            cancelling: false,
+            settling: false,
+            key: server.key,
+            opened: view.opened,
+            leased: self.now,
+            timed_out: None,
+        };
+        self.servers.put(id.0, server);
+        if first {
+            self.greet_waiting(pool);
+        }
+    }
+
+    /// Greets those who waited for a server connection only to learn what it reports.
+    fn greet_waiting(&mut self, pool: PoolId) {
+        let waits = |client: &Client| client.pool == pool && client.stage == Stage::Greeting;
+        let waiting: Vec<_> =
+            self.clients.iter().filter(|(_, c)| waits(c)).map(|(at, c)| (at, c.ticket)).collect();
+        for (at, ticket) in waiting {
+            // One whose grant is under way already is greeted when that arrives.
+            if ticket.is_some_and(|ticket| self.pools.withdraw(ticket)) {
+                if let Some(client) = self.clients.get_mut(at) {
+                    client.ticket = None;
+                }
+                self.greet(at);
+            }
+        }
+    }
+
+    pub(super) fn dial_failed(&mut self, dial: DialId, failure: DialFailure) {
+        if let Some(pool) = self.pool_of(ServerId(dial.0)) {
+            let home = &mut self.homes[pool.0 as usize];
+            if failure.permanent {
+                // The next client is told at its login, as PostgreSQL would.
+                home.welcome = None;
+            }
+            if !std::mem::replace(&mut home.failing, true) {
+                let PoolKey { database, user } = &home.key;
+                tracing::warn!(%database, %user, "cannot reach the server: {}", failure.message);
+            }
+        }
+        let fault = Fault { sqlstate: failure.sqlstate, message: failure.message.into() };
+        let error = if failure.permanent {
+            DialError::Permanent(fault)
+        } else {
+            DialError::Transient(fault)
+        };
+        self.pools.dial_failed(self.now, dial, error);
+    }
+
+    /// A reload: the pool goes on with a new target, or ends.
+    pub(super) fn reconfigure(&mut self, key: &PoolKey, target: Option<Arc<Target>>) {
+        let Some(&pool) = self.by_key.get(key) else { return };
+        let Some(target) = target else {
+            self.by_key.remove(key);
+            self.pools.remove_pool(self.now, pool);
+            self.dismiss(pool, |client| client.server.is_none() && client.ticket.is_none());
+            return;
+        };
+        self.pools.reconfigure(self.now, pool, target.pool.clone());
+        let home = &mut self.homes[pool.0 as usize];
+        let moved = !target.dial.reaches_the_same(&home.target.dial);
+        home.target = target;
+        if moved {
+            home.welcome = None;
+            self.pools.reconnect(self.now, pool);
+        }
+    }
+
+    fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {
+        if let Some(&pool) = self.by_key.get(key) {
+            return pool;
+        }
+        let slots = self.options.budgets.get(&target.dial.address).copied().unwrap_or(u32::MAX);
+        let lend_after = std::time::Duration::from_millis(500);
+        let pools = &mut self.pools;
+        let budget = *self
+            .budgets
+            .entry(target.dial.address.clone())
+            .or_insert_with(|| pools.add_budget(slots, lend_after));
+        let pool = pools.add_pool(budget, target.pool.clone());
+        let home = Home {
+            key: key.clone(),
+            target: Arc::clone(target),
+            tally: Tally::default(),
+            traffic: Traffic::default(),
+            waits: Histogram::default(),
+            welcome: None,
+            clients: 0,
+            failing: false,
+            pausers: Vec::new(),
+        };
+        match self.homes.get_mut(pool.0 as usize) {
+            Some(place) => *place = home,
+            None => self.homes.push(home),
+        }
+        self.by_key.insert(key.clone(), pool);
+        pool
+    }
+}
+
+/// The process id a client is told: where it is found when it wants to cancel. Never 0, which
+/// clients take for none.
+fn process_id(worker: usize, at: u32) -> i32 {
+    let worker = u32::try_from(worker).unwrap_or(0) & 0x7f;
+    (worker << CLIENT_BITS | at.wrapping_add(1) & CLIENT_MASK).cast_signed()
+}
+
+/// The place of the client that was told this process id.
+pub(super) fn place_of(pid: i32) -> u32 {
+    (pid.cast_unsigned() & CLIENT_MASK).wrapping_sub(1)
+}
+
+fn startup_override((name, value): &(String, String)) -> Override {
+    Override {
+        name: name.to_ascii_lowercase().into_bytes().into(),
+        value: Value::Literal(value.as_bytes().into()),
+    }
+}

@@ -1,0 +1,108 @@
+//! Cancel requests.
+//!
+//! A cancel names a backend, not a statement. So from the moment one is sent until PostgreSQL has
+//! closed the connection it was sent on, the slot is given to nobody: it can never hit another
+//! client's statement.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+use weir_core::ids::ServerId;
+use weir_core::session::Activity;
+use weir_wire::error::SqlState;
+
+use crate::proxy::mail::{CancelRequest, FromWorker};
+use crate::proxy::worker::arrival::place_of;
+use crate::proxy::worker::{Worker, notice};
+
+/// Cancels that are on their way: at most one for each server connection.
+#[derive(Debug, Default)]
+pub(super) struct Cancels {
+    under_way: HashMap<u64, UnderWay>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    server: u32,
+    /// The server connection it was for is gone.
+    void: bool,
+    /// The client that asked, waiting on a connection of its own.
+    _asker: Option<oneshot::Sender<()>>,
+}
+
+impl Worker {
+    /// A client wants its statement cancelled. A wrong key is ignored, as PostgreSQL does.
+    pub(super) fn cancel_asked(&mut self, request: CancelRequest) {
+        let at = place_of(request.pid);
+        let Some(client) = self.clients.get_mut(at) else { return };
+        if !same(&client.secret, &request.secret) {
+            return;
+        }
+        if let Some(ticket) = client.ticket {
+            client.ticket = None;
+            if self.pools.withdraw(ticket) {
+                let notice = notice::plain(
+                    SqlState::QUERY_CANCELED,
+                    "canceling statement due to user request",
+                );
+                self.refuse(at, &notice);
+                self.resume_client(at);
+            } else if let Some(client) = self.clients.get_mut(at) {
+                // It is being granted at this moment: the cancel came a moment too early.
+                client.ticket = Some(ticket);
+            }
+            return;
+        }
+        if let Some(server) = client.server {
+            self.cancel_statement(server, Some(request.done));
+        }
+    }
+
+    /// Cancels what a server connection executes, if it executes anything.
+    pub(super) fn cancel_statement(&mut self, id: ServerId, asker: Option<oneshot::Sender<()>>) {
+        let Some(server) = self.servers.get_mut(id.0) else { return };
+        let busy = matches!(server.state.activity(), Activity::Executing | Activity::CopyIn);
+        if !busy || server.cancelling {
+            return;
+        }
+        server.cancelling = true;
+        let dial = &self.homes[server.pool.0 as usize].target.dial;
+        let token = self.cancels.next;
+        self.cancels.next += 1;
+        let under_way = UnderWay { server: id.0, void: false, _asker: asker };
+        self.cancels.under_way.insert(token, under_way);
+        // The login threads outlive the workers.
+        let _ = self.requests.send(FromWorker::Cancel {
+            worker: self.options.index,
+            token,
+            tls: dial.tls.clone(),
+            key: server.key.clone(),
+        });
+    }
+
+    /// A cancel has arrived, or never will: the slot is free if it was released meanwhile.
+    pub(super) fn cancel_delivered(&mut self, token: u64) {
+        let Some(under_way) = self.cancels.under_way.remove(&token) else { return };
+        if under_way.void {
+            return;
+        }
+        let Some(server) = self.servers.get_mut(under_way.server) else { return };
+        server.cancelling = false;
+        if std::mem::take(&mut server.settling) {
+            self.pools.settled(self.now, ServerId(under_way.server));
+        }
+    }
+
+    /// A server connection is gone: cancels for it have nothing to settle any more.
+    pub(super) fn forget_cancel(&mut self, at: u32) {
+        for under_way in self.cancels.under_way.values_mut() {
+            under_way.void |= under_way.server == at;
+        }
+    }
+}
+
+/// Compares secrets without telling by its duration where they differ.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (x, y)| differ | (x ^ y)) == 0
+}

@@ -1,0 +1,290 @@
+//! A client's bytes: read, offered to its session, relayed, parked.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use weir_core::ids::{ClientId, ServerId};
+use weir_core::pool::{Checkout, Claim, Refusal};
+use weir_core::session::{Ask, Step};
+
+use crate::proxy::driver::{Readiness, Received};
+use crate::proxy::worker::state::{Client, Holder, Stage};
+use crate::proxy::worker::{READ_LEN, Worker, notice};
+
+/// Bytes a slow server may leave unsent before its client is not read any more.
+const SERVER_UNSENT_MAX: usize = 256 << 10;
+
+/// Bytes a slow client may leave unsent before its server is not read any more.
+const CLIENT_UNSENT_MAX: usize = 256 << 10;
+
+/// Reads of one connection in one turn, so that a busy one does not hold up the others.
+const READS_PER_TURN: usize = 8;
+
+impl Worker {
+    pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        client.socket.note(event);
+        let full = client.is_full();
+        let flushed = event.writable && client.socket.flush();
+        let waiting = client.ticket.is_some();
+        if let Some(id) = client.server
+            && flushed
+        {
+            self.unblock_server(id);
+        }
+        let Some(client) = self.clients.get(at) else { return };
+        if waiting && event.hangup {
+            self.close_client(at, "client left while it waited");
+        } else if event.broken && !client.may_speak() {
+            // It is not read now, so its end would not be.
+            self.close_client(at, "client is gone");
+        } else if full {
+            self.resume_client(at);
+        } else {
+            self.pump_client(at);
+        }
+    }
+
+    /// Reads and relays what the client has sent, until it must wait or nothing is left.
+    pub(super) fn pump_client(&mut self, at: u32) {
+        for _ in 0..READS_PER_TURN {
+            let Some(client) = self.clients.get_mut(at) else { return };
+            if !client.may_speak() || !client.socket.is_readable() {
+                return;
+            }
+            let parked = !client.parked.is_empty();
+            let mut buffer =
+                std::mem::take(if parked { &mut client.parked } else { &mut self.scratch });
+            let old = if parked { buffer.len() } else { 0 };
+            buffer.resize(old + READ_LEN, 0);
+            match client.socket.receive(&mut buffer[old..]) {
+                Received::Bytes { count, .. } => {
+                    client.active = self.now;
+                    let pool = client.pool.0 as usize;
+                    self.homes[pool].traffic.received += count as u64;
+                    let filled = old + count;
+                    let taken = self.client_input(at, &buffer[..filled]);
+                    self.put_back_client(at, buffer, parked, taken..filled);
+                }
+                Received::Nothing => {
+                    self.put_back_client(at, buffer, parked, 0..old);
+                    return;
+                }
+                Received::End => {
+                    self.put_back_client(at, buffer, parked, 0..0);
+                    self.close_client(at, "client closed the connection");
+                    return;
+                }
+            }
+        }
+        // Level the field: the kernel does not repeat an edge, so the rest is read next turn.
+        self.again.push(at);
+    }
+
+    /// Offers what is parked to the client's session, then goes on reading.
+    pub(super) fn resume_client(&mut self, at: u32) {
+        if self.clients.get(at).is_some_and(Client::may_speak) {
+            self.offer_parked(at);
+        }
+    }
+
+    /// The same when the client has just been given what it asked for.
+    pub(super) fn offer_parked(&mut self, at: u32) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        if !client.parked.is_empty() {
+            let buffer = std::mem::take(&mut client.parked);
+            let taken = self.client_input(at, &buffer);
+            let filled = buffer.len();
+            self.put_back_client(at, buffer, true, taken..filled);
+        }
+        self.pump_client(at);
+    }
+
+    /// Keeps what is `left` of a buffer that was the client's own (`parked`) or the worker's.
+    fn put_back_client(&mut self, at: u32, mut buffer: Vec<u8>, parked: bool, left: Range<usize>) {
+        let client = self.clients.get_mut(at).filter(|_| !left.is_empty());
+        if !parked {
+            if let Some(client) = client {
+                client.parked.extend_from_slice(&buffer[left]);
+            }
+            self.scratch = buffer;
+        } else if let Some(client) = client {
+            buffer.truncate(left.end);
+            buffer.drain(..left.start);
+            client.parked = buffer;
+        }
+    }
+
+    /// Offers bytes to the client's session and does what it asks. Returns how many it took.
+    fn client_input(&mut self, at: u32, input: &[u8]) -> usize {
+        let mut taken = 0;
+        loop {
+            let rest = &input[taken..];
+            let Some(step) = self.with_client(at, |session, cx| session.client_bytes(cx, rest))
+            else {
+                return input.len();
+            };
+            let step = match step {
+                Ok(step) => step,
+                Err(fault) => {
+                    // What came before the fault is complete, and its replies are awaited.
+                    self.flush_from_client(at, rest);
+                    self.close_client_for(at, &fault);
+                    return input.len();
+                }
+            };
+            self.let_go();
+            self.flush_from_client(at, rest);
+            taken += step.taken;
+            match self.client_asks(at, step) {
+                Next::Again => {}
+                Next::Wait => return taken,
+                Next::Over => return input.len(),
+            }
+        }
+    }
+
+    fn client_asks(&mut self, at: u32, step: Step) -> Next {
+        match step.ask {
+            Ask::Nothing => Next::Wait,
+            Ask::Release => {
+                if let Some(id) = self.clients.get(at).and_then(|client| client.server) {
+                    self.server_asks(id.0, Ask::Release);
+                }
+                Next::Again
+            }
+            Ask::Checkout => self.checkout(at),
+            Ask::Close(_) => {
+                self.close_client(at, "session over");
+                Next::Over
+            }
+            Ask::Discard => {
+                self.discard_client_server(at);
+                Next::Over
+            }
+        }
+    }
+
+    fn checkout(&mut self, at: u32) -> Next {
+        let Some(client) = self.clients.get_mut(at) else { return Next::Over };
+        let claim = Claim { client: ClientId(at), class: 0, affinity: client.last_server };
+        match self.pools.checkout(self.now, client.pool, claim) {
+            Checkout::Granted(server) => {
+                self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
+                self.link(at, server);
+                Next::Again
+            }
+            Checkout::Queued(ticket) => {
+                client.ticket = Some(ticket);
+                client.waiting_since = self.now;
+                Next::Wait
+            }
+            Checkout::Refused(refusal) => {
+                let notice = notice::refusal(&refusal);
+                if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
+                    self.farewell(at, &notice);
+                    return Next::Over;
+                }
+                self.refuse(at, &notice);
+                Next::Again
+            }
+        }
+    }
+
+    /// Tells the client that its request was refused.
+    pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
+        self.with_client(at, |session, cx| session.refused(cx, notice));
+        self.flush_from_client(at, &[]);
+    }
+
+    /// The client has this server connection from now on.
+    pub(super) fn link(&mut self, at: u32, server: ServerId) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        client.server = Some(server);
+        client.last_server = Some(server);
+        client.ticket = None;
+        self.homes[client.pool.0 as usize].traffic.assignments += 1;
+        if let Some(server) = self.servers.get_mut(server.0) {
+            server.holder = Holder::Client(at);
+            server.leased = self.now;
+            server.timed_out = None;
+        }
+        self.with_client(at, |session, cx| session.granted(cx));
+    }
+
+    /// Sends what a call on behalf of this client left in the outboxes. `input` is that of the
+    /// call.
+    #[inline]
+    pub(super) fn flush_from_client(&mut self, at: u32, input: &[u8]) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        if !self.desk.to_server.is_empty() {
+            if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
+                server.socket.send(self.desk.to_server.bytes(input));
+                client.blocked = server.socket.unsent_len() > SERVER_UNSENT_MAX;
+            }
+            self.desk.to_server.clear();
+        }
+        if !self.desk.to_client.is_empty() {
+            let bytes = self.desk.to_client.bytes(input);
+            self.homes[client.pool.0 as usize].traffic.sent += bytes.len() as u64;
+            client.socket.send(bytes);
+            if client.is_full()
+                && let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0))
+            {
+                server.blocked = true;
+            }
+            self.desk.to_client.clear();
+        }
+    }
+
+    /// The client has taken what was sent: its server connection is read again.
+    fn unblock_server(&mut self, id: ServerId) {
+        if let Some(server) = self.servers.get_mut(id.0)
+            && std::mem::take(&mut server.blocked)
+        {
+            self.pump_server(id.0);
+        }
+    }
+
+    /// Closes idle connections to databases that are about to be dropped or copied.
+    fn let_go(&mut self) {
+        if self.desk.let_go.is_empty() {
+            return;
+        }
+        for name in std::mem::take(&mut self.desk.let_go) {
+            let pools: Vec<_> = self.pools.pools().collect();
+            for pool in pools {
+                let home = &mut self.homes[pool.0 as usize];
+                if home.target.dial.database.as_bytes() == &*name {
+                    // Whether it is there is for the server to say to whoever comes next.
+                    home.welcome = None;
+                    self.pools.let_go_idle(self.now, pool);
+                }
+            }
+        }
+        self.perform_effects();
+    }
+}
+
+impl Client {
+    /// It does not take what it is sent.
+    fn is_full(&self) -> bool {
+        self.socket.unsent_len() > CLIENT_UNSENT_MAX
+    }
+
+    /// What it says can be dealt with now. One that does not read its answers is not listened to:
+    /// they would pile up.
+    fn may_speak(&self) -> bool {
+        self.stage == Stage::Live && self.ticket.is_none() && !self.blocked && !self.is_full()
+    }
+}
+
+/// What a client's input loop does next.
+enum Next {
+    /// Offer the rest.
+    Again,
+    /// Park the rest.
+    Wait,
+    /// There is no client any more.
+    Over,
+}

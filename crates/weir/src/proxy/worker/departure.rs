@@ -1,0 +1,192 @@
+//! Clients and server connections that go.
+
+use weir_core::ids::{PoolId, ServerId};
+use weir_core::pool::{Release, State};
+use weir_core::session::{Activity, Ask, Fault, Notice, Session};
+use weir_wire::build;
+use weir_wire::error::{Report, SqlState};
+
+use crate::proxy::worker::socket::Socket;
+use crate::proxy::worker::state::{Client, Holder};
+use crate::proxy::worker::{Worker, notice};
+
+impl Worker {
+    /// Closes a client that broke the protocol; it is told how.
+    pub(super) fn close_client_for(&mut self, at: u32, fault: &Fault) {
+        let text = fault.to_string();
+        let report = Report::fatal(SqlState::PROTOCOL_VIOLATION, &text);
+        self.tell(at, &report);
+        self.close_client(at, &text);
+    }
+
+    /// Tells a client why, and closes it.
+    pub(super) fn farewell(&mut self, at: u32, notice: &Notice) {
+        self.tell(at, &notice.report(true));
+        self.close_client(at, &notice.message);
+    }
+
+    /// Closes those clients of a pool that is no more.
+    pub(super) fn dismiss(&mut self, pool: PoolId, which: impl Fn(&Client) -> bool) {
+        let going =
+            |(at, client): (u32, &Client)| (client.pool == pool && which(client)).then_some(at);
+        let going: Vec<u32> = self.clients.iter().filter_map(going).collect();
+        for at in going {
+            self.farewell(at, &notice::removed());
+        }
+    }
+
+    /// Closes a client. What it was told is still sent; its server connection, if it has one, is
+    /// put in order by its session, which goes on without it.
+    pub(super) fn close_client(&mut self, at: u32, why: &str) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        if let Some(ticket) = client.ticket.take()
+            && !self.pools.withdraw(ticket)
+        {
+            // Its grant is among the effects already; they find that it is gone.
+        }
+        let (server, pool) = (client.server, client.pool);
+        tracing::debug!(address = %client.address, user = %client.user, "client closed: {why}");
+        let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
+        if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
+        {
+            server.socket.send(self.desk.to_server.bytes(&[]));
+            server.blocked = false;
+            if matches!(server.state.activity(), Activity::Executing | Activity::CopyIn) {
+                self.cancel_statement(id, None);
+            }
+        }
+        self.desk.to_server.clear();
+        self.desk.to_client.clear();
+        self.homes[pool.0 as usize].clients -= 1;
+        let Some(client) = self.clients.remove(at) else { return };
+        let Client { session, socket, .. } = client;
+        self.linger(socket);
+        match (server, asked.flatten()) {
+            (Some(id), Some(Ok(ask))) => self.bequeath(id, session, ask),
+            (server, _) => {
+                self.end_session(session);
+                if let Some(id) = server {
+                    self.drop_server(id.0, "client left in the middle of a message");
+                }
+            }
+        }
+        self.perform_effects();
+    }
+
+    /// The client's session goes on with the server connection, without the client.
+    fn bequeath(&mut self, id: ServerId, session: Session, ask: Ask) {
+        if let Some(server) = self.servers.get_mut(id.0) {
+            server.holder = Holder::Ghost { session: Box::new(session), check: false };
+        }
+        match ask {
+            Ask::Release => {
+                self.server_asks(id.0, Ask::Release);
+            }
+            Ask::Discard => self.drop_server(id.0, "client left in the middle of a message"),
+            Ask::Nothing | Ask::Checkout | Ask::Close(_) => {
+                self.pools.release(self.now, id, Release::Settling);
+                // Not at once: the caller may be in the middle of what this server has sent.
+                self.again_servers.push(id.0);
+            }
+        }
+    }
+
+    /// Closes a client's socket, now or once the kernel has taken what was sent.
+    fn linger(&mut self, mut socket: Socket) {
+        socket.close_notify();
+        if socket.unsent_len() > 0 {
+            self.lingering.push((socket, self.now));
+        }
+    }
+
+    fn end_session(&mut self, mut session: Session) {
+        session.end(&mut self.shared);
+    }
+
+    /// The server has closed its connection.
+    pub(super) fn server_lost(&mut self, at: u32) {
+        let Some(server) = self.servers.take(at) else { return };
+        let idle = self.pools.server(ServerId(at)).map(|view| view.state);
+        if idle == Some(State::Closing) {
+            self.pools.closed(self.now, ServerId(at));
+        } else {
+            self.pools.lost(self.now, ServerId(at));
+        }
+        self.forget_cancel(at);
+        if server.state.is_mid_message() {
+            // The client would take our words for the rest of that message.
+            return self.end_holder_quietly(server.holder);
+        }
+        self.end_holder(server.holder, &notice::server_lost());
+    }
+
+    /// Closes a server connection that cannot be used any more, and its client with it.
+    pub(super) fn drop_server(&mut self, at: u32, why: &str) {
+        let Some(mut server) = self.servers.take(at) else { return };
+        let mut goodbye = Vec::new();
+        build::terminate(&mut goodbye);
+        server.socket.send(&goodbye);
+        let id = ServerId(at);
+        self.pools.release(self.now, id, Release::Broken);
+        self.pools.checked(self.now, id, false);
+        self.pools.closed(self.now, id);
+        self.forget_cancel(at);
+        if !why.is_empty() {
+            tracing::debug!(backend = server.key.pid, "server connection closed: {why}");
+        }
+        if why.is_empty() || server.state.is_mid_message() {
+            self.end_holder_quietly(server.holder);
+        } else {
+            self.end_holder(server.holder, &notice::server_lost());
+        }
+    }
+
+    fn end_holder(&mut self, holder: Holder, notice: &Notice) {
+        match holder {
+            Holder::Client(at) => {
+                if let Some(client) = self.clients.get_mut(at) {
+                    client.server = None;
+                }
+                self.farewell(at, notice);
+            }
+            Holder::Ghost { session, .. } => self.end_session(*session),
+            Holder::Nobody => {}
+        }
+        self.perform_effects();
+    }
+
+    /// The client has had the server's own words, or half a message that nothing can follow.
+    fn end_holder_quietly(&mut self, holder: Holder) {
+        match holder {
+            Holder::Client(at) => {
+                if let Some(client) = self.clients.get_mut(at) {
+                    client.server = None;
+                }
+                self.close_client(at, "server closed the connection");
+            }
+            Holder::Ghost { session, .. } => self.end_session(*session),
+            Holder::Nobody => {}
+        }
+        self.perform_effects();
+    }
+
+    pub(super) fn discard_client_server(&mut self, at: u32) {
+        let server = self.clients.get(at).and_then(|client| client.server);
+        match server {
+            Some(id) => self.drop_server(id.0, ""),
+            None => self.close_client(at, "session over"),
+        }
+    }
+
+    fn tell(&mut self, at: u32, report: &Report<'_>) {
+        let server = self.clients.get(at).and_then(|client| client.server);
+        if server.and_then(|id| self.servers.get(id.0)).is_some_and(|s| s.state.is_mid_message()) {
+            return;
+        }
+        if let Some(client) = self.clients.get_mut(at) {
+            let mut words = Vec::new();
+            build::error_response(&mut words, report);
+            client.socket.send(&words);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What the pools decided, done.
+
+use weir_core::ids::{ClientId, PoolId, ServerId, Ticket};
+use weir_core::pool::{Checkout, Claim, CloseReason, Effect, Refusal};
+use weir_core::session::{Ask, Session};
+use weir_wire::build;
+
+use crate::proxy::mail::FromWorker;
+use crate::proxy::worker::state::{Holder, Stage};
+use crate::proxy::worker::{Worker, notice};
+
+impl Worker {
+    /// Performs everything the pools have decided, and what follows from it. Effects of effects
+    /// are performed by the outermost call, in order.
+    pub(super) fn perform_effects(&mut self) {
+        if std::mem::replace(&mut self.performing, true) {
+            return;
+        }
+        loop {
+            while let Some(effect) = self.pools.poll_effect() {
+                self.perform(effect);
+            }
+            // Only now: whoever waits goes before a client that had its turn.
+            match self.resumes.pop_front() {
+                Some(at) => self.resume_client(at),
+                None => break,
+            }
+        }
+        self.performing = false;
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Grant { ticket, client, server, waited } => {
+                self.granted(ticket, client.0, server, waited);
+            }
+            Effect::Refuse { ticket, client, refusal } => self.refused(ticket, client.0, &refusal),
+            Effect::Dial { dial, pool } => {
+                let spec = self.homes[pool.0 as usize].target.dial.clone();
+                let worker = self.options.index;
+                // The login threads outlive the workers.
+                let _ = self.requests.send(FromWorker::Dial { worker, dial, spec });
+            }
+            // The attempt ends by its own time limit; its answer is awaited.
+            Effect::AbandonDial { .. } => {}
+            Effect::Close { server, why } => self.close_server(server, why),
+            Effect::Check { server } => self.check(server),
+            Effect::Paused { pool } => {
+                for done in self.homes[pool.0 as usize].pausers.drain(..) {
+                    let _ = done.send(());
+                }
+            }
+            // The id will name another pool: nobody may be left who means this one.
+            Effect::Forgotten { pool } => self.dismiss(pool, |_| true),
+            Effect::Drained => self.drained = true,
+        }
+    }
+
+    fn granted(&mut self, ticket: Ticket, at: u32, server: ServerId, waited: std::time::Duration) {
+        let Some(client) = self.clients.get_mut(at).filter(|c| c.ticket == Some(ticket)) else {
+            // The client left while its grant was on the way.
+            self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
+            return;
+        };
+        client.ticket = None;
+        let wait_ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        let home = &mut self.homes[client.pool.0 as usize];
+        home.traffic.wait_ns += wait_ns;
+        home.waits.record(waited);
+        if client.stage == Stage::Greeting {
+            self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
+            self.greet(at);
+            return;
+        }
+        self.link(at, server);
+        self.offer_parked(at);
+    }
+
+    fn refused(&mut self, ticket: Ticket, at: u32, refusal: &Refusal) {
+        let Some(client) = self.clients.get_mut(at).filter(|c| c.ticket == Some(ticket)) else {
+            return;
+        };
+        client.ticket = None;
+        let waited = self.now.since(client.waiting_since);
+        let home = &mut self.homes[client.pool.0 as usize];
+        home.traffic.wait_ns += u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        let greeting = client.stage == Stage::Greeting;
+        let notice = notice::refusal(refusal);
+        if greeting || matches!(refusal, Refusal::Stopping | Refusal::Removed) {
+            self.farewell(at, &notice);
+            return;
+        }
+        self.refuse(at, &notice);
+        self.resume_client(at);
+    }
+
+    /// Gets a server connection for a client that cannot be greeted yet.
+    pub(super) fn checkout_for_greeting(&mut self, at: u32) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        let claim = Claim { client: ClientId(at), class: 0, affinity: None };
+        match self.pools.checkout(self.now, client.pool, claim) {
+            Checkout::Granted(server) => {
+                self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
+                self.greet(at);
+            }
+            Checkout::Queued(ticket) => {
+                client.ticket = Some(ticket);
+                client.waiting_since = self.now;
+            }
+            Checkout::Refused(refusal) => self.farewell(at, &notice::refusal(&refusal)),
+        }
+    }
+
+    fn close_server(&mut self, id: ServerId, why: CloseReason) {
+        if let Some(mut server) = self.servers.take(id.0) {
+            let mut goodbye = Vec::new();
+            build::terminate(&mut goodbye);
+            server.socket.send(&goodbye);
+            server.socket.close_notify();
+            tracing::debug!(backend = server.key.pid, ?why, "server connection closed");
+            self.forget_cancel(id.0);
+            if let Holder::Ghost { mut session, .. } = server.holder {
+                session.end(&mut self.shared);
+            }
+        }
+        self.pools.closed(self.now, id);
+    }
+
+    /// Asks an idle server connection whether it is well.
+    fn check(&mut self, id: ServerId) {
+        let Some(server) = self.servers.get_mut(id.0) else {
+            self.pools.checked(self.now, id, false);
+            return;
+        };
+        let session = Session::new(self.shared.overrides.empty());
+        server.holder = Holder::Ghost { session: Box::new(session), check: true };
+        let asked = self.with_ghost(id.0, |session, cx| session.check(cx));
+        self.flush_from_ghost(id.0, &[]);
+        if !matches!(asked, Some(Ok(Ask::Nothing))) {
+            self.pools.checked(self.now, id, false);
+        }
+    }
+
+    /// The pool that a slot belongs to.
+    pub(super) fn pool_of(&self, id: ServerId) -> Option<PoolId> {
+        self.pools.server(id).map(|view| view.pool)
+    }
+}

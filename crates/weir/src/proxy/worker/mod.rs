@@ -1,0 +1,295 @@
+//! A worker: one thread that owns its pools, their clients and their servers.
+//!
+//! It moves bytes and asks: [`weir_core::session`] says what goes where and when a server
+//! connection is needed, [`weir_core::pool`] says who gets which. Nothing here takes a lock except
+//! to empty the letter box, and nothing waits for the control plane.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `client` | a client's bytes: read, offer to its session, park what was not taken |
+//! | `server` | a server's bytes, likewise; the end of a lease |
+//! | `arrival` | clients and server connections that come from the login threads |
+//! | `departure` | clients and server connections that go |
+//! | `effects` | what the pools decided |
+//! | `cancel` | cancel requests, from clients and our own |
+//! | `sweep` | time limits |
+//! | `inspect` | what the console and metrics ask |
+
+mod arrival;
+mod cancel;
+mod client;
+mod departure;
+mod effects;
+mod inspect;
+mod notice;
+mod server;
+mod slab;
+mod socket;
+mod state;
+mod sweep;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::sync::mpsc::UnboundedSender;
+use weir_core::ids::{BudgetId, PoolId};
+use weir_core::pool::Pools;
+use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
+use weir_core::time::Instant;
+
+use crate::proxy::driver::{Driver, Readiness, Token};
+use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
+use crate::proxy::target::{PoolKey, ServerAddress};
+use cancel::Cancels;
+use slab::Slab;
+use socket::Socket;
+use state::{Client, Holder, Home, Server};
+
+pub use inspect::{ClientRow, PoolRow, ServerRow, Snapshot};
+pub use state::WorkerOptions;
+
+/// How often time limits are looked at.
+const SWEEP_EVERY: Duration = Duration::from_millis(100);
+
+/// Bytes read from a connection in one system call. Shared by all connections of the worker.
+const READ_LEN: usize = 64 << 10;
+
+/// A worker's state. Runs on one thread from [`Worker::run`] until it is told to stop.
+pub struct Worker {
+    options: WorkerOptions,
+    mailbox: Mailbox,
+    requests: UnboundedSender<FromWorker>,
+    driver: Driver,
+    started: std::time::Instant,
+    now: Instant,
+    pools: Pools,
+    homes: Vec<Home>,
+    by_key: HashMap<PoolKey, PoolId>,
+    budgets: HashMap<ServerAddress, BudgetId>,
+    clients: Slab<Client>,
+    servers: Slab<Server>,
+    shared: Shared,
+    desk: Desk,
+    scratch: Vec<u8>,
+    cancels: Cancels,
+    stopping: Option<Instant>,
+    swept: Instant,
+    drained: bool,
+    performing: bool,
+    /// Sockets of clients that are gone, with bytes the kernel has not taken.
+    lingering: Vec<(Socket, Instant)>,
+    /// Clients whose parked bytes may go on now that their lease has ended.
+    resumes: VecDeque<u32>,
+    /// Clients with more to read than one turn allows.
+    again: Vec<u32>,
+    /// Servers likewise.
+    again_servers: Vec<u32>,
+}
+
+/// The outboxes that calls of sessions fill; reused for each.
+#[derive(Debug, Default)]
+struct Desk {
+    to_client: Outbox,
+    to_server: Outbox,
+    let_go: Vec<Box<[u8]>>,
+}
+
+/// What a [`Token`] names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Bell,
+    Client(u32),
+    Server(u32),
+    Gone,
+}
+
+const BELL: Token = Token(u64::MAX);
+const SERVER_BIT: u64 = 1 << 63;
+
+fn token(at: u32, generation: u32, server: bool) -> Token {
+    // A generation loses its highest bit: the token's highest bit says which slab is meant.
+    let kind = if server { SERVER_BIT } else { 0 };
+    Token(kind | u64::from(generation & 0x7fff_ffff) << 32 | u64::from(at))
+}
+
+impl Worker {
+    /// A worker that serves nobody yet.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn new(
+        options: WorkerOptions,
+        mailbox: Mailbox,
+        requests: UnboundedSender<FromWorker>,
+    ) -> Result<Self> {
+        let driver = Driver::new().context("cannot start the event loop")?;
+        driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
+        let statements = Statements::new(options.seed, options.statements_unused_max);
+        Ok(Self {
+            options,
+            mailbox,
+            requests,
+            driver,
+            started: std::time::Instant::now(),
+            now: Instant::ZERO,
+            pools: Pools::new(),
+            homes: Vec::new(),
+            by_key: HashMap::new(),
+            budgets: HashMap::new(),
+            clients: Slab::default(),
+            servers: Slab::default(),
+            shared: Shared { statements, overrides: OverrideBook::default() },
+            desk: Desk::default(),
+            scratch: vec![0; READ_LEN],
+            cancels: Cancels::default(),
+            stopping: None,
+            swept: Instant::ZERO,
+            drained: false,
+            performing: false,
+            lingering: Vec::new(),
+            resumes: VecDeque::new(),
+            again: Vec::new(),
+            again_servers: Vec::new(),
+        })
+    }
+
+    /// Serves until told to stop and everything is closed.
+    ///
+    /// # Errors
+    /// Only when the kernel refuses to wait for events, which is a bug.
+    pub fn run(mut self) -> Result<()> {
+        let mut ready: Vec<Readiness> = Vec::new();
+        let mut letters = Vec::new();
+        while !self.is_done() {
+            ready.clear();
+            self.driver.wait(self.timeout(), &mut ready).context("cannot wait for events")?;
+            self.now = self.clock();
+            for event in &ready {
+                match self.named(event.token) {
+                    Named::Bell => self.read_letters(&mut letters),
+                    Named::Client(at) => self.client_ready(at, *event),
+                    Named::Server(at) => self.server_ready(at, *event),
+                    Named::Gone => {}
+                }
+            }
+            self.upkeep();
+        }
+        Ok(())
+    }
+
+    fn clock(&self) -> Instant {
+        let nanos = self.started.elapsed().as_nanos();
+        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    fn timeout(&self) -> Duration {
+        if !self.again.is_empty() || !self.again_servers.is_empty() {
+            return Duration::ZERO;
+        }
+        let sweep = (self.swept + SWEEP_EVERY).since(self.now);
+        match self.pools.deadline() {
+            Some(deadline) => deadline.since(self.now).min(sweep),
+            None => sweep,
+        }
+    }
+
+    fn upkeep(&mut self) {
+        for at in std::mem::take(&mut self.again_servers) {
+            self.pump_server(at);
+        }
+        for at in std::mem::take(&mut self.again) {
+            self.pump_client(at);
+        }
+        if self.pools.deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.pools.tick(self.now);
+        }
+        self.perform_effects();
+        if self.swept + SWEEP_EVERY <= self.now {
+            self.swept = self.now;
+            self.sweep();
+        }
+    }
+
+    fn named(&self, token: Token) -> Named {
+        if token == BELL {
+            return Named::Bell;
+        }
+        let server = token.0 & SERVER_BIT != 0;
+        // The lower half is the place.
+        #[expect(clippy::cast_possible_truncation)]
+        let at = token.0 as u32;
+        let generation = (token.0 >> 32) & 0x7fff_ffff;
+        let current =
+            if server { self.servers.generation(at) } else { self.clients.generation(at) };
+        if u64::from(current & 0x7fff_ffff) != generation {
+            return Named::Gone;
+        }
+        if server { Named::Server(at) } else { Named::Client(at) }
+    }
+
+    fn read_letters(&mut self, letters: &mut Vec<ToWorker>) {
+        self.mailbox.take(letters);
+        for letter in letters.drain(..) {
+            match letter {
+                ToWorker::Admit(client) => self.admit(*client),
+                ToWorker::Dialled(server) => self.dialled(*server),
+                ToWorker::DialFailed { dial, failure } => self.dial_failed(dial, failure),
+                ToWorker::Cancel(request) => self.cancel_asked(request),
+                ToWorker::Cancelled { token } => self.cancel_delivered(token),
+                ToWorker::Reconfigure { pool, target } => self.reconfigure(&pool, target),
+                ToWorker::Inspect(answer) => {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(self.snapshot());
+                }
+                ToWorker::Command(command) => self.command(command),
+            }
+            self.perform_effects();
+        }
+    }
+
+    /// Calls a client's session with everything it may touch.
+    #[inline]
+    fn with_client<R>(
+        &mut self,
+        at: u32,
+        call: impl FnOnce(&mut Session, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let client = self.clients.get_mut(at)?;
+        let home = self.homes.get_mut(client.pool.0 as usize)?;
+        let server = client.server.and_then(|id| self.servers.get_mut(id.0));
+        let mut cx = Context {
+            now: self.now,
+            settings: &home.target.session,
+            shared: &mut self.shared,
+            server: server.map(|server| &mut server.state),
+            to_client: &mut self.desk.to_client,
+            to_server: &mut self.desk.to_server,
+            tally: &mut home.tally,
+            let_go: &mut self.desk.let_go,
+        };
+        Some(call(&mut client.session, &mut cx))
+    }
+
+    /// Calls the session without a client that puts a server connection in order.
+    fn with_ghost<R>(
+        &mut self,
+        at: u32,
+        call: impl FnOnce(&mut Session, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let server = self.servers.get_mut(at)?;
+        let home = self.homes.get_mut(server.pool.0 as usize)?;
+        let Holder::Ghost { session, .. } = &mut server.holder else { return None };
+        let mut cx = Context {
+            now: self.now,
+            settings: &home.target.session,
+            shared: &mut self.shared,
+            server: Some(&mut server.state),
+            to_client: &mut self.desk.to_client,
+            to_server: &mut self.desk.to_server,
+            tally: &mut home.tally,
+            let_go: &mut self.desk.let_go,
+        };
+        Some(call(session, &mut cx))
+    }
+}

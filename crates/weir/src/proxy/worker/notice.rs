@@ -1,0 +1,81 @@
+//! What clients are told when they do not get what they asked for.
+
+use weir_core::pool::{Counts, Refusal};
+use weir_core::session::Notice;
+use weir_wire::error::SqlState;
+
+/// A report without detail and hint.
+pub(super) fn plain(sqlstate: SqlState, message: &str) -> Notice {
+    Notice { sqlstate, message: message.into(), detail: String::new(), hint: String::new() }
+}
+
+/// Why there was no server connection.
+pub(super) fn refusal(refusal: &Refusal) -> Notice {
+    match refusal {
+        Refusal::QueueFull(counts) => Notice {
+            sqlstate: SqlState::TOO_MANY_CONNECTIONS,
+            message: refusal.to_string(),
+            detail: describe(counts),
+            hint: "Try again later; raise limits.queue only if clients can wait that long.".into(),
+        },
+        Refusal::WaitLimit { waited, ahead, counts, fault } => Notice {
+            sqlstate: SqlState::TOO_MANY_CONNECTIONS,
+            message: format!("no server connection within {:.1} s", waited.as_secs_f64()),
+            detail: match fault {
+                Some(fault) => {
+                    format!("{} The last attempt to connect: {}", describe(counts), fault.message)
+                }
+                None => format!("{} {ahead} clients were ahead.", describe(counts)),
+            },
+            hint: "SHOW CLIENTS on the console (database weir) says who holds the connections."
+                .into(),
+        },
+        Refusal::Server(fault) => Notice {
+            sqlstate: SqlState::parse(&fault.sqlstate).unwrap_or(SqlState::CONNECTION_FAILURE),
+            message: fault.message.to_string(),
+            detail: "PostgreSQL refused the proxy's own connection for this pool.".into(),
+            hint: "Check user, password and database in the configuration of the proxy.".into(),
+        },
+        Refusal::Removed => removed(),
+        Refusal::Stopping => stopping(),
+    }
+}
+
+/// The pool is not configured any more.
+pub(super) fn removed() -> Notice {
+    plain(SqlState::ADMIN_SHUTDOWN, &Refusal::Removed.to_string())
+}
+
+/// The proxy is being stopped.
+pub(super) fn stopping() -> Notice {
+    Notice {
+        sqlstate: SqlState::ADMIN_SHUTDOWN,
+        message: "the proxy is shutting down".into(),
+        detail: String::new(),
+        hint: "Connect again; another instance may be running already.".into(),
+    }
+}
+
+/// An operator closed the client.
+pub(super) fn killed() -> Notice {
+    plain(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+}
+
+/// The server connection broke under the client.
+pub(super) fn server_lost() -> Notice {
+    Notice {
+        sqlstate: SqlState::CONNECTION_FAILURE,
+        message: "the server closed the connection unexpectedly".into(),
+        detail:
+            "The transaction under way is lost; whether a COMMIT under way took place is not known."
+                .into(),
+        hint: "Connect again and repeat the transaction.".into(),
+    }
+}
+
+fn describe(counts: &Counts) -> String {
+    format!(
+        "{} of {} server connections are in use, {} are being opened, {} clients wait.",
+        counts.active, counts.size_max, counts.dialling, counts.waiting
+    )
+}

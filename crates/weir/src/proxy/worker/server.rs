@@ -1,0 +1,195 @@
+//! A server connection's bytes, and the end of a lease.
+
+use weir_core::ids::ServerId;
+use weir_core::pool::{Release, State};
+use weir_core::session::{Ask, Fault, Step};
+
+use crate::proxy::driver::{Readiness, Received};
+use crate::proxy::worker::state::Holder;
+use crate::proxy::worker::{READ_LEN, Worker};
+
+const READS_PER_TURN: usize = 16;
+
+impl Worker {
+    pub(super) fn server_ready(&mut self, at: u32, event: Readiness) {
+        let Some(server) = self.servers.get_mut(at) else { return };
+        server.socket.note(event);
+        if event.writable
+            && server.socket.flush()
+            && let Holder::Client(client) = server.holder
+        {
+            self.unblock_client(client);
+        }
+        self.pump_server(at);
+    }
+
+    fn unblock_client(&mut self, at: u32) {
+        if let Some(client) = self.clients.get_mut(at)
+            && std::mem::take(&mut client.blocked)
+        {
+            self.resume_client(at);
+        }
+    }
+
+    /// Reads and relays what the server has sent, until its client must catch up or nothing is
+    /// left.
+    pub(super) fn pump_server(&mut self, at: u32) {
+        for _ in 0..READS_PER_TURN {
+            let Some(server) = self.servers.get_mut(at) else { return };
+            if server.blocked || !server.socket.is_readable() {
+                return;
+            }
+            let mut buffer = std::mem::take(&mut self.scratch);
+            let old = server.parked.len();
+            buffer.resize(old + READ_LEN, 0);
+            buffer[..old].copy_from_slice(&server.parked);
+            server.parked.clear();
+            let received = server.socket.receive(&mut buffer[old..]);
+            let filled = match received {
+                Received::Bytes { count, .. } => old + count,
+                Received::Nothing | Received::End => old,
+            };
+            let taken = if filled > old { self.server_input(at, &buffer[..filled]) } else { 0 };
+            if let Some(server) = self.servers.get_mut(at) {
+                server.parked.extend_from_slice(&buffer[taken.min(filled)..filled]);
+            }
+            buffer.truncate(READ_LEN);
+            self.scratch = buffer;
+            self.perform_effects();
+            match received {
+                Received::Bytes { .. } => {}
+                Received::Nothing => return,
+                Received::End => return self.server_lost(at),
+            }
+        }
+        self.again_servers.push(at);
+    }
+
+    /// Offers bytes to the session that has the server connection. Returns how many were taken.
+    fn server_input(&mut self, at: u32, input: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < input.len() {
+            let rest = &input[taken..];
+            let Some(server) = self.servers.get(at) else { return input.len() };
+            let outcome = match server.holder {
+                Holder::Client(client) => self.client_reply(client, rest),
+                Holder::Ghost { .. } => self.ghost_reply(at, rest),
+                Holder::Nobody => match server.state.idle_bytes(rest) {
+                    Some(count) => return taken + count,
+                    None => {
+                        self.server_lost(at);
+                        return input.len();
+                    }
+                },
+            };
+            let Some(step) = outcome else { return input.len() };
+            match step {
+                Ok(step) => {
+                    taken += step.taken;
+                    if !self.server_asks(at, step.ask) {
+                        return taken;
+                    }
+                }
+                Err(fault) => {
+                    tracing::error!(%fault, "a server connection broke the protocol");
+                    self.drop_server(at, &fault.to_string());
+                    return input.len();
+                }
+            }
+        }
+        taken
+    }
+
+    #[inline]
+    fn client_reply(&mut self, client: u32, input: &[u8]) -> Option<Result<Step, Fault>> {
+        let step = self.with_client(client, |session, cx| session.server_bytes(cx, input))?;
+        self.flush_from_client(client, input);
+        Some(step)
+    }
+
+    fn ghost_reply(&mut self, at: u32, input: &[u8]) -> Option<Result<Step, Fault>> {
+        let step = self.with_ghost(at, |session, cx| session.server_bytes(cx, input))?;
+        self.flush_from_ghost(at, input);
+        Some(step)
+    }
+
+    /// Sends what a call without a client left for the server; what it left for a client goes
+    /// nowhere.
+    pub(super) fn flush_from_ghost(&mut self, at: u32, input: &[u8]) {
+        if let Some(server) = self.servers.get_mut(at)
+            && !self.desk.to_server.is_empty()
+        {
+            server.socket.send(self.desk.to_server.bytes(input));
+        }
+        self.desk.to_server.clear();
+        self.desk.to_client.clear();
+        self.desk.let_go.clear();
+    }
+
+    /// Does what a session asked after a reply. Returns whether the rest of the input is to be
+    /// offered again.
+    pub(super) fn server_asks(&mut self, at: u32, ask: Ask) -> bool {
+        match ask {
+            Ask::Nothing | Ask::Checkout => false,
+            Ask::Release => {
+                self.give_back(at);
+                true
+            }
+            Ask::Close(_) => {
+                let Some(server) = self.servers.get(at) else { return false };
+                match server.holder {
+                    Holder::Client(client) => self.close_client(client, "session over"),
+                    Holder::Ghost { .. } | Holder::Nobody => self.drop_server(at, "session over"),
+                }
+                true
+            }
+            Ask::Discard => {
+                self.drop_server(at, "");
+                false
+            }
+        }
+    }
+
+    /// A lease has ended in good order.
+    fn give_back(&mut self, at: u32) {
+        let Some(server) = self.servers.get_mut(at) else { return };
+        let id = ServerId(at);
+        match std::mem::replace(&mut server.holder, Holder::Nobody) {
+            Holder::Client(client) => {
+                if let Some(state) = self.clients.get_mut(client) {
+                    state.server = None;
+                    if std::mem::take(&mut state.blocked) || !state.parked.is_empty() {
+                        self.resumes.push_back(client);
+                    }
+                }
+            }
+            Holder::Ghost { mut session, check } => {
+                session.end(&mut self.shared);
+                if check {
+                    self.pools.checked(self.now, id, true);
+                    return;
+                }
+            }
+            Holder::Nobody => return,
+        }
+        self.settle_or_release(at);
+    }
+
+    /// Gives the slot to the next one, unless a cancel request is still on its way.
+    pub(super) fn settle_or_release(&mut self, at: u32) {
+        let Some(server) = self.servers.get_mut(at) else { return };
+        let id = ServerId(at);
+        server.blocked = false;
+        let active = self.pools.server(id).is_some_and(|view| view.state == State::Active);
+        if server.cancelling {
+            server.settling = true;
+            if active {
+                self.pools.release(self.now, id, Release::Settling);
+            }
+        } else if active {
+            self.pools.release(self.now, id, Release::Reusable);
+        } else {
+            self.pools.settled(self.now, id);
+        }
+    }
+}

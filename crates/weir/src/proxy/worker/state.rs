@@ -1,0 +1,133 @@
+//! What a worker knows of each pool, client and server connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use weir_core::ids::{PoolId, ServerId, Ticket};
+use weir_core::ledger::Histogram;
+use weir_core::session::{ServerState, Session, Tally, Welcome};
+use weir_core::time::Instant;
+
+use crate::proxy::admission::ClientSlot;
+use crate::proxy::mail::ServerKey;
+use crate::proxy::target::{PoolKey, ServerAddress, Target};
+use crate::proxy::worker::socket::Socket;
+
+/// What a worker is started with.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// Its index among the workers, 0 to 63.
+    pub index: usize,
+    /// Keys the hashes of statement texts.
+    pub seed: u64,
+    /// Statements remembered after their last client left.
+    pub statements_unused_max: usize,
+    /// Slots of each PostgreSQL server over all of this worker's pools on it, where stated.
+    pub budgets: HashMap<ServerAddress, u32>,
+    /// How long connections that are being closed may take to send what is left.
+    pub linger: std::time::Duration,
+}
+
+/// A pool's place in the worker: what the pools of `weir_core` need not know.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) key: PoolKey,
+    pub(super) target: Arc<Target>,
+    pub(super) tally: Tally,
+    pub(super) traffic: Traffic,
+    /// How long checkouts waited.
+    pub(super) waits: Histogram,
+    /// What its servers report at login; known after the first one.
+    pub(super) welcome: Option<Welcome>,
+    /// Clients connected.
+    pub(super) clients: u32,
+    /// The last failure to connect has been logged.
+    pub(super) failing: bool,
+    /// Who waits for PAUSE to be complete.
+    pub(super) pausers: Vec<oneshot::Sender<()>>,
+}
+
+/// Bytes and waits of one pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes from clients.
+    pub received: u64,
+    /// Bytes to clients.
+    pub sent: u64,
+    /// Nanoseconds clients spent in the wait queue.
+    pub wait_ns: u64,
+    /// Checkouts.
+    pub assignments: u64,
+}
+
+/// How far a client has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has logged in and waits to be greeted.
+    Greeting,
+    /// It talks.
+    Live,
+}
+
+/// A client connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) session: Session,
+    pub(super) socket: Socket,
+    pub(super) stage: Stage,
+    pub(super) pool: PoolId,
+    pub(super) server: Option<ServerId>,
+    /// Its place in the wait queue.
+    pub(super) ticket: Option<Ticket>,
+    /// The server it had last, for rotation.
+    pub(super) last_server: Option<ServerId>,
+    /// What its session has not taken yet.
+    pub(super) parked: Vec<u8>,
+    /// Its server connection does not take more bytes now.
+    pub(super) blocked: bool,
+    /// Proves a cancel request.
+    pub(super) secret: Box<[u8]>,
+    pub(super) user: Arc<str>,
+    pub(super) address: Box<str>,
+    pub(super) application: Box<str>,
+    pub(super) connected: Instant,
+    /// When it last sent something.
+    pub(super) active: Instant,
+    pub(super) waiting_since: Instant,
+    /// Its right to be connected, given back when it goes.
+    pub(super) _slot: ClientSlot,
+}
+
+/// Who has a server connection.
+#[derive(Debug)]
+pub(super) enum Holder {
+    /// It is idle in its pool.
+    Nobody,
+    /// A client.
+    Client(u32),
+    /// A session without a client puts it in order, or checks it.
+    Ghost { session: Box<Session>, check: bool },
+}
+
+/// A server connection.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) state: ServerState,
+    pub(super) socket: Socket,
+    pub(super) pool: PoolId,
+    pub(super) holder: Holder,
+    /// What its session has not taken yet.
+    pub(super) parked: Vec<u8>,
+    /// Its client does not take more bytes now.
+    pub(super) blocked: bool,
+    /// A cancel request for it is on its way: its slot is given to nobody until it has arrived.
+    pub(super) cancelling: bool,
+    /// It is released and waits for the cancel to arrive.
+    pub(super) settling: bool,
+    pub(super) key: ServerKey,
+    pub(super) opened: Instant,
+    pub(super) leased: Instant,
+    /// When the statement began that has been cancelled for its time limit.
+    pub(super) timed_out: Option<Instant>,
+}

@@ -1,0 +1,181 @@
+//! Time limits, looked at ten times a second instead of by a timer for each statement.
+
+use std::time::Duration;
+
+use weir_core::ids::ServerId;
+use weir_core::pool::Release;
+use weir_core::session::{Activity, Evicted, Notice, SessionSettings};
+use weir_core::time::Instant;
+use weir_wire::error::SqlState;
+
+use crate::proxy::worker::state::{Holder, Server, Stage};
+use crate::proxy::worker::{Worker, notice};
+
+/// What a time limit demands of a leased server connection.
+enum Overdue {
+    /// Cancel what it executes.
+    Cancel(u32),
+    /// Roll back for its client, which is told at its next statement.
+    Evict(u32, Notice),
+}
+
+impl Worker {
+    pub(super) fn sweep(&mut self) {
+        let overdue: Vec<Overdue> = self
+            .servers
+            .iter()
+            .filter_map(|(at, server)| {
+                let settings = &self.homes[server.pool.0 as usize].target.session;
+                self.overdue(at, server, settings)
+            })
+            .collect();
+        for item in overdue {
+            match item {
+                Overdue::Cancel(at) => {
+                    if let Some(server) = self.servers.get_mut(at) {
+                        server.timed_out = Some(server.state.statement_since());
+                    }
+                    self.cancel_statement(ServerId(at), None);
+                }
+                Overdue::Evict(at, notice) => self.evict(at, notice),
+            }
+        }
+        self.sweep_clients();
+        self.sweep_lingering();
+        self.perform_effects();
+    }
+
+    fn overdue(&self, at: u32, server: &Server, limits: &SessionSettings) -> Option<Overdue> {
+        if !matches!(server.holder, Holder::Client(_)) {
+            return None;
+        }
+        let state = &server.state;
+        let past = |since: Instant, limit: Option<Duration>| {
+            limit.filter(|limit| self.now.since(since) >= *limit)
+        };
+        match state.activity() {
+            Activity::Idle => None,
+            Activity::Executing | Activity::CopyIn => {
+                if server.timed_out == Some(state.statement_since()) {
+                    return None;
+                }
+                past(state.statement_since(), limits.statement_timeout)
+                    .or(past(state.transaction_since(), limits.transaction_timeout))
+                    .map(|_| Overdue::Cancel(at))
+            }
+            Activity::IdleInTransaction => {
+                let idle =
+                    past(state.ready_since(), limits.idle_transaction_timeout).map(idle_too_long);
+                let long = || {
+                    past(state.transaction_since(), limits.transaction_timeout).map(open_too_long)
+                };
+                idle.or_else(long).map(|notice| Overdue::Evict(at, notice))
+            }
+        }
+    }
+
+    /// Ends an idle transaction without ending its client.
+    fn evict(&mut self, at: u32, notice: Notice) {
+        let Some(server) = self.servers.get(at) else { return };
+        let Holder::Client(client) = server.holder else { return };
+        let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
+        self.flush_from_client(client, &[]);
+        let Some(Ok(evicted)) = evicted else { return };
+        let Some(state) = self.clients.get_mut(client) else { return };
+        let heir = match evicted {
+            Evicted::No | Evicted::InPlace => return,
+            Evicted::HandedOver(heir) => heir,
+        };
+        state.server = None;
+        if std::mem::take(&mut state.blocked) {
+            self.resumes.push_back(client);
+        }
+        tracing::info!(address = %state.address, user = %state.user, "idle transaction rolled back");
+        if let Some(server) = self.servers.get_mut(at) {
+            server.holder = Holder::Ghost { session: heir, check: false };
+        }
+        self.pools.release(self.now, ServerId(at), Release::Settling);
+        let asked = self.with_ghost(at, |session, cx| session.take_over(cx));
+        self.flush_from_ghost(at, &[]);
+        if let Some(Ok(ask)) = asked {
+            self.server_asks(at, ask);
+        }
+    }
+
+    fn sweep_clients(&mut self) {
+        let idle: Vec<u32> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| {
+                let limit = self.homes[client.pool.0 as usize].target.session.client_idle_timeout;
+                client.stage == Stage::Live
+                    && client.server.is_none()
+                    && client.ticket.is_none()
+                    && limit.is_some_and(|limit| self.now.since(client.active) >= limit)
+            })
+            .map(|(at, _)| at)
+            .collect();
+        for at in idle {
+            let text = "terminating connection due to idle client timeout";
+            self.farewell(at, &notice::plain(SqlState::IDLE_SESSION_TIMEOUT, text));
+        }
+        self.stop_idle_clients();
+    }
+
+    /// While stopping: clients go as soon as they are outside a transaction, all at the end of
+    /// the grace.
+    fn stop_idle_clients(&mut self) {
+        let Some(deadline) = self.stopping else { return };
+        let late = self.now >= deadline;
+        let going: Vec<u32> = self
+            .clients
+            .iter()
+            .filter(|(_, client)| late || (client.server.is_none() && client.session.is_idle()))
+            .map(|(at, _)| at)
+            .collect();
+        for at in going {
+            self.farewell(at, &notice::stopping());
+        }
+        if late {
+            let servers: Vec<u32> = self.servers.iter().map(|(at, _)| at).collect();
+            servers.into_iter().for_each(|at| self.drop_server(at, "stopping"));
+        }
+    }
+
+    fn sweep_lingering(&mut self) {
+        let (now, linger) = (self.now, self.options.linger);
+        self.lingering.retain_mut(|(socket, since)| !socket.flush() && now.since(*since) < linger);
+    }
+
+    /// Nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.stopping.is_some()
+            && self.clients.is_empty()
+            && self.servers.is_empty()
+            && self.lingering.is_empty()
+    }
+}
+
+fn idle_too_long(limit: Duration) -> Notice {
+    Notice {
+        sqlstate: SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+        message: format!(
+            "transaction rolled back: it waited for its client longer than {:.1} s",
+            limit.as_secs_f64()
+        ),
+        detail: "Its server connection is used by others; this connection lives on.".into(),
+        hint: "ROLLBACK, then repeat the transaction without waiting inside it.".into(),
+    }
+}
+
+fn open_too_long(limit: Duration) -> Notice {
+    Notice {
+        sqlstate: SqlState::TRANSACTION_TIMEOUT,
+        message: format!(
+            "transaction rolled back: it was open longer than {:.1} s",
+            limit.as_secs_f64()
+        ),
+        detail: "Its server connection is used by others; this connection lives on.".into(),
+        hint: "ROLLBACK, then repeat the work in shorter transactions.".into(),
+    }
+}

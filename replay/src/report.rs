@@ -1,0 +1,72 @@
+//! The report: a table on the terminal, Markdown, JSON, and one HTML page that needs nothing else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::figures::Figures;
+use crate::plan::Plan;
+
+pub mod claims;
+pub mod html;
+pub mod plot;
+pub mod rows;
+pub mod text;
+
+/// All set-ups of one replay, and how to repeat it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The command that made it.
+    pub command: String,
+    /// PostgreSQL's version.
+    pub server: String,
+    /// Processors of the machine, shared by load, service, poolers and server.
+    pub cores: usize,
+    /// Whether the replay was built with optimisation.
+    pub optimised_build: bool,
+    /// Orders in the shop before the run.
+    pub orders_seeded: u64,
+    /// The scale of the phases.
+    pub scale: f64,
+    /// A statement or transaction is long from here.
+    pub long_s: f64,
+    /// The course.
+    pub plan: Plan,
+    /// The figures, the first being what the others are compared with.
+    pub set_ups: Vec<Figures>,
+}
+
+impl Report {
+    /// What the figures hang on, in one sentence.
+    #[must_use]
+    pub fn circumstances(&self) -> String {
+        let build = if self.optimised_build { "optimised" } else { "debug (no figures to quote)" };
+        format!(
+            "PostgreSQL {}, max_connections 100 and one for the sampler; {} processors shared by load, service, pooler and \
+             server; {} orders; seed {}; scale {}; long from {} s; build: {build}.",
+            self.server, self.cores, self.orders_seeded, self.plan.seed, self.scale, self.long_s
+        )
+    }
+}
+
+/// Writes `replay.json`, `replay.md` and `replay.html` into `dir`, and returns their paths.
+///
+/// # Errors
+/// When the directory cannot be made or written.
+pub fn save(report: &Report, dir: &Path) -> Result<Vec<PathBuf>> {
+    fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    let files = [
+        ("replay.json", serde_json::to_string_pretty(report)?),
+        ("replay.md", text::markdown(report)),
+        ("replay.html", html::page(report)),
+    ];
+    let mut paths = Vec::new();
+    for (name, content) in files {
+        let path = dir.join(name);
+        fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        paths.push(path);
+    }
+    Ok(paths)
+}

@@ -1,0 +1,139 @@
+//! What the replay is meant to show, held against the figures.
+
+use serde::Serialize;
+
+use crate::figures::{Figures, RouteFigures};
+use crate::plan::Route;
+use crate::report::Report;
+use crate::setup::SetUp;
+
+/// A claim and whether the figures bear it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claim {
+    /// The set-up it is about.
+    pub setup: SetUp,
+    /// What should be so.
+    pub claim: String,
+    /// What was measured.
+    pub measured: String,
+    /// Whether it is so.
+    pub holds: bool,
+}
+
+/// Usable connections of the server: 100 less the 3 reserved for superusers.
+const USABLE: i64 = 97;
+/// The story's own results, to be reached.
+const CONNECTIONS_MAX: i64 = 45;
+const SUCCESS_MIN: f64 = 0.998;
+const LONG_MAX: i64 = 2;
+/// How much quicker than the story, in the two endpoints.
+const QUICKER: f64 = 15.0;
+/// Below this share of good answers a route is down.
+const DOWN: f64 = 0.2;
+
+/// Every claim on every set-up that was run.
+#[must_use]
+pub fn claims(report: &Report) -> Vec<Claim> {
+    let story = report.set_ups.iter().find(|figures| figures.setup == SetUp::Story);
+    report.set_ups.iter().flat_map(|figures| of(figures, story)).collect()
+}
+
+fn of(figures: &Figures, story: Option<&Figures>) -> Vec<Claim> {
+    match figures.setup {
+        SetUp::Story => the_incident_happens(figures),
+        // Reported as they are; nothing is claimed of them yet.
+        SetUp::Pgbouncer | SetUp::WeirUnchanged => Vec::new(),
+        SetUp::WeirOptimised | SetUp::DirectOptimised => {
+            let mut claims = the_storys_results(figures);
+            claims.extend(story.into_iter().flat_map(|story| quicker(figures, story)));
+            claims.push(balanced(figures));
+            claims
+        }
+    }
+}
+
+fn the_incident_happens(figures: &Figures) -> Vec<Claim> {
+    let worst = |of: fn(&RouteFigures) -> f64| {
+        let shares = figures.routes.iter().map(|route| (of(route), route.route.name()));
+        shares.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((1.0, "none"))
+    };
+    let (share, name) = worst(|route| route.success_exhausted);
+    let (late, late_name) = worst(|route| route.success_exhausted_late);
+    let claim = |claim: &str, measured, holds| Claim {
+        setup: figures.setup,
+        claim: claim.into(),
+        measured,
+        holds,
+    };
+    vec![
+        claim(
+            "connections reach the limit",
+            format!("{} of 100, {USABLE} of them usable", figures.connections_peak),
+            figures.connections_peak >= USABLE,
+        ),
+        claim(
+            "success falls below 20 % on every route",
+            format!("best route in the exhaustion: {name}, {:.1} %", share * 100.0),
+            share < DOWN,
+        ),
+        claim(
+            "it does not heal while the load stays",
+            format!("best route in its second half: {late_name}, {:.1} %", late * 100.0),
+            late < DOWN,
+        ),
+    ]
+}
+
+fn the_storys_results(figures: &Figures) -> Vec<Claim> {
+    let claim =
+        |claim: String, measured, holds| Claim { setup: figures.setup, claim, measured, holds };
+    vec![
+        claim(
+            "success at least 99.8 %".into(),
+            format!("{:.3} %", figures.success * 100.0),
+            figures.success >= SUCCESS_MIN,
+        ),
+        claim(
+            format!("at most {CONNECTIONS_MAX} server connections"),
+            figures.connections_peak.to_string(),
+            figures.connections_peak <= CONNECTIONS_MAX,
+        ),
+        claim(
+            format!("at most {LONG_MAX} long statements"),
+            figures.long_peak.to_string(),
+            figures.long_peak <= LONG_MAX,
+        ),
+    ]
+}
+
+/// A story's client that gave up counts with the time it took to: an underestimate, in the story's
+/// favour.
+fn quicker(figures: &Figures, story: &Figures) -> Vec<Claim> {
+    let claim = |route: Route| {
+        let (ours, theirs) = (figures.route(route)?, story.route(route)?);
+        let factor = theirs.mean_client_s / ours.mean_client_s;
+        Some(Claim {
+            setup: figures.setup,
+            claim: format!("{} at least {QUICKER} times as quick as in the story", route.name()),
+            measured: format!(
+                "{:.3} s against {:.3} s, {factor:.0} times",
+                ours.mean_client_s, theirs.mean_client_s
+            ),
+            holds: factor >= QUICKER,
+        })
+    };
+    [Route::Statistics, Route::Bulk].into_iter().filter_map(claim).collect()
+}
+
+fn balanced(figures: &Figures) -> Claim {
+    let books = figures.books;
+    Claim {
+        setup: figures.setup,
+        claim: "the books balance, and every request was told its end".into(),
+        measured: format!(
+            "{} items accepted, {} requests unsure",
+            books.items_accepted, books.unsure
+        ),
+        holds: books.balance() && books.unsure == 0 && books.items_accepted > 0,
+    }
+}

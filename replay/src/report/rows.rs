@@ -1,0 +1,189 @@
+//! The rows of the table: the story's five, and those the story should have had.
+
+use crate::figures::Figures;
+use crate::report::Report;
+
+/// One row: a cell for each set-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableRow {
+    /// What it is.
+    pub name: String,
+    /// As measured, with the change against the first set-up.
+    pub cells: Vec<String>,
+}
+
+/// A figure that gets a change: its name, how it is read, how it is written.
+struct Measured {
+    name: &'static str,
+    of: fn(&Figures) -> Option<f64>,
+    show: fn(f64) -> String,
+    change: Change,
+    absent: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    /// In per cent of the first.
+    Ratio,
+    /// In percentage points.
+    Points,
+    /// None: the figure speaks for itself.
+    None,
+}
+
+const STORYS: [Measured; 4] = [
+    Measured {
+        name: "peak server connections",
+        of: |f| Some(f.connections_peak as f64),
+        show: |v| format!("{v:.0}/100"),
+        change: Change::Ratio,
+        absent: "",
+    },
+    Measured {
+        name: "mean answer time",
+        of: |f| Some(f.mean_try_s),
+        show: seconds,
+        change: Change::Ratio,
+        absent: "",
+    },
+    Measured {
+        name: "success rate",
+        of: |f| Some(f.success),
+        show: percent,
+        change: Change::Points,
+        absent: "",
+    },
+    Measured {
+        name: "long statements and transactions, peak",
+        of: |f| Some(f.long_peak as f64),
+        show: |v| format!("{v:.0}"),
+        change: Change::Ratio,
+        absent: "",
+    },
+];
+
+const OURS: [Measured; 6] = [
+    Measured {
+        name: "mean time of good answers",
+        of: |f| f.mean_good_s,
+        show: seconds,
+        change: Change::Ratio,
+        absent: "no good answer",
+    },
+    Measured {
+        name: "innocent served within 1 s",
+        of: |f| Some(f.innocent_within_1s),
+        show: percent,
+        change: Change::Points,
+        absent: "",
+    },
+    Measured {
+        name: "time until served, p50",
+        of: |f| f.clients_p50_s,
+        show: seconds,
+        change: Change::None,
+        absent: "never",
+    },
+    Measured {
+        name: "time until served, p95",
+        of: |f| f.clients_p95_s,
+        show: seconds,
+        change: Change::None,
+        absent: "never",
+    },
+    Measured {
+        name: "time until served, p99",
+        of: |f| f.clients_p99_s,
+        show: seconds,
+        change: Change::None,
+        absent: "never",
+    },
+    Measured {
+        name: "recovery after the load",
+        of: |f| f.recovery_s,
+        show: |v| format!("{v:.0} s"),
+        change: Change::None,
+        absent: "not within the run",
+    },
+];
+
+/// All rows.
+#[must_use]
+pub fn rows(report: &Report) -> Vec<TableRow> {
+    let mut rows: Vec<TableRow> = STORYS.iter().map(|measured| row(measured, report)).collect();
+    rows.push(plain("stability", report, stability));
+    rows.extend(OURS.iter().map(|measured| row(measured, report)));
+    rows.push(plain("pieces ordered: lost / doubled", report, |f| {
+        format!("{} / {}", f.books.pieces_lost, f.books.pieces_doubled)
+    }));
+    rows.push(plain("notifications: lost / doubled / of nothing", report, |f| {
+        let b = &f.books;
+        let (lost, doubled) = (b.notifications_lost, b.notifications_doubled);
+        format!("{lost} / {doubled} / {}", b.notifications_of_nothing)
+    }));
+    rows
+}
+
+fn row(measured: &Measured, report: &Report) -> TableRow {
+    let base = report.set_ups.first().and_then(measured.of);
+    let cell = |(number, figures): (usize, &Figures)| match (measured.of)(figures) {
+        None => measured.absent.to_owned(),
+        Some(value) => {
+            let shown = (measured.show)(value);
+            let base = base.filter(|_| number > 0);
+            base.and_then(|base| measured.change.show(base, value))
+                .map_or(shown.clone(), |change| format!("{shown} ({change})"))
+        }
+    };
+    let cells = report.set_ups.iter().enumerate().map(cell).collect();
+    TableRow { name: measured.name.to_owned(), cells }
+}
+
+fn plain(name: &str, report: &Report, cell: impl Fn(&Figures) -> String) -> TableRow {
+    TableRow { name: name.to_owned(), cells: report.set_ups.iter().map(cell).collect() }
+}
+
+fn stability(figures: &Figures) -> String {
+    match (figures.restarts, figures.seconds_below_half) {
+        (0, 0) => "held throughout".to_owned(),
+        (restarts, bad) => format!("{restarts} restart(s), {bad} s with most answers bad"),
+    }
+}
+
+impl Change {
+    fn show(self, base: f64, value: f64) -> Option<String> {
+        match self {
+            Self::Ratio if base > 0.0 => Some(format!("{:+.0} %", (value / base - 1.0) * 100.0)),
+            Self::Points => Some(format!("{:+.1} points", (value - base) * 100.0)),
+            Self::Ratio | Self::None => None,
+        }
+    }
+}
+
+pub(super) fn percent(share: f64) -> String {
+    // Never rounded up to a hundred that was not reached.
+    let floored = (share * 10_000.0).floor() / 100.0;
+    format!("{floored:.2} %")
+}
+
+pub(super) fn seconds(value: f64) -> String {
+    if value < 1.0 { format!("{:.0} ms", value * 1_000.0) } else { format!("{value:.2} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_against_the_first() {
+        assert_eq!(Change::Ratio.show(100.0, 45.0).as_deref(), Some("-55 %"));
+        assert_eq!(Change::Ratio.show(0.0, 45.0), None);
+        assert_eq!(Change::Points.show(0.05, 0.998).as_deref(), Some("+94.8 points"));
+    }
+
+    #[test]
+    fn a_share_is_never_rounded_up() {
+        assert_eq!(percent(0.999_99), "99.99 %");
+        assert_eq!(percent(1.0), "100.00 %");
+    }
+}

@@ -1,0 +1,224 @@
+//! One set-up through all phases.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+use tokio::time::Instant;
+
+use crate::books::{self, Books};
+use crate::load::{Http, Load, Seen};
+use crate::plan::{PhaseName, Plan};
+use crate::receiver::Receiver;
+use crate::sampler::{Sample, Sampler};
+use crate::service::{Program, Service};
+use crate::setup::{SetUp, World};
+
+/// What a run is asked for, besides its plan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The set-up.
+    pub setup: SetUp,
+    /// The Weir program, where the set-up needs one.
+    pub weir: Option<PathBuf>,
+    /// A statement or transaction is long from here.
+    pub long_s: f64,
+    /// When the service is killed (-9) and started again.
+    pub kill_at: Option<Duration>,
+}
+
+/// Something a person or a supervisor did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    /// From the start of the run.
+    pub at_s: f64,
+    /// What.
+    pub what: String,
+}
+
+/// Everything that was seen of a run.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The set-up.
+    pub setup: SetUp,
+    /// What the clients saw.
+    pub seen: Seen,
+    /// What the server looked like.
+    pub samples: Vec<Sample>,
+    /// What was done to the service.
+    pub events: Vec<Event>,
+    /// Whether everything adds up.
+    pub books: Books,
+    /// From the last client to the last notification, where there is an outbox.
+    pub drained_after_s: f64,
+}
+
+/// Share of good answers below which the people on call restart the service.
+const RESTART_BELOW: f64 = 0.5;
+/// How far they look back.
+const LOOK_BACK: Duration = Duration::from_secs(3);
+/// How often the receiver's latency is set.
+const LATENCY_EVERY: Duration = Duration::from_millis(100);
+/// Longest wait for what is under way after the last client.
+const DRAIN_LIMIT: Duration = Duration::from_secs(120);
+/// And for requests whose clients have gone.
+const GONE_LIMIT: Duration = Duration::from_secs(3);
+/// Sessions of the service that do something.
+const UNDER_WAY: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
+    AND usename = 'shop' AND state <> 'idle'";
+
+/// Runs `plan` on a fresh copy of the world's shop.
+///
+/// # Errors
+/// When a part of the set-up fails; never because the service does badly.
+pub async fn run(world: &World, plan: &Plan, options: &Options) -> Result<Observed> {
+    let setup = options.setup;
+    let receiver = Arc::new(Receiver::start(plan.receiver_latency(Duration::ZERO)).await?);
+    let weir = options.weir.as_deref();
+    let ground = tokio::task::block_in_place(|| world.prepare(setup, &receiver.url(), weir))?;
+    let superuser = world.superuser(&ground.database)?;
+    let mut connection = superuser.connect().await?;
+    let before = books::stock(&mut connection).await?;
+    // The slot is the service's while the run lasts.
+    connection.close().await?;
+    let service = tokio::task::block_in_place(|| ground.program.start())?;
+    // A name of its own for each run: keys must not meet those of another.
+    let load =
+        Load::new(Http::new(ground.address), &format!("{}-{}", setup.name(), plan.seed), plan.seed);
+    let sampler = Sampler::start(&superuser, load.begun(), options.long_s).await?;
+    let director = Director {
+        plan: plan.clone(),
+        receiver: receiver.clone(),
+        load: load.clone(),
+        program: ground.program.clone(),
+        kill_at: options.kill_at,
+        events: Vec::new(),
+    };
+    let directing = tokio::spawn(director.direct(service));
+    let mut seen = load.drive(plan.arrivals()).await;
+    let (service, events) = directing.await.context("directing the run")??;
+    let ended = Instant::now();
+    if setup.is_optimised() {
+        load.settle(&mut seen, DRAIN_LIMIT).await?;
+    }
+    let mut connection = superuser.connect().await?;
+    drain(&mut connection, setup).await?;
+    let drained_after_s = ended.elapsed().as_secs_f64();
+    let samples = sampler.stop().await?;
+    tokio::task::block_in_place(|| service.stop())?;
+    settle_down(&mut connection).await?;
+    let after = books::stock(&mut connection).await?;
+    let books = books::balance(&before, &after, &seen.bulks, &receiver.received());
+    drop(connection);
+    tokio::task::block_in_place(|| world.clear(ground))?;
+    Ok(Observed { setup, seen, samples, events, books, drained_after_s })
+}
+
+/// Plays the people on call and the receiver's operators.
+struct Director {
+    plan: Plan,
+    receiver: Arc<Receiver>,
+    load: Load,
+    program: Program,
+    kill_at: Option<Duration>,
+    events: Vec<Event>,
+}
+
+impl Director {
+    async fn direct(mut self, mut service: Service) -> Result<(Service, Vec<Event>)> {
+        let reaction = self.plan.start_of(PhaseName::Reaction);
+        let (mut reacted, mut kill_at) = (false, self.kill_at);
+        let mut ticks = tokio::time::interval(LATENCY_EVERY);
+        loop {
+            ticks.tick().await;
+            let now = self.load.begun().elapsed();
+            if now >= self.plan.length() {
+                return Ok((service, self.events));
+            }
+            self.receiver.set_latency(self.plan.receiver_latency(now));
+            if kill_at.is_some_and(|at| now >= at) {
+                kill_at = None;
+                service = self.kill(service)?;
+            }
+            if !reacted && now >= reaction {
+                reacted = true;
+                service = self.react(service)?;
+            }
+        }
+    }
+
+    /// What the story's people did at 12:45, where there is a reason to.
+    fn react(&mut self, service: Service) -> Result<Service> {
+        let share = self.load.success_in_the_last(LOOK_BACK).unwrap_or(1.0);
+        let percent = share * 100.0;
+        if share >= RESTART_BELOW {
+            self.note(format!("nothing to do: {percent:.1} % of answers are good"));
+            return Ok(service);
+        }
+        self.note(format!("{percent:.1} % of answers are good: the service is restarted"));
+        let started = tokio::task::block_in_place(|| {
+            service.stop()?;
+            self.program.start()
+        })?;
+        self.note("the service is ready again".into());
+        Ok(started)
+    }
+
+    fn kill(&mut self, service: Service) -> Result<Service> {
+        self.note("the service is killed (-9) and started again".into());
+        tokio::task::block_in_place(|| {
+            service.kill()?;
+            self.program.start()
+        })
+    }
+
+    fn note(&mut self, what: String) {
+        self.events.push(Event { at_s: self.load.begun().elapsed().as_secs_f64(), what });
+    }
+}
+
+/// Waits for the last notification, where there is an outbox. Without one, what is left is requests
+/// whose clients have gone: they get a moment, and end with the service.
+async fn drain(connection: &mut PgConnection, setup: SetUp) -> Result<()> {
+    let (sql, limit) = if setup.is_optimised() {
+        ("SELECT count(*) FROM outbox WHERE state = 'waiting'", DRAIN_LIMIT)
+    } else {
+        (UNDER_WAY, GONE_LIMIT)
+    };
+    let left = wait_for_none(connection, sql, limit).await?;
+    anyhow::ensure!(
+        left == 0 || !setup.is_optimised(),
+        "{left} notifications were left {limit:?} after the last client"
+    );
+    Ok(())
+}
+
+/// Waits until the service's sessions have ended, so that nothing changes any more.
+async fn settle_down(connection: &mut PgConnection) -> Result<()> {
+    let left = wait_for_none(connection, UNDER_WAY, DRAIN_LIMIT).await?;
+    anyhow::ensure!(left == 0, "{left} statements outlived the service by {DRAIN_LIMIT:?}");
+    Ok(())
+}
+
+/// Asks until the number is 0 twice in a row, for a request may be between two statements. Returns
+/// what was left at the limit.
+async fn wait_for_none(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    limit: Duration,
+) -> Result<i64> {
+    let deadline = Instant::now() + limit;
+    let mut quiet = 0;
+    loop {
+        let left: i64 = sqlx::query(sql).fetch_one(&mut *connection).await?.try_get(0)?;
+        quiet = if left == 0 { quiet + 1 } else { 0 };
+        if quiet == 2 || Instant::now() >= deadline {
+            return Ok(left);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,257 @@
+//! The set-ups: the same server, traffic and receiver, with other things between.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use sqlx::postgres::PgConnectOptions;
+use weir_testkit::{Account, Options, PgBouncer, PgServer, Scratch, Want, Weir};
+
+use crate::service::Program;
+
+/// The role of the service: no superuser, so that the server's reserve is not its.
+const ROLE: &str = "shop";
+const SEEDED: &str = "shop_seeded";
+/// Server connections a pooler may open.
+pub const POOL_SIZE: &str = "40";
+
+/// What stands where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SetUp {
+    /// The problem version straight on PostgreSQL.
+    Story,
+    /// The problem version, PgBouncer in front of the server.
+    Pgbouncer,
+    /// The problem version, Weir in front of the server.
+    WeirUnchanged,
+    /// The optimised version, Weir in front of the server.
+    WeirOptimised,
+    /// The optimised version straight on PostgreSQL.
+    DirectOptimised,
+}
+
+impl SetUp {
+    /// As in reports and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Story => "story",
+            Self::Pgbouncer => "pgbouncer",
+            Self::WeirUnchanged => "weir-unchanged",
+            Self::WeirOptimised => "weir-optimised",
+            Self::DirectOptimised => "direct-optimised",
+        }
+    }
+
+    /// Whether the service runs the optimised code.
+    #[must_use]
+    pub fn is_optimised(self) -> bool {
+        match self {
+            Self::Story | Self::Pgbouncer | Self::WeirUnchanged => false,
+            Self::WeirOptimised | Self::DirectOptimised => true,
+        }
+    }
+
+    /// Whether it needs a Weir program.
+    #[must_use]
+    pub fn needs_weir(self) -> bool {
+        match self {
+            Self::WeirUnchanged | Self::WeirOptimised => true,
+            Self::Story | Self::Pgbouncer | Self::DirectOptimised => false,
+        }
+    }
+}
+
+/// A server with a seeded shop, from which each set-up gets a copy.
+pub struct World {
+    server: PgServer,
+    program: Program,
+}
+
+/// What a set-up stands on, apart from the service.
+pub struct Ground {
+    /// The database of this run.
+    pub database: String,
+    /// How to run the service.
+    pub program: Program,
+    /// Where it will listen, also after a restart.
+    pub address: SocketAddr,
+    // Kept alive for the run.
+    _pooler: Pooler,
+}
+
+enum Pooler {
+    None,
+    PgBouncer { _running: PgBouncer, _users: Scratch },
+    Weir { _running: Box<Weir> },
+}
+
+impl World {
+    /// Starts a server with the story's limit of 100 connections and seeds a shop with `orders`
+    /// orders.
+    ///
+    /// # Errors
+    /// When the server or the order service's commands fail.
+    pub fn make(program: &Program, orders: u64) -> Result<Self> {
+        let options = Options::new(Want::default())
+            // The story's 100, and one for the sampler, which is held for the whole run.
+            .set("max_connections", "101")
+            .set("shared_buffers", "256MB")
+            .set("max_wal_size", "2GB")
+            .set("fsync", "on")
+            .set("full_page_writes", "on");
+        let server = PgServer::start(options)?;
+        server.execute("postgres", &format!("CREATE ROLE {ROLE} LOGIN"))?;
+        server.execute("postgres", &format!("GRANT pg_read_all_stats TO {ROLE}"))?;
+        server.execute("postgres", &format!("CREATE DATABASE {SEEDED} OWNER {ROLE}"))?;
+        let world = Self { server, program: program.clone() };
+        let seeder = world.direct(SEEDED).set("code", "problem");
+        seeder.run("migrate", &[]).context("making the schema")?;
+        seeder.run("seed", &["--orders", &orders.to_string()]).context("seeding the shop")?;
+        Ok(world)
+    }
+
+    /// Options for the superuser, who may use the server's reserve.
+    ///
+    /// # Errors
+    /// Never in practice: the URL is ours.
+    pub fn superuser(&self, database: &str) -> Result<PgConnectOptions> {
+        Ok(PgConnectOptions::from_str(&self.server.url(database))?.extra_float_digits(None))
+    }
+
+    /// What the server says its version is.
+    #[must_use]
+    pub fn version(&self) -> String {
+        self.server.version().to_string()
+    }
+
+    /// A fresh copy of the seeded shop and what stands before it.
+    ///
+    /// # Errors
+    /// When a part cannot be started.
+    pub fn prepare(&self, setup: SetUp, receiver_url: &str, weir: Option<&Path>) -> Result<Ground> {
+        let database = format!("run_{}", setup.name().replace('-', "_"));
+        self.execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))?;
+        self.execute(&format!("CREATE DATABASE {database} TEMPLATE {SEEDED} OWNER {ROLE}"))?;
+        let direct = self.direct(&database);
+        let (pooler, program) = match setup {
+            SetUp::Story => (Pooler::None, direct.set("code", "problem")),
+            SetUp::Pgbouncer => {
+                let (pooler, port) = self.bouncer()?;
+                (pooler, self.through(port, &database).set("code", "problem"))
+            }
+            SetUp::WeirUnchanged => {
+                let (pooler, port) = self.weir(&database, weir)?;
+                (pooler, self.through(port, &database).set("code", "problem"))
+            }
+            SetUp::WeirOptimised => {
+                self.make_ready_for_optimised(&database)?;
+                let (pooler, port) = self.weir(&database, weir)?;
+                (pooler, self.optimised(self.through(port, &database)))
+            }
+            SetUp::DirectOptimised => {
+                self.make_ready_for_optimised(&database)?;
+                (Pooler::None, self.optimised(direct))
+            }
+        };
+        let address = free_address()?;
+        let program = program
+            .set("listen", &address.to_string())
+            .set("receiver-url", receiver_url)
+            // What Python needs to make an object of a row and add it up, as a pause: the story's
+            // application servers had processors of their own, this machine has not.
+            .set("interpreter-us-per-row", "10")
+            .set("stop-limit-ms", "1000");
+        Ok(Ground { database, program, address, _pooler: pooler })
+    }
+
+    /// Ends what is left of a run.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn clear(&self, ground: Ground) -> Result<()> {
+        let database = ground.database.clone();
+        drop(ground);
+        self.execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
+    }
+
+    fn direct(&self, database: &str) -> Program {
+        self.through(self.server.port(), database)
+    }
+
+    fn through(&self, port: u16, database: &str) -> Program {
+        let url = format!("postgres://{ROLE}@127.0.0.1:{port}/{database}?sslmode=disable");
+        self.program.clone().set("database-url", &url)
+    }
+
+    /// The optimised code, with a pool that leaves most of the server free.
+    fn optimised(&self, program: Program) -> Program {
+        // Limits are the role's: not every pooler takes them as start-up options.
+        program
+            .set("code", "optimised")
+            .set("server-limits", "role")
+            .set("pool-connections", "30")
+            .set("outbox-in-flight", "40")
+    }
+
+    fn make_ready_for_optimised(&self, database: &str) -> Result<()> {
+        self.direct(database).set("code", "optimised").run("migrate", &[])?;
+        for (name, value) in [
+            ("statement_timeout", "30s"),
+            ("lock_timeout", "5s"),
+            ("idle_in_transaction_session_timeout", "10s"),
+        ] {
+            self.execute(&format!(
+                "ALTER ROLE {ROLE} IN DATABASE {database} SET {name} = '{value}'"
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn bouncer(&self) -> Result<(Pooler, u16)> {
+        let account = Account::unprivileged()?;
+        let users = Scratch::new(account)?;
+        let file = users.path().join("users");
+        std::fs::write(&file, format!("\"postgres\" \"\"\n\"{ROLE}\" \"\"\n"))?;
+        account.give(&file)?;
+        let file = file.display().to_string();
+        let settings = [
+            ("auth_file", file.as_str()),
+            ("default_pool_size", POOL_SIZE),
+            ("min_pool_size", "0"),
+            ("server_round_robin", "0"),
+            ("max_client_conn", "1000"),
+        ];
+        let running = PgBouncer::start(&self.server, &settings)?;
+        let port = running.port();
+        Ok((Pooler::PgBouncer { _running: running, _users: users }, port))
+    }
+
+    fn weir(&self, database: &str, program: Option<&Path>) -> Result<(Pooler, u16)> {
+        let program = program.context("this set-up needs a Weir program: name it with --weir")?;
+        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.server.port());
+        let flags = ["--pool-size", POOL_SIZE, "--pool-mode", "transaction", "--auth", "trust"];
+        let running = Weir::up(program, &upstream, &flags)?;
+        let port = running.listen().port();
+        Ok((Pooler::Weir { _running: Box::new(running) }, port))
+    }
+
+    fn execute(&self, sql: &str) -> Result<()> {
+        self.server.execute("postgres", sql)
+    }
+}
+
+/// The Weir program beside the running one, if there is one.
+#[must_use]
+pub fn weir_beside_us() -> Option<PathBuf> {
+    let us = std::env::current_exe().ok()?;
+    us.ancestors().skip(1).take(2).map(|dir| dir.join("weir")).find(|path| path.is_file())
+}
+
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("asking for a port")?;
+    Ok(listener.local_addr()?)
+}

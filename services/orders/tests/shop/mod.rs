@@ -1,0 +1,147 @@
+//! A shop for a test: a fresh database on a private server, a receiver, the service as a process.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use hyper::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
+use weir_replay::load::Http;
+use weir_replay::receiver::Receiver;
+use weir_replay::service::{Program, Service};
+use weir_testkit::{PgServer, Want};
+
+/// No answer takes this long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Shop {
+    pub(crate) receiver: Receiver,
+    pub(crate) sql: PgConnection,
+    pub(crate) options: PgConnectOptions,
+    pub(crate) program: Program,
+    pub(crate) service: Option<Service>,
+    pub(crate) http: Http,
+}
+
+/// An answer of the service.
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Shop {
+    /// A shop of `code` with ten users and ten products whose price is their id and 30 cents, and
+    /// these settings.
+    pub(crate) async fn open(code: &str, settings: &[(&str, &str)]) -> Self {
+        let (program, options) = empty(code);
+        let mut sql = options.connect().await.unwrap();
+        let receiver = Receiver::start(Duration::ZERO).await.unwrap();
+        let mut program = program.set("receiver-url", &receiver.url());
+        for (name, value) in settings {
+            program = program.set(name, value);
+        }
+        program.run("migrate", &[]).unwrap();
+        let stock = "INSERT INTO users (email, name, city)
+                SELECT 'u' || n || '@x', 'U', 'C' FROM generate_series(1, 10) n;
+            INSERT INTO products (sku, name, description, price)
+                SELECT 's' || n, 'P', 'D', n + 0.30 FROM generate_series(1, 10) n";
+        sqlx::raw_sql(stock).execute(&mut sql).await.unwrap();
+        let service = program.start().unwrap();
+        let http = Http::new(service.address());
+        Self { receiver, sql, options, program, service: Some(service), http }
+    }
+
+    /// Kills the service (-9) and starts it again.
+    pub(crate) fn crash(&mut self) {
+        self.service.take().unwrap().kill().unwrap();
+        let service = self.program.start().unwrap();
+        self.http = Http::new(service.address());
+        self.service = Some(service);
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Said {
+        self.ask(Method::GET, path, &[], String::new()).await
+    }
+
+    pub(crate) async fn bulk(&self, key: Option<&str>, items: &Value) -> Said {
+        let headers: Vec<_> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
+        self.ask(Method::POST, "/orders/bulk", &headers, items.to_string()).await
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Said {
+        let address = self.service.as_ref().unwrap().address();
+        let mut request = Request::builder().method(method).uri(format!("http://{address}{path}"));
+        request = request.header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (status, body) = self.http.exchange(request, body, LIMIT).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        Said { status, body: serde_json::from_str(&text).unwrap_or_default(), text }
+    }
+
+    /// Runs `sql` in a transaction of its own session, which holds its locks until it is dropped.
+    pub(crate) async fn hold(&self, sql: &'static str) -> PgConnection {
+        let mut connection = self.options.connect().await.unwrap();
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection
+    }
+
+    /// The first column of the only row.
+    pub(crate) async fn number(&mut self, sql: &str) -> i64 {
+        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut self.sql).await.unwrap();
+        row.try_get(0).unwrap()
+    }
+
+    pub(crate) async fn text(&mut self, sql: &str) -> String {
+        let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut self.sql).await.unwrap();
+        row.try_get(0).unwrap()
+    }
+
+    /// Asks until the number is this.
+    pub(crate) async fn until(&mut self, sql: &str, expected: i64) {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        loop {
+            let number = self.number(sql).await;
+            if number == expected {
+                return;
+            }
+            let late = tokio::time::Instant::now() >= deadline;
+            assert!(!late, "{sql} is {number}, and was to be {expected}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// The program on a fresh database, not migrated, and the superuser's options for it.
+pub(crate) fn empty(code: &str) -> (Program, PgConnectOptions) {
+    let server = PgServer::shared(Want::default()).unwrap();
+    let url = server.url(&server.fresh_database().unwrap());
+    let program = Program::new(Path::new(env!("CARGO_BIN_EXE_orders")))
+        .set("code", code)
+        .set("database-url", &url);
+    (program, PgConnectOptions::from_str(&url).unwrap())
+}
+
+pub(crate) fn item(user: u64, product: u64, quantity: i64) -> Value {
+    json!({ "user_id": user, "product_id": product, "quantity": quantity })
+}
+
+/// The statuses of an answer's items.
+pub(crate) fn statuses(said: &Said) -> Vec<String> {
+    let items = said.body["items"].as_array().unwrap_or_else(|| panic!("{}", said.text));
+    items.iter().map(|item| item["status"].as_str().unwrap().to_owned()).collect()
+}

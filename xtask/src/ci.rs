@@ -1,0 +1,92 @@
+//! What CI runs, step by step; the first failure ends it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::root;
+
+/// Format, lints, then the README's test command, and how many tests that ran.
+pub(crate) fn run() -> Result<()> {
+    step("format", &["fmt", "--all", "--check"])?;
+    step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    tidy()?;
+    let counts = step("tests", &["test", "--workspace", "--no-fail-fast"]);
+    let Counts { passed, failed, ignored } = counts?;
+    println!("{passed} passed, {failed} failed, {ignored} skipped");
+    Ok(())
+}
+
+/// The tidy tests alone.
+pub(crate) fn tidy() -> Result<()> {
+    step("tidy", &["test", "--package", "xtask", "--test", "tidy"]).map(drop)
+}
+
+/// What test programs said they did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Counts {
+    passed: u32,
+    failed: u32,
+    ignored: u32,
+}
+
+impl Counts {
+    /// Adds what a line says, if it closes a test program's report.
+    fn add(&mut self, line: &str) {
+        let Some(report) = line.strip_prefix("test result: ") else { return };
+        let of = |name: &str| {
+            report.split([';', '.']).find_map(|part| part.trim().strip_suffix(name)?.parse().ok())
+        };
+        self.passed += of(" passed").unwrap_or(0);
+        self.failed += of(" failed").unwrap_or(0);
+        self.ignored += of(" ignored").unwrap_or(0);
+    }
+}
+
+/// Runs cargo, shows what it prints, and counts the tests in it.
+fn step(name: &str, arguments: &[&str]) -> Result<Counts> {
+    println!("--- {name}: cargo {}", arguments.join(" "));
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(arguments)
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("starting cargo")?;
+    let mut counts = Counts::default();
+    let output = cargo.stdout.take().context("no output of cargo")?;
+    for line in BufReader::new(output).lines() {
+        let line = line.context("reading what cargo says")?;
+        counts.add(&line);
+        println!("{line}");
+    }
+    let status = cargo.wait().context("waiting for cargo")?;
+    if !status.success() {
+        bail!(
+            "{name} failed: {} passed, {} failed (cargo {} by itself shows it again)",
+            counts.passed,
+            counts.failed,
+            arguments.join(" ")
+        );
+    }
+    Ok(counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_every_report() {
+        let mut counts = Counts::default();
+        for line in [
+            "running 2 tests",
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished",
+            "test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; fini",
+        ] {
+            counts.add(line);
+        }
+        assert_eq!(counts, Counts { passed: 14, failed: 3, ignored: 1 });
+    }
+}

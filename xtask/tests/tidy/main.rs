@@ -1,0 +1,8 @@
+//! Rules of the project that the compiler does not hold: each test names every breach.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod code;
+mod crates;
+mod source;
+mod text;
