@@ -35,7 +35,7 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                 sink.push(Draft::new(event.span, message, help).sure(sure));
             }
             EventKind::Fetch { query, by: FetchBy::Len, expr }
-                if !query.capped && !(query.related && !query.owner_known) =>
+                if !query.capped && (query.owner_known || !query.related) =>
             {
                 // A name may be read again, and then its rows are needed anyway.
                 if matches!(expr.kind, ExprKind::Call(_)) {

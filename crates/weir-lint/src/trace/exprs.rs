@@ -1,6 +1,6 @@
 //! The walk through expressions: calls, comprehensions, relations of rows, sums in Python.
 
-use super::walk::{Walker, names_of, root_name};
+use super::walk::{Walker, derived, names_of, root_name};
 use super::{EventKind, FetchBy, FrameKind, Loop, LoopKind, RelationRead};
 use crate::infer::query::{Effect, effect};
 use crate::infer::{Query, Ty};
@@ -70,6 +70,7 @@ impl<'a> Walker<'_, 'a> {
             kind: LoopKind::Comprehension,
             iter: &generator.iter,
             targets: names_of(&generator.target),
+            derived: derived(&generator.target, &[]),
             bound: self.infer.bound(&generator.iter, &self.scope),
             body: &[],
             exits: comp.kind == CompKind::Generator,

@@ -1,6 +1,6 @@
 //! The walk itself: scopes, frames, and an event for each thing that happens.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{
@@ -38,7 +38,12 @@ pub(crate) fn trace_module<'a>(project: &Project<'a>, id: ModuleId) -> ModuleTra
         created: HashMap::new(),
         strings: HashMap::new(),
         frame: FrameId(0),
-        out: ModuleTrace { module: id, frames: vec![root], events: Vec::new() },
+        out: ModuleTrace {
+            module: id,
+            frames: vec![root],
+            events: Vec::new(),
+            kept: HashSet::new(),
+        },
     };
     walker.block(&module.body);
     walker.out
@@ -176,6 +181,7 @@ impl<'a> Walker<'_, 'a> {
 
     fn assign(&mut self, targets: &'a [Expr], value: &'a Expr) {
         self.expr(value);
+        self.out.kept.insert(value.span);
         let ty = self.infer.ty(value, &self.scope);
         for target in targets {
             match &target.kind {
@@ -254,6 +260,7 @@ impl<'a> Walker<'_, 'a> {
             kind: LoopKind::For,
             iter: &node.iter,
             targets: names_of(&node.target),
+            derived: derived(&node.target, &node.body),
             bound: self.infer.bound(&node.iter, &self.scope),
             body: &node.body,
             exits: exits(&node.body),
@@ -281,6 +288,7 @@ impl<'a> Walker<'_, 'a> {
             kind: LoopKind::While,
             iter: test,
             targets: Vec::new(),
+            derived: HashSet::new(),
             bound: Bound::Unknown,
             body,
             exits: true,
@@ -361,4 +369,19 @@ fn exits(body: &[Stmt]) -> bool {
 fn is_admin_action(def: &Function) -> bool {
     let names: Vec<&str> = def.params.iter().map(|p| &*p.name).collect();
     matches!(names.as_slice(), [_, "request", "queryset", ..])
+}
+
+/// The loop's variables and what its body makes from them, two assignments deep.
+pub(super) fn derived<'a>(target: &'a Expr, body: &'a [Stmt]) -> HashSet<&'a str> {
+    let mut names: HashSet<&str> = names_of(target).into_iter().collect();
+    for _ in 0..2 {
+        visit::each_stmt(body, false, &mut |stmt| {
+            if let StmtKind::Assign(targets, value) = &stmt.kind
+                && visit::any_expr(value, &mut |e| e.as_name().is_some_and(|n| names.contains(n)))
+            {
+                names.extend(targets.iter().filter_map(Expr::as_name));
+            }
+        });
+    }
+    names
 }
