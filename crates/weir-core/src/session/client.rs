@@ -71,6 +71,10 @@ impl Session {
     /// # Errors
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
+        if cx.server.as_deref().is_some_and(ServerState::is_resetting) {
+            // What comes now belongs to the next lease.
+            return Ok(Step { taken: 0, ask: Ask::Nothing });
+        }
         let mut at = self.client_rest(cx, input);
         if self.late && self.rest.left == 0 {
             self.late = false;

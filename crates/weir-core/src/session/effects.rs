@@ -7,20 +7,22 @@ use weir_wire::sql::{self, Effect, Facts, Flags, Scope, SetValue};
 
 use crate::session::client::{Message, Progress};
 use crate::session::overrides::{Change, Override, Value};
-use crate::session::server::{Hidden, Lease, Reply, Slot, Suspects};
+use crate::session::server::{Hidden, Lease, Pending, Reply, Slot, Suspects};
 use crate::session::state::{Context, Fault, Session};
 use crate::session::statements::StatementId;
 
 impl Session {
     /// Notes what `text` may leave behind on the leased server connection.
     pub(super) fn note_effects(&mut self, cx: &mut Context<'_>, text: &[u8]) {
-        let Some(server) = cx.server.as_deref_mut() else { return };
-        let lease = &mut server.lease;
         let clean = self.pins.is_empty();
         let mut forgets = false;
         for effect in sql::effects(text) {
-            note(lease, &effect, clean);
+            let Some(server) = cx.server.as_deref_mut() else { return };
+            let notes =
+                Notes { request: server.requests_before(), clean, lease: &mut server.lease };
+            note(notes, &effect);
             match effect {
+                Effect::Execute { name } => self.note_executed(cx, &name.folded()),
                 Effect::DiscardAll | Effect::Deallocate { name: None } => forgets = true,
                 Effect::DropDatabase { name }
                 | Effect::AlterDatabaseRename { name }
@@ -35,6 +37,23 @@ impl Session {
         }
         if forgets {
             self.set_aside(cx);
+        }
+    }
+
+    /// What `EXECUTE` does is what its statement does. One prepared by SQL is not known.
+    fn note_executed(&mut self, cx: &mut Context<'_>, name: &[u8]) {
+        let known = self.names.as_ref().and_then(|names| names.get(name));
+        let Some(statement) = known.and_then(|id| cx.shared.statements.get(id)) else {
+            if let Some(server) = cx.server.as_deref_mut() {
+                server.lease.suspects.add(Suspects::SETTINGS);
+                server.lease.suspects.add(Suspects::STATE);
+            }
+            return;
+        };
+        // A statement that executes another one is refused by the server.
+        if !statement.facts.flags.contains(Flags::EXECUTE) {
+            let text = statement.text.clone();
+            self.note_effects(cx, &text);
         }
     }
 
@@ -86,7 +105,7 @@ impl Session {
         place: Place,
     ) -> Result<Option<Renamed>, Fault> {
         let hopeless = cx.server.as_deref().is_none_or(|server| {
-            server.status == TransactionStatus::Failed
+            server.status == TransactionStatus::Failed && server.replies.is_empty()
                 || place == Place::Query && server.lease.unsynced
         });
         if hopeless {
@@ -173,10 +192,11 @@ pub(super) struct Renamed {
     pub(super) closes: bool,
 }
 
-/// The name of an empty statement that exists to be deallocated.
-const EMPTY_NAME: &[u8] = b"weir.";
+/// The name of an empty statement that exists to be deallocated, or to be in the way.
+pub(super) const EMPTY_NAME: &[u8] = b"weir.";
 
-fn prepare_empty(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+/// Prepares that statement.
+pub(super) fn prepare_empty(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
     let out = cx.to_server.own(input);
     // It is there still if it was not deallocated the last time.
     build::close(out, TargetKind::Statement, EMPTY_NAME)?;
@@ -186,41 +206,62 @@ fn prepare_empty(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Notes one effect in the lease. `clean`: nothing pins the session so far.
-fn note(lease: &mut Lease, effect: &Effect<'_>, clean: bool) {
+/// Where the effects of a request are noted.
+struct Notes<'l> {
+    lease: &'l mut Lease,
+    /// How many requests go before it.
+    request: u32,
+    /// Nothing pins the session so far.
+    clean: bool,
+}
+
+impl Notes<'_> {
+    fn change(&mut self, change: Change) {
+        self.lease.pending.push(Pending { change, request: self.request });
+    }
+
+    fn suspect(&mut self, suspects: Suspects) {
+        self.lease.suspects.add(suspects);
+    }
+}
+
+/// Notes one effect.
+fn note(mut notes: Notes<'_>, effect: &Effect<'_>) {
     match effect {
         Effect::Set { scope: Scope::Session, name, value } => {
             let name = sql::setting_name(name);
             match value {
-                SetValue::Literal(text) => note_set(lease, &name, Value::Raw((*text).into())),
-                SetValue::Default => lease.pending.push(Change::Unset(name.into())),
-                SetValue::Opaque => lease.suspects.add(Suspects::SETTINGS),
+                SetValue::Literal(text) => note_set(&mut notes, &name, Value::Raw((*text).into())),
+                SetValue::Default => notes.change(Change::Unset(name.into())),
+                SetValue::Opaque => notes.suspect(Suspects::SETTINGS),
             }
         }
         Effect::Reset { name } => {
-            lease.pending.push(Change::Unset(sql::setting_name(name).into()));
+            notes.change(Change::Unset(sql::setting_name(name).into()));
         }
-        Effect::ResetAll => lease.pending.push(Change::ResetAll),
-        Effect::SetConfig { name, value, local } => note_set_config(lease, *name, *value, *local),
-        Effect::RollbackTo if !lease.pending.is_empty() => {
-            lease.suspects.add(Suspects::SETTINGS);
+        Effect::ResetAll => notes.change(Change::ResetAll),
+        Effect::SetConfig { name, value, local } => {
+            note_set_config(&mut notes, *name, *value, *local)
+        }
+        Effect::RollbackTo if !notes.lease.pending.is_empty() => {
+            notes.suspect(Suspects::SETTINGS);
         }
         Effect::SetCharacteristics | Effect::PrepareTransaction => {
-            lease.suspects.add(Suspects::SETTINGS);
+            notes.suspect(Suspects::SETTINGS);
         }
         Effect::DiscardAll => {
-            lease.pending.push(Change::DiscardAll);
-            lease.suspects.add(Suspects::STATE);
+            notes.change(Change::DiscardAll);
+            notes.suspect(Suspects::STATE);
         }
         Effect::Do => {
-            lease.suspects.add(Suspects::SETTINGS);
-            lease.suspects.add(Suspects::STATE);
+            notes.suspect(Suspects::SETTINGS);
+            notes.suspect(Suspects::STATE);
         }
         Effect::Listen { .. }
         | Effect::AdvisoryLock { .. }
         | Effect::CreateTemp { on_commit_drop: false }
         | Effect::DeclareCursor { hold: true, .. }
-        | Effect::Prepare { .. } => lease.suspects.add(Suspects::STATE),
+        | Effect::Prepare { .. } => notes.suspect(Suspects::STATE),
         // What ends something is of interest only where there is something.
         Effect::Unlisten { .. }
         | Effect::AdvisoryUnlock { .. }
@@ -228,11 +269,11 @@ fn note(lease: &mut Lease, effect: &Effect<'_>, clean: bool) {
         | Effect::CloseCursor { .. }
         | Effect::Deallocate { .. }
         | Effect::DiscardTemp => {
-            if !clean {
-                lease.suspects.add(Suspects::STATE);
+            if !notes.clean {
+                notes.suspect(Suspects::STATE);
             }
         }
-        Effect::Load | Effect::SessionFunction => lease.suspects.add(Suspects::OTHER),
+        Effect::Load | Effect::SessionFunction => notes.suspect(Suspects::OTHER),
         Effect::Begin { .. }
         | Effect::Commit { .. }
         | Effect::Rollback { .. }
@@ -257,18 +298,18 @@ fn note(lease: &mut Lease, effect: &Effect<'_>, clean: bool) {
     }
 }
 
-fn note_set(lease: &mut Lease, name: &[u8], value: Value) {
+fn note_set(notes: &mut Notes<'_>, name: &[u8], value: Value) {
     match name {
         // Settings of one transaction: they do not outlive it.
         b"transaction_isolation" | b"transaction_read_only" | b"transaction_deferrable" => {}
         // Seeds the random numbers; it cannot be reset.
-        b"seed" => lease.suspects.add(Suspects::OTHER),
-        name => lease.pending.push(Change::Set(Override { name: name.into(), value })),
+        b"seed" => notes.suspect(Suspects::OTHER),
+        name => notes.change(Change::Set(Override { name: name.into(), value })),
     }
 }
 
 fn note_set_config(
-    lease: &mut Lease,
+    notes: &mut Notes<'_>,
     name: Option<&[u8]>,
     value: Option<&[u8]>,
     local: Option<bool>,
@@ -279,8 +320,8 @@ fn note_set_config(
     let value = value.and_then(sql::literal);
     match (name, value, local) {
         (Some(name), Some(value), Some(false)) => {
-            note_set(lease, &sql::setting_name(name), Value::Literal(value.into()));
+            note_set(notes, &sql::setting_name(name), Value::Literal(value.into()));
         }
-        _ => lease.suspects.add(Suspects::SETTINGS),
+        _ => notes.suspect(Suspects::SETTINGS),
     }
 }

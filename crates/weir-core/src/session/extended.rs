@@ -5,11 +5,11 @@ use std::ops::Deref;
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
-use weir_wire::message::{Bind, Parse, Target, TargetKind};
+use weir_wire::message::{Bind, Parse, Target, TargetKind, TransactionStatus};
 use weir_wire::sql::Flags;
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
-use crate::session::effects::Place;
+use crate::session::effects::{EMPTY_NAME, Place, prepare_empty};
 use crate::session::schema;
 use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::PoolMode;
@@ -74,10 +74,10 @@ impl Session {
         server.unnamed = Some(id);
         cx.tally.server_parses += 1;
         let Some(renamed) = renamed else {
-            server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: false });
+            server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
             return Ok(self.relay(cx, message));
         };
-        server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: renamed.closes });
+        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: renamed.closes });
         build::parse(cx.to_server.own(message.input), b"", &renamed.text, parse.types)?;
         Ok(Progress::Taken(message.present()))
     }
@@ -90,8 +90,8 @@ impl Session {
     ) -> Result<Progress, Fault> {
         let scope = cx.shared.statements.scope(&self.overrides);
         let names = self.names_mut(&cx.shared.statements);
-        if let Some(taken) = names.get(parse.name) {
-            return self.parse_duplicate(cx, message, parse, taken);
+        if names.get(parse.name).is_some() {
+            return self.parse_duplicate(cx, message, parse);
         }
         if names.len() >= cx.settings.client_statements_max as usize {
             return Ok(too_many_statements(cx, message.input));
@@ -100,7 +100,15 @@ impl Session {
         names.define(parse.name, id);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
-        if server.prepared.touch(id) {
+        let failed = server.status == TransactionStatus::Failed;
+        if server.prepared.touch(id) && failed {
+            // In a failed transaction Parse is an error, which the server is to raise.
+            let out = cx.to_server.own(message.input);
+            build::close(out, TargetKind::Statement, EMPTY_NAME)?;
+            build::parse(out, EMPTY_NAME, parse.text, parse.types)?;
+            server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Passing)));
+            server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: true });
+        } else if server.prepared.touch(id) {
             server.replies.push_back(Reply::LocalParse);
         } else {
             let out = cx.to_server.own(message.input);
@@ -119,14 +127,12 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
         parse: &Parse<'_>,
-        taken: StatementId,
     ) -> Result<Progress, Fault> {
-        self.ensure_prepared(cx, message.input, taken)?;
+        prepare_empty(cx, message.input)?;
         self.names_mut(&cx.shared.statements).refuse(parse.name);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
-        let out = cx.to_server.own(message.input);
-        build::parse(out, &taken.name(), parse.text, parse.types)?;
+        build::parse(cx.to_server.own(message.input), EMPTY_NAME, parse.text, parse.types)?;
         server.replies.push_back(Reply::Refused(Refusal::Duplicate));
         Ok(Progress::Taken(message.present()))
     }
@@ -146,7 +152,7 @@ impl Session {
         server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: false });
+        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
         self.forget_unnamed(&mut cx.shared.statements);
         Ok(self.relay(cx, message))
     }
@@ -320,7 +326,7 @@ impl Session {
         if let Some(statement) = cx.shared.statements.get(id) {
             build::parse(cx.to_server.own(input), b"", &statement.text, &statement.types)?;
             server.unnamed = Some(id);
-            server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Passing)));
+            server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Unnamed)));
             cx.tally.server_parses += 1;
         }
         Ok(())
@@ -400,7 +406,7 @@ fn close_foreign(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
     if !server.lease.unread {
         build::close(cx.to_server.own(input), TargetKind::Statement, b"")?;
         server.unnamed = None;
-        server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Passing)));
+        server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Unnamed)));
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ impl Session {
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         server.lease.ready_since = cx.now;
+        server.lease.done = server.lease.done.wrapping_add(1);
         let (edge, many) = server.lease.request_ended();
         if server.replies.is_empty()
             && let Some(aside) = server.lease.aside.take()
@@ -68,10 +69,13 @@ impl Session {
             lease.suspects = lease.suspects.without(Suspects::OTHER);
             self.pins.insert(Pins::OTHER);
         }
-        if server.lease.pending.is_empty() {
+        let done = server.lease.done;
+        let later = server.lease.pending.iter().position(|item| item.request >= done);
+        let count = later.unwrap_or(server.lease.pending.len());
+        if count == 0 {
             return;
         }
-        let pending = std::mem::take(&mut server.lease.pending);
+        let pending: Vec<_> = server.lease.pending.drain(..count).map(|item| item.change).collect();
         if kept {
             let book = &mut cx.shared.overrides;
             self.overrides = book.apply(&self.overrides, &pending, &self.startup);
@@ -162,7 +166,8 @@ impl Session {
         let failed = std::mem::take(&mut server.lease.hidden_failed);
         let cancelled = std::mem::take(&mut server.lease.hidden_cancelled);
         match hidden {
-            Hidden::Parse(_) | Hidden::Close(_) | Hidden::Ready => Ok(Ask::Nothing),
+            Hidden::Parse(_) | Hidden::Close(_) => Ok(Ask::Nothing),
+            Hidden::Ready => self.tidy(cx, input),
             Hidden::Begin => {
                 server.lease.explicit = true;
                 Ok(Ask::Nothing)
@@ -256,15 +261,15 @@ impl Session {
         self.give_local_replies(cx, &[])?;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
         let explicit = server.status != TransactionStatus::Idle;
-        if server.lease.skipping {
+        let told = server.lease.skipping;
+        if told || !explicit {
             self.skip = Skip::UntilSync;
         }
         if explicit {
             self.local = Local::failed(notice, false);
-        } else {
+        } else if !told {
             // The transaction is that of a pipeline: it fails here and now.
             build::error_response(cx.to_client.own(&[]), &notice.report(false));
-            self.skip = Skip::UntilSync;
         }
         if self.stays(cx.settings.mode) {
             self.roll_back_in_place(cx, explicit)?;
@@ -283,10 +288,10 @@ impl Session {
         if server.lease.unsynced {
             // The pipeline's own transaction is rolled back by an error, not by a ROLLBACK.
             let out = cx.to_server.own(&[]);
-            if !explicit {
+            if !explicit && !server.lease.skipping {
                 build::parse(out, b"", b"evicted: the pipeline waited too long", b"")?;
                 server.unnamed = None;
-                server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Passing)));
+                server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Unnamed)));
             }
             server.sync(out, Reply::Hidden(Hidden::Ready));
         }

@@ -105,12 +105,12 @@ impl Names {
         }
     }
 
-    /// The server will refuse a second Parse of this name.
+    /// The server is made to refuse a second Parse of this name.
     pub(super) fn refuse(&mut self, name: &[u8]) {
         self.taken.push_back(name.into());
     }
 
-    /// The name that the oldest refusal is about.
+    /// The oldest such Parse has been refused, or skipped. Returns the name.
     pub(super) fn refused(&mut self) -> Box<[u8]> {
         self.taken.pop_front().unwrap_or_default()
     }

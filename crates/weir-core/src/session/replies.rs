@@ -280,49 +280,29 @@ impl Session {
     /// When the Sync has not been sent yet, so does the client.
     fn pipeline_failed(&mut self, cx: &mut Context<'_>) {
         let Some(server) = cx.server.as_deref_mut() else { return };
-        let mut changes = 0;
-        server.lease.skipping = true;
-        while let Some(reply) = server.replies.front().copied() {
+        let sync = server.replies.iter().position(Reply::ends_pipeline);
+        server.lease.skipping = sync.is_none();
+        let count = sync.unwrap_or(server.replies.len());
+        let (mut changes, mut unnamed) = (0, false);
+        // Newest first: what one prepared, another one before it may have closed.
+        for at in (0..count).rev() {
+            let reply = server.replies[at];
             changes += usize::from(reply.confirms());
-            match reply {
-                Reply::Ready
-                | Reply::Hidden(
-                    Hidden::Ready
-                    | Hidden::Overrides
-                    | Hidden::Begin
-                    | Hidden::Inquiry
-                    | Hidden::Rollback
-                    | Hidden::Reset
-                    | Hidden::Check,
-                ) => {
-                    server.lease.skipping = false;
-                    break;
-                }
-                Reply::Parse { slot, .. } | Reply::Hidden(Hidden::Parse(slot)) => {
-                    server.not_prepared(slot);
-                }
-                Reply::Hidden(Hidden::Close(slot)) => server.not_closed(slot),
-                Reply::Refused(Refusal::Duplicate) => {
-                    self.names.as_mut().map(|names| names.refused());
-                }
-                Reply::LocalParse
-                | Reply::LocalClose
-                | Reply::Refused(Refusal::Block)
-                | Reply::Query
-                | Reply::Bind
-                | Reply::Describe
-                | Reply::Execute
-                | Reply::Close
-                | Reply::CopyEnd => {}
+            unnamed |= reply.makes_unnamed();
+            server.skipped(reply);
+            if reply == Reply::Refused(Refusal::Duplicate)
+                && let Some(names) = &mut self.names
+            {
+                names.refused();
             }
-            server.replies.pop_front();
         }
+        server.replies.drain(..count);
         if changes > 0
             && let Some(names) = &mut self.names
         {
             names.take_back(changes, &mut cx.shared.statements);
         }
-        if server.unnamed.is_none() {
+        if unnamed && !server.replies.iter().any(Reply::makes_unnamed) {
             self.forget_unnamed(&mut cx.shared.statements);
         }
     }
@@ -340,7 +320,10 @@ impl Session {
                 self.give_due_replies(cx, said.input)?;
                 self.request_ended(cx, said.input)
             }
-            Some(Reply::Hidden(hidden)) => self.hidden_ended(cx, said.input, hidden),
+            Some(Reply::Hidden(hidden)) => {
+                self.give_due_replies(cx, said.input)?;
+                self.hidden_ended(cx, said.input, hidden)
+            }
             _ => Err(said.unexpected()),
         }
     }
@@ -393,19 +376,32 @@ impl ServerState {
         }
     }
 
-    /// The statement was not prepared after all.
-    fn not_prepared(&mut self, slot: Slot) {
-        match slot {
-            Slot::Named(id) => self.prepared.remove(id),
-            Slot::Passing => self.unnamed = None,
-        }
-    }
-
-    /// The statement was not closed after all.
-    fn not_closed(&mut self, slot: Slot) {
-        match slot {
-            Slot::Named(id) => self.prepared.put_back(id),
-            Slot::Passing => {}
+    /// What was sent for this reply was not done.
+    fn skipped(&mut self, reply: Reply) {
+        match reply {
+            Reply::Parse { slot: Slot::Named(id), .. }
+            | Reply::Hidden(Hidden::Parse(Slot::Named(id))) => {
+                self.prepared.remove(id);
+                if let Some(aside) = &mut self.lease.aside {
+                    aside.remove(id);
+                }
+            }
+            Reply::Parse { slot: Slot::Unnamed, .. }
+            | Reply::Hidden(Hidden::Parse(Slot::Unnamed)) => self.unnamed = None,
+            Reply::Hidden(Hidden::Close(Slot::Named(id))) => self.prepared.put_back(id),
+            // A query behind a failed message is skipped as well.
+            Reply::Query => self.lease.done = self.lease.done.wrapping_add(1),
+            Reply::Parse { slot: Slot::Passing, .. }
+            | Reply::LocalParse
+            | Reply::LocalClose
+            | Reply::Refused(_)
+            | Reply::Bind
+            | Reply::Describe
+            | Reply::Execute
+            | Reply::Close
+            | Reply::Ready
+            | Reply::CopyEnd
+            | Reply::Hidden(_) => {}
         }
     }
 
@@ -431,6 +427,7 @@ impl ServerState {
         self.lease.copy_in = true;
         while self.replies.get(1) == Some(&Reply::Ready) {
             self.replies.remove(1);
+            self.lease.done = self.lease.done.wrapping_add(1);
             let pipeline = self.replies.front() == Some(&Reply::Execute);
             self.lease.unsynced |= pipeline && !self.replies.contains(&Reply::Ready);
         }

@@ -78,7 +78,9 @@ pub(super) enum Reply {
 pub(super) enum Slot {
     /// Under our name for it.
     Named(StatementId),
-    /// As the unnamed statement, or under a name that is not kept.
+    /// As the unnamed statement.
+    Unnamed,
+    /// Under a name of ours that means nothing.
     Passing,
 }
 
@@ -121,6 +123,34 @@ impl Reply {
         matches!(self, Self::LocalParse | Self::LocalClose | Self::CopyEnd)
     }
 
+    /// It ends with `ReadyForQuery`, of which the client is told.
+    pub(super) fn ends_request(&self) -> bool {
+        matches!(self, Self::Query | Self::Ready)
+    }
+
+    /// An error before it does not go beyond it.
+    pub(super) fn ends_pipeline(&self) -> bool {
+        match self {
+            Self::Ready => true,
+            Self::Hidden(hidden) => !matches!(hidden, Hidden::Parse(_) | Hidden::Close(_)),
+            Self::Query
+            | Self::Parse { .. }
+            | Self::LocalParse
+            | Self::Refused(_)
+            | Self::Bind
+            | Self::Describe
+            | Self::Execute
+            | Self::Close
+            | Self::LocalClose
+            | Self::CopyEnd => false,
+        }
+    }
+
+    /// It answers the Parse of a client's unnamed statement.
+    pub(super) fn makes_unnamed(&self) -> bool {
+        matches!(self, Self::Parse { slot: Slot::Unnamed, .. })
+    }
+
     /// It confirms a change of the client's names.
     #[inline]
     pub(super) fn confirms(&self) -> bool {
@@ -131,8 +161,10 @@ impl Reply {
 /// Facts about one lease.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
-    /// Changes of settings that take effect when the transaction commits.
-    pub(super) pending: Vec<Change>,
+    /// Changes of settings that take effect when their transaction commits.
+    pub(super) pending: Vec<Pending>,
+    /// Requests of this lease that have been answered, or skipped.
+    pub(super) done: u32,
     /// What to ask the server about when the transaction has ended.
     pub(super) suspects: Suspects,
     /// An error was seen in this transaction.
@@ -176,6 +208,14 @@ pub(super) struct Lease {
     pub(super) settling: bool,
     /// The error of a statement prepared for a simple query: what that query will be told.
     pub(super) hidden_error: Option<Box<[u8]>>,
+}
+
+/// A change of settings that has been sent.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) change: Change,
+    /// How many requests of the lease go before the one that makes it.
+    pub(super) request: u32,
 }
 
 /// One row of an inquiry: a kind and up to two texts.
@@ -258,6 +298,12 @@ impl ServerState {
         self.replies.iter().all(Reply::is_local) && self.rest.left == 0
     }
 
+    /// How many requests of the lease go before the next one.
+    pub(super) fn requests_before(&self) -> u32 {
+        let under_way = self.replies.iter().filter(|reply| reply.ends_request()).count();
+        self.lease.done.wrapping_add(u32::try_from(under_way).unwrap_or(u32::MAX))
+    }
+
     /// The client has ended its COPY data, though the server may still be reading it.
     pub(super) fn copy_ended(&self) -> bool {
         self.replies.contains(&Reply::CopyEnd)
@@ -273,6 +319,12 @@ impl ServerState {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         matches!(self.replies.front(), Some(Reply::Hidden(_)))
+    }
+
+    /// It is being cleaned: the lease is over.
+    #[inline]
+    pub(super) fn is_resetting(&self) -> bool {
+        self.replies.front() == Some(&Reply::Hidden(Hidden::Reset))
     }
 
     /// A message of the server has passed in part. Nothing else can be said to the client.

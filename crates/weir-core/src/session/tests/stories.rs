@@ -164,12 +164,12 @@ fn a_taken_name_is_refused_in_the_clients_words() {
         s> 1 | Z I
         a< 1 | Z I
         a> P s1 select 2 | B s1 | S
-        s< P weir.0 select 2 | B weir.0 | S
-        s> E 42P05 prepared statement \"weir.0\" already exists | Z I
+        s< C S weir. | P weir. | P weir. select 2 | B weir.0 | S
+        s> 3 | 1 | E 42P05 prepared statement \"weir.\" already exists | Z I
         a< E 42P05 prepared statement \"s1\" already exists | Z I
         a> P s1 bad | S
-        s< P weir.0 bad | S
-        s> E 42601 bad | Z I
+        s< C S weir. | P weir. | P weir. bad | S
+        s> 3 | 1 | E 42601 bad | Z I
         a< E 42601 bad | Z I
         ",
     );
