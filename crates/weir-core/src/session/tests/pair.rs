@@ -215,7 +215,7 @@ impl World {
         moves
     }
 
-    fn finish(self) {
+    fn finish(mut self) {
         for client in &self.clients {
             assert!(client.gone, "a client is stuck: heard {:?}", text(&client.heard));
         }
