@@ -15,7 +15,8 @@ pub fn up(args: &ConfigArgs, loaded: &Loaded) -> anyhow::Result<()> {
     log::start(&loaded.settings.log);
     let proxy = Proxy::start(&loaded.settings, config_rows(&loaded.options))?;
     let addresses = proxy.addresses().to_vec();
-    proxy.serve(|| serve::announce(&addresses, "off"), || reload(args))
+    let http = proxy.http();
+    proxy.serve(|| serve::announce(&addresses, http), || reload(args))
 }
 
 /// Reads the configuration again.

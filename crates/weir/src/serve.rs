@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,9 +11,10 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::oneshot;
-use weir_core::config::settings::Settings;
+use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
+use crate::http::HttpListener;
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
 use crate::proxy::directory::address;
@@ -43,6 +45,8 @@ pub struct Proxy {
     threads: Vec<JoinHandle<()>>,
     ended: UnboundedReceiver<Result<()>>,
     ordered: Receiver<Order>,
+    /// Where HTTP is served.
+    http: Option<SocketAddr>,
     /// Workers that have not ended.
     running: usize,
     /// Workers have been told to stop.
@@ -75,6 +79,7 @@ impl Proxy {
             logins.runtime().spawn(console::serve(house, visitors, orders));
         }
         logins.house().console.config.store(config.into());
+        let http = settings.http.as_ref().map(|http| serve_http(http, &logins)).transpose()?;
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -88,6 +93,7 @@ impl Proxy {
             threads,
             ended,
             ordered,
+            http,
             running,
             told_to_stop: false,
             waits_for_clients: false,
@@ -148,6 +154,12 @@ impl Proxy {
             let _ = thread.join();
         }
         Ok(())
+    }
+
+    /// Where HTTP is served, with the port the kernel chose; `None` where it is off.
+    #[must_use]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// The workers' letter boxes.
@@ -243,11 +255,13 @@ impl From<Order> for Event {
     }
 }
 
-/// Prints the one line that scripts wait for.
+/// Prints the one line that scripts wait for: `ready listen=ADDRESS,… http=ADDRESS`, where HTTP is
+/// `off` when it is not served.
 ///
 /// # Errors
 /// When standard output is closed.
-pub fn announce(addresses: &[String], http: &str) -> Result<()> {
+pub fn announce(addresses: &[String], http: Option<SocketAddr>) -> Result<()> {
+    let http = http.map_or_else(|| "off".to_owned(), |address| address.to_string());
     let mut out = std::io::stdout();
     writeln!(out, "ready listen={} http={http}", addresses.join(","))?;
     Ok(out.flush()?)
@@ -276,6 +290,13 @@ impl Signals {
             _ = self.hangup.recv() => Event::Reload(None),
         }
     }
+}
+
+fn serve_http(settings: &Http, logins: &LoginThreads) -> Result<SocketAddr> {
+    let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
+    let address = listener.address();
+    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), settings.clone()));
+    Ok(address)
 }
 
 fn start_worker(
