@@ -32,7 +32,7 @@ A user proves itself to the console as to any database, by `auth.method`. Then:
 | --- | --- |
 | a user in `console.admin_users` | do everything |
 | a user in `console.stats_users` | SHOW |
-| user `weir` or `pgbouncer` over a Unix socket, from a process of the system user that runs Weir | do everything, without a password |
+| anybody over a Unix socket, from a process of root or of the system user that runs Weir | do everything |
 | anybody from this machine, with `auth.method = \"trust\"`, while both lists are empty | do everything |
 | anybody else | nothing: the login is refused |
 

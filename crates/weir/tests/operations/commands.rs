@@ -41,6 +41,23 @@ fn reload_changes_the_size_of_a_pool_and_drops_nobody() {
 }
 
 #[test]
+fn a_database_that_is_gone_after_a_reload_closes_its_clients_and_no_others() {
+    let stage = Stage::new();
+    let (mut idle, mut busy) = (stage.client(), stage.client());
+    idle.query("SELECT 1").unwrap();
+    busy.query("BEGIN; SELECT 1").unwrap();
+    let mut other = stage.weir.session("postgres", "postgres").unwrap();
+    stage.rewrite_without_the_others();
+    stage.console().query("RELOAD").unwrap();
+    assert_eq!(code(idle.query("SELECT 2")), "57P01");
+    assert_eq!(busy.value("SELECT 2").unwrap(), "2", "its transaction may end");
+    busy.query("COMMIT").unwrap();
+    assert_eq!(code(busy.query("SELECT 3")), "57P01");
+    assert_eq!(other.value("SELECT current_database()").unwrap(), "postgres");
+    assert_eq!(code(stage.weir.session("postgres", &stage.database)), "3D000");
+}
+
+#[test]
 fn a_configuration_with_problems_changes_nothing() {
     let stage = Stage::new();
     stage.rewrite("[pool]\nsize = 0\nsise = 3\n");

@@ -71,6 +71,12 @@ impl Stage {
         std::fs::write(self.weir.config_file(), config(self.server, more)).unwrap();
     }
 
+    /// Writes the configuration again, for the database `postgres` only.
+    pub(crate) fn rewrite_without_the_others(&self) {
+        let text = config(self.server, "").replace("\"*\"", "postgres");
+        std::fs::write(self.weir.config_file(), text).unwrap();
+    }
+
     /// A client of the database.
     pub(crate) fn client(&self) -> Session {
         self.weir.session("postgres", &self.database).unwrap()

@@ -163,6 +163,7 @@ impl Worker {
         let Some(&pool) = self.by_key.get(key) else { return };
         let Some(target) = target else {
             self.by_key.remove(key);
+            self.close_idle_clients_of(pool);
             self.pools.remove_pool(self.now, pool);
             self.paused(pool);
             return;

@@ -1,7 +1,7 @@
 //! Clients and server connections that go.
 
-use weir_core::ids::ServerId;
-use weir_core::pool::{Release, State};
+use weir_core::ids::{PoolId, ServerId};
+use weir_core::pool::{Refusal, Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
@@ -23,6 +23,23 @@ impl Worker {
     pub(super) fn farewell(&mut self, at: u32, notice: &Notice) {
         self.tell(at, &notice.report(true));
         self.close_client(at, &notice.message);
+    }
+
+    /// The database of this pool is gone: nobody begins anything there any more.
+    pub(super) fn close_idle_clients_of(&mut self, pool: PoolId) {
+        self.close_clients_where(|client| client.pool == pool && client.server.is_none());
+    }
+
+    /// The pool is gone.
+    pub(super) fn close_clients_of(&mut self, pool: PoolId) {
+        self.close_clients_where(|client| client.pool == pool);
+    }
+
+    fn close_clients_where(&mut self, closed: impl Fn(&Client) -> bool) {
+        let clients: Vec<u32> =
+            self.clients.iter().filter(|(_, client)| closed(client)).map(|(at, _)| at).collect();
+        let notice = notice::refusal(&Refusal::Removed);
+        clients.into_iter().for_each(|at| self.farewell(at, &notice));
     }
 
     /// Closes a client. What it was told is still sent; its server connection, if it has one, is

@@ -46,7 +46,8 @@ impl Worker {
             Effect::Close { server, why } => self.close_server(server, why),
             Effect::Check { server } => self.check(server),
             Effect::Paused { pool } => self.paused(pool),
-            Effect::Forgotten { .. } => {}
+            // Its id may soon be another pool's.
+            Effect::Forgotten { pool } => self.close_clients_of(pool),
             Effect::Drained => self.drained = true,
         }
     }
