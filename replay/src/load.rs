@@ -153,13 +153,12 @@ impl Load {
 
     /// Asks again for each bulk request that was left without an end, until it has one: what a job
     /// does that keeps its keys. Only for a service that honours them.
-    ///
-    /// # Errors
-    /// When some cannot be told within `limit`.
-    pub async fn settle(&self, seen: &mut Seen, limit: Duration) -> anyhow::Result<()> {
+    /// Those that cannot be told within `limit` stay unsure.
+    pub async fn settle(&self, seen: &mut Seen, limit: Duration) {
         let deadline = Instant::now() + limit;
         for record in seen.bulks.iter_mut().filter(|record| !record.ended) {
-            loop {
+            record.unsure = true;
+            while Instant::now() < deadline {
                 let answer = self.http.bulk(&record.key, &record.items, limit).await;
                 if let Answer::Told { accepted, outcome: Outcome::Good | Outcome::Rejected } =
                     answer
@@ -168,12 +167,9 @@ impl Load {
                     (record.unsure, record.ended) = (false, true);
                     break;
                 }
-                let late = Instant::now() >= deadline;
-                anyhow::ensure!(!late, "request {} could not be settled in {limit:?}", record.key);
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
-        Ok(())
     }
 
     async fn client(self, arrival: Arrival) {

@@ -3,6 +3,7 @@
 //! A fixture file is Markdown: each `## name` is one case, its code indented by four. Code goes to
 //! `shop/views.py` below a header of imports, or to the path of a `### path` line. A line that
 //! must be reported ends in `# <-`. Beside each case lies the small project in `_project`.
+#![expect(clippy::disallowed_methods, reason = "the crate is pure; its tests read fixtures")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -68,7 +68,7 @@ fn the_incident_happens(figures: &Figures) -> Vec<Claim> {
     vec![
         claim(
             "connections reach the limit",
-            format!("{} of {USABLE} usable", figures.connections_peak),
+            format!("{} of 100, {USABLE} of them usable", figures.connections_peak),
             figures.connections_peak >= USABLE,
         ),
         claim(

@@ -13,7 +13,7 @@ padding:0 1rem;color:#222}table{border-collapse:collapse;margin:1rem 0}td,th{bor
 padding:.3rem .6rem;text-align:left;vertical-align:top}th{background:#f4f4f4}.bad{color:#b3261e;\
 font-weight:600}svg{width:100%;max-width:52rem;display:block;margin:.6rem 0}path{fill:none;\
 stroke-width:1.6}text{font-size:11px;fill:#555}.title{font-size:13px;fill:#222}.axis{\
-text-anchor:end}.legend{fill:inherit}pre{background:#f4f4f4;padding:.6rem;overflow:auto}";
+text-anchor:end}pre{background:#f4f4f4;padding:.6rem;overflow:auto}";
 
 const BLUE: &str = "#1f5fa8";
 const RED: &str = "#b3261e";

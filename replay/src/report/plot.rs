@@ -72,10 +72,11 @@ impl Plot<'_> {
             escape(self.labels.1)
         );
         for (number, line) in self.lines.iter().enumerate() {
-            let _ = write!(out, "<path d=\"{}\" stroke=\"{}\"/>", line.path(x, y), line.colour);
+            let path = line.path(length_s, x, y);
+            let _ = write!(out, "<path d=\"{path}\" stroke=\"{}\"/>", line.colour);
             let _ = write!(
                 out,
-                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{}\" class=\"legend\">{}</text>",
+                "<text x=\"{:.1}\" y=\"{:.1}\" style=\"fill:{}\">{}</text>",
                 LEFT + 190.0 * number as f64,
                 TOP + HEIGHT + 32.0,
                 line.colour,
@@ -88,10 +89,11 @@ impl Plot<'_> {
 }
 
 impl Line {
-    fn path(&self, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) -> String {
+    /// What comes after the run, while the last clients are waited for, is left out.
+    fn path(&self, end_s: f64, x: impl Fn(f64) -> f64, y: impl Fn(f64) -> f64) -> String {
         let mut path = String::new();
         let mut drawing = false;
-        for (at_s, value) in &self.points {
+        for (at_s, value) in self.points.iter().take_while(|(at_s, _)| *at_s <= end_s) {
             if let Some(value) = value {
                 let command = if drawing { 'L' } else { 'M' };
                 let _ = write!(path, "{command}{:.1} {:.1}", x(*at_s), y(*value));
@@ -134,10 +136,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_value_is_a_gap_and_no_zero() {
-        let points = vec![(0.0, Some(1.0)), (1.0, Some(2.0)), (2.0, None), (3.0, Some(4.0))];
+    fn a_missing_value_is_a_gap_and_the_end_is_the_end() {
+        let points = vec![
+            (0.0, Some(1.0)),
+            (1.0, Some(2.0)),
+            (2.0, None),
+            (3.0, Some(4.0)),
+            (9.0, Some(5.0)),
+        ];
         let line = Line { name: String::new(), colour: "red", points };
-        assert_eq!(line.path(|x| x, |y| y), "M0.0 1.0L1.0 2.0M3.0 4.0");
+        assert_eq!(line.path(8.0, |x| x, |y| y), "M0.0 1.0L1.0 2.0M3.0 4.0");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgConnection, Row};
 use tokio::sync::watch;
+use weir_tower::Stats;
 
 use crate::database;
 use crate::settings::{Code, Settings};
@@ -27,7 +28,10 @@ const NEAR_PERCENT: i64 = 80;
 
 /// What is known of the service's health.
 #[derive(Clone, Default)]
-pub(crate) struct Health(Arc<Mutex<Known>>);
+pub(crate) struct Health {
+    known: Arc<Mutex<Known>>,
+    requests: Arc<Stats>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -73,6 +77,11 @@ SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,
 FROM outbox WHERE state IN ('waiting', 'dead')";
 
 impl Health {
+    /// Nothing seen yet. `requests` is what the request layer counts.
+    pub(crate) fn new(requests: Arc<Stats>) -> Self {
+        Self { requests, ..Self::default() }
+    }
+
     /// Looks at the server every `probe_every_ms` over one held connection until `stop` turns true.
     pub(crate) async fn probe(
         self,
@@ -119,7 +128,7 @@ impl Health {
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -142,6 +151,7 @@ pub(crate) async fn ready(State(health): State<Health>) -> Response {
 
 /// `GET /health`: the story's four answers, and what they rest on.
 pub(crate) async fn full(State(health): State<Health>) -> Response {
+    let counts = health.requests.snapshot();
     let known = health.known();
     let issues = issues(&known);
     let seen = known.seen.as_ref();
@@ -151,6 +161,13 @@ pub(crate) async fn full(State(health): State<Health>) -> Response {
         "active_connections": seen.map(|seen| seen.active),
         "issues": issues,
         "seen": seen,
+        "requests": {
+            "all": counts.requests,
+            "checkouts": counts.checkouts,
+            "taken_back": counts.taken_back,
+            "outside_calls_warned": counts.outside_warned,
+            "outside_calls_refused": counts.outside_refused,
+        },
     });
     let status = if issues.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()

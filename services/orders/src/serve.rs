@@ -61,7 +61,8 @@ struct Parts {
 
 impl Parts {
     fn start(settings: &Arc<Settings>, stop: &watch::Receiver<bool>) -> anyhow::Result<Self> {
-        let health = Health::default();
+        let layer = request_layer(settings.code);
+        let health = Health::new(layer.stats());
         let mut background = JoinSet::new();
         let routes = match settings.code {
             Code::Problem => {
@@ -75,7 +76,7 @@ impl Parts {
         let router = routes
             .merge(health_routes(health.clone()))
             .route("/openapi.json", get(openapi))
-            .layer(request_layer(settings.code))
+            .layer(layer)
             .layer(from_fn(request_id::name));
         Ok(Self { router, health, background })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shop::{Shop, empty, item};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_cannot_work_is_refused_with_the_reason() {
@@ -74,7 +75,7 @@ async fn a_stop_finishes_what_is_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_are_named_in_the_answer_and_the_description_covers_every_route() {
+async fn the_description_covers_every_route() {
     let shop = Shop::open("optimised", &[]).await;
     let openapi = shop.get("/openapi.json").await.body;
     let paths = openapi["paths"].as_object().unwrap();
@@ -94,6 +95,46 @@ async fn requests_are_named_in_the_answer_and_the_description_covers_every_route
         (missing.status.as_u16(), &missing.body["error"]["code"]),
         (404, &json!("not_found"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_one_name_in_its_answer_and_in_the_log() {
+    let shop = Shop::open("optimised", &[("log-level", "info")]).await;
+    let service = shop.service.as_ref().unwrap();
+    let mut stream = tokio::net::TcpStream::connect(service.address()).await.unwrap();
+    let head = "GET /products/1 HTTP/1.1\r\nhost: x\r\nx-request-id: of-mine:7\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = stream.read(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer[..read]);
+    assert!(answer.contains("x-request-id: of-mine:7"), "{answer}");
+    let deadline = tokio::time::Instant::now() + shop::LIMIT;
+    loop {
+        let log = service.log();
+        let line = log.lines().find(|line| line.contains("\"of-mine:7\""));
+        if let Some(line) = line {
+            let line: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(
+                (&line["status"], &line["span"]["path"]),
+                (&json!(200), &json!("/products/1"))
+            );
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{log}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outside_calls_in_a_transaction_are_counted_where_health_shows_them() {
+    for (code, warned) in [("problem", 2), ("optimised", 0)] {
+        let shop = Shop::open(code, &[]).await;
+        let list = json!([item(1, 1, 1), item(2, 2, 1)]);
+        assert_eq!(shop.bulk(None, &list).await.status, 200);
+        let requests = &shop.get("/health").await.body["requests"];
+        assert_eq!(requests["outside_calls_warned"], json!(warned), "{code}: {requests}");
+        assert_eq!(requests["taken_back"], json!(0), "{code}: {requests}");
+    }
 }
 
 /// The story's faults must stay in the problem version, or the replay would replay nothing.

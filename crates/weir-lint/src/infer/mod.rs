@@ -2,6 +2,7 @@
 //! local and forgiving: what it does not know is [`Ty::Unknown`], and rules stay silent on it.
 
 mod bound;
+mod call;
 mod expr;
 pub(crate) mod query;
 

@@ -72,7 +72,7 @@ fn grade(
         }
         Bound::Rows(_) => (Confidence::High, format!("loops over every row of `{iter}`")),
         Bound::Caller => {
-            let many = is_bulk(context, place) || calls_out(context, frame.span);
+            let many = is_bulk(context, place) || context.waits_in(frame.span, false);
             let sure = if many { Confidence::Medium } else { Confidence::Low };
             (sure, format!("loops over `{iter}`, as long as the caller makes it"))
         }
@@ -83,18 +83,4 @@ fn grade(
 /// Whether the function is named for many: `process_bulk_orders`, `import_rows`.
 fn is_bulk(context: &Context<'_, '_>, place: FrameId) -> bool {
     context.trace.function(place).is_some_and(|id| context.is_named_for_many(id))
-}
-
-/// Whether an iteration uses the network, so that even a short list takes long.
-fn calls_out(context: &Context<'_, '_>, loop_span: Span) -> bool {
-    context.trace.events.iter().any(|event| {
-        loop_span.contains(event.span)
-            && match &event.kind {
-                EventKind::Network(_) | EventKind::Sleep { .. } => true,
-                EventKind::Call { target, .. } => {
-                    context.effects.reach(*target, EffectKind::Network).is_some()
-                }
-                _ => false,
-            }
-    })
 }

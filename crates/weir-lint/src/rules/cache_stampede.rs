@@ -2,7 +2,7 @@
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::project::FnId;
 use crate::syntax::ast::ExprKind;
@@ -24,30 +24,29 @@ const HELP: &str = "let one worker compute: `cache.add(key + \":lock\", 1, 30)` 
                     and serve the old value meanwhile; compare with a sentinel, not for truth";
 
 fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
-    let functions: BTreeSet<FnId> = context
-        .trace
-        .events
-        .iter()
-        .filter(|event| matches!(event.kind, EventKind::Cache { op: CacheOp::Set, .. }))
-        .filter_map(|event| context.trace.function(event.frame))
-        .collect();
-    for function in functions {
-        check_function(context, function, sink);
+    let mut functions: BTreeMap<FnId, Vec<&Event<'_>>> = BTreeMap::new();
+    for event in &context.trace.events {
+        if let Some(function) = context.trace.function(event.frame) {
+            functions.entry(function).or_default().push(event);
+        }
+    }
+    for events in functions.values() {
+        check_function(context, events, sink);
     }
 }
 
-fn check_function(context: &Context<'_, '_>, function: FnId, sink: &mut Sink<'_>) {
-    let trace = context.trace;
-    let own = || trace.events.iter().filter(|e| trace.function(e.frame) == Some(function));
+fn check_function(context: &Context<'_, '_>, events: &[&Event<'_>], sink: &mut Sink<'_>) {
     let first = |op: CacheOp| {
-        own().find(|e| matches!(e.kind, EventKind::Cache { op: found, .. } if found == op))
+        let is_op =
+            |e: &&&Event<'_>| matches!(e.kind, EventKind::Cache { op: found, .. } if found == op);
+        events.iter().find(is_op)
     };
     let (Some(get), Some(set)) = (first(CacheOp::Get), first(CacheOp::Set)) else { return };
     if first(CacheOp::Guard).is_some() || !same_key(get, set) {
         return;
     }
-    let between = |e: &&Event<'_>| e.span.start > get.span.start && e.span.start < set.span.start;
-    let Some(heavy) = own().filter(between).find(|e| is_heavy(e)) else { return };
+    let between = |e: &&&Event<'_>| get.span.start < e.span.start && e.span.start < set.span.start;
+    let Some(heavy) = events.iter().filter(between).find(|e| is_heavy(e)) else { return };
     let message = "get, compute, set without a lock: on expiry every worker runs the query at once";
     let note = context.note(heavy.span, "the query that all of them run");
     sink.push(Draft::new(get.span, message, HELP).sure(Confidence::Medium).with(note));

@@ -1,5 +1,7 @@
 //! What a rule sees, and where it puts what it finds.
 
+use std::cell::OnceCell;
+
 use crate::config::Config;
 use crate::finding::{Confidence, Finding, Fix, Related};
 use crate::project::{FnId, ModuleId, Project};
@@ -7,7 +9,7 @@ use crate::settings::{self, Settings};
 use crate::source::Module;
 use crate::suppress;
 use crate::syntax::ast::{Expr, Span};
-use crate::trace::{Effects, ModuleTrace, Reach};
+use crate::trace::{EffectKind, Effects, EventKind, ModuleTrace, Reach};
 
 use super::{RULES, Rule};
 
@@ -32,6 +34,8 @@ pub(super) struct Context<'p, 'a> {
     pub(super) settings: Option<&'p Settings<'a>>,
     /// The settings of the whole project.
     pub(super) all_settings: &'p [Settings<'a>],
+    /// Places that wait for something outside, or queue a job (then true); found on first use.
+    waits: OnceCell<Vec<(Span, bool)>>,
 }
 
 /// A finding before it has its place in a file.
@@ -76,6 +80,7 @@ impl<'p, 'a> Check<'p, 'a> {
             config,
             settings: self.settings.iter().find(|s| s.module == trace.module),
             all_settings: &self.settings,
+            waits: OnceCell::new(),
         };
         let mut out = Vec::new();
         let running = RULES.iter().filter(|r| config.runs(r.info.name, r.info.default_on));
@@ -146,7 +151,25 @@ impl<'p, 'a> Context<'p, 'a> {
     /// Whether a function is named for many: `process_bulk_orders`, `import_rows`.
     pub(super) fn is_named_for_many(&self, id: FnId) -> bool {
         let mut words = self.project.function(id).def.name.split('_');
-        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "batch" | "ingest" | "all" | "mass"))
+        words.any(|w| matches!(w, "bulk" | "import" | "sync" | "ingest" | "all" | "mass"))
+    }
+
+    /// Whether something inside `span` uses the network or sleeps, or, if `jobs` is set, queues a
+    /// job.
+    pub(super) fn waits_in(&self, span: Span, jobs: bool) -> bool {
+        let places = self.waits.get_or_init(|| {
+            let places = self.trace.events.iter().filter_map(|event| match &event.kind {
+                EventKind::Network(_) | EventKind::Sleep { .. } => Some((event.span, false)),
+                EventKind::Enqueue { .. } => Some((event.span, true)),
+                EventKind::Call { target, .. } => {
+                    let reached = self.effects.reach(*target, EffectKind::Network);
+                    reached.map(|_| (event.span, false))
+                }
+                _ => None,
+            });
+            places.collect()
+        });
+        places.iter().any(|(place, is_job)| (jobs || !is_job) && span.contains(*place))
     }
 
     /// The name of a model, or a word for an unknown one.

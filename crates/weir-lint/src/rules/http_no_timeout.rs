@@ -23,12 +23,17 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         let message = match network.limit {
             Limit::Missing => format!("`{what}` has no time limit"),
             Limit::Disabled => format!("`{what}` turns its time limit off"),
+            Limit::Unset => format!("`{what}` has no time limit unless a caller gives one"),
             Limit::Given | Limit::Unknown => continue,
         };
         let help = "pass `timeout=(connect_s, read_s)`; it bounds each socket operation, so give \
                     the whole job a deadline too";
         // A script beside the application holds nobody's connection.
-        let sure = if context.is_script() { Confidence::Low } else { Confidence::High };
+        let sure = match network.limit {
+            _ if context.is_script() => Confidence::Low,
+            Limit::Unset => Confidence::Medium,
+            _ => Confidence::High,
+        };
         sink.push(Draft::new(event.span, message, help).sure(sure));
     }
 }

@@ -2,8 +2,10 @@
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::{Confidence, Severity};
+use std::collections::BTreeSet;
+
 use crate::infer::{Bound, Query, QueryOp};
-use crate::syntax::ast::{Call, CmpOp, Expr, ExprKind, Span, StmtKind};
+use crate::syntax::ast::{Call, CmpOp, Expr, ExprKind, Span};
 use crate::syntax::visit;
 use crate::trace::classify::{decorator_name, is_task};
 use crate::trace::tables::MEMO_DECORATORS;
@@ -25,6 +27,8 @@ const HELP: &str = "fetch all rows before the loop (`filter(pk__in=…)`, `in_bu
                     with one `bulk_create`, `bulk_update` or `update()`";
 
 fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
+    // A queryset in a name keeps its rows: only the first reading asks.
+    let mut read = BTreeSet::new();
     for event in &context.trace.events {
         let Some((what, expr, weight)) = asked(event, context) else { continue };
         let Some((frame, info)) =
@@ -35,15 +39,21 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         if guarded(context, event.frame, frame.span) {
             continue;
         }
+        if let EventKind::Fetch { expr, .. } = event.kind
+            && let Some(name) = expr.as_name()
+            && !read.insert((frame.span, name))
+        {
+            continue;
+        }
         let mut sure = grade(info).min(weight);
         let waits =
-            context.trace.atomic(event.frame).is_none() && works_elsewhere(context, frame.span);
+            context.trace.atomic(event.frame).is_none() && context.waits_in(frame.span, true);
         if context.is_command() || waits {
             sure = Confidence::Low;
         }
         let few = matches!(info.bound, Bound::Caller) && !takes_many(context, event.frame);
         if few
-            || needed_at_once(info, event)
+            || needed_at_once(context, event)
             || upserts(event)
             || own_transaction(context, event.frame, frame.span)
         {
@@ -54,21 +64,6 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
         let note = context.note(info.iter.span, "the loop");
         sink.push(Draft::new(event.span, message, HELP).sure(sure).with(note));
     }
-}
-
-/// Whether the loop also calls out, waits or queues jobs for each element: then the query is not
-/// what it waits for.
-fn works_elsewhere(context: &Context<'_, '_>, loop_span: Span) -> bool {
-    context.trace.events.iter().any(|event| {
-        loop_span.contains(event.span)
-            && match &event.kind {
-                EventKind::Network(_) | EventKind::Enqueue { .. } | EventKind::Sleep { .. } => true,
-                EventKind::Call { target, .. } => {
-                    context.effects.reach(*target, EffectKind::Network).is_some()
-                }
-                _ => false,
-            }
-    })
 }
 
 /// Whether a list the function is handed is likely long: a background job, a function named for
@@ -82,12 +77,9 @@ fn takes_many(context: &Context<'_, '_>, frame: FrameId) -> bool {
 }
 
 /// Whether the loop goes on with the row it creates, so that one `bulk_create` is no drop-in.
-fn needed_at_once(info: &Loop<'_>, event: &Event<'_>) -> bool {
-    let EventKind::Ask(Ask { op: QueryOp::Create, expr, .. }) = event.kind else { return false };
-    visit::any_stmt(info.body, &mut |stmt| match &stmt.kind {
-        StmtKind::Assign(_, value) => std::ptr::eq(value, expr),
-        _ => false,
-    })
+fn needed_at_once(context: &Context<'_, '_>, event: &Event<'_>) -> bool {
+    matches!(event.kind, EventKind::Ask(Ask { op: QueryOp::Create, .. }))
+        && context.trace.kept.contains(&event.span)
 }
 
 /// `get_or_create` and `update_or_create` have no plain bulk form.
@@ -153,21 +145,12 @@ fn is_n_plus_one(query: &Query, method: &str) -> bool {
 }
 
 fn depends(info: &Loop<'_>, asked: Asked<'_>) -> bool {
-    if info.kind == LoopKind::While {
-        return false;
-    }
-    let mut names: Vec<&str> = info.targets.clone();
-    for _ in 0..2 {
-        visit::each_stmt(info.body, false, &mut |stmt| {
-            if let StmtKind::Assign(targets, value) = &stmt.kind
-                && names.iter().any(|name| visit::mentions(value, name))
-            {
-                names.extend(targets.iter().filter_map(Expr::as_name));
-            }
-        });
-    }
-    let mentions = |expr: &Expr| names.iter().any(|name| visit::mentions(expr, name));
+    let names = &info.derived;
+    let mentions = |expr: &Expr| {
+        visit::any_expr(expr, &mut |e| e.as_name().is_some_and(|name| names.contains(name)))
+    };
     match asked {
+        _ if info.kind == LoopKind::While => false,
         Asked::Expr(expr) => mentions(expr),
         Asked::Call(call) => {
             call.args.iter().any(mentions) || call.keywords.iter().any(|k| mentions(&k.value))

@@ -34,7 +34,9 @@ fn check(context: &Context<'_, '_>, sink: &mut Sink<'_>) {
                 };
                 sink.push(Draft::new(event.span, message, help).sure(sure));
             }
-            EventKind::Fetch { query, by: FetchBy::Len, expr } if !query.capped => {
+            EventKind::Fetch { query, by: FetchBy::Len, expr }
+                if !query.capped && (query.owner_known || !query.related) =>
+            {
                 // A name may be read again, and then its rows are needed anyway.
                 if matches!(expr.kind, ExprKind::Call(_)) {
                     let message = "`len()` fetches every row to count them";

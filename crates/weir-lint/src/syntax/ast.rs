@@ -157,6 +157,8 @@ pub(crate) struct Param {
     pub(crate) annotation: Option<Expr>,
     /// `*args` or `**kwargs`: as long as a call in the source has arguments.
     pub(crate) variadic: bool,
+    /// Its default is `None`.
+    pub(crate) default_none: bool,
 }
 
 /// A statement with its place.

@@ -37,6 +37,9 @@ pub(crate) fn admit(source: &str) -> Result<(), Refusal> {
     if source.len() > FILE_BYTES_MAX {
         return Err(Refusal::TooLong { bytes: source.len() });
     }
+    if source.as_bytes().contains(&0) {
+        return Err(Refusal::NotText);
+    }
     let mut scan = Scan {
         bytes: source.as_bytes(),
         at: 0,
@@ -68,7 +71,6 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn step(&mut self) -> Result<(), Refusal> {
         match self.bytes[self.at] {
-            0 => return Err(Refusal::NotText),
             b'#' => self.skip_comment(),
             quote @ (b'"' | b'\'') => self.skip_string(quote),
             b'\n' => self.newline(),

@@ -123,7 +123,8 @@ fn decorators(list: &[ruff::Decorator]) -> Vec<Expr> {
 }
 
 fn params(parameters: &ruff::Parameters) -> Vec<Param> {
-    let plain = |p: &ruff::Parameter, variadic: bool| Param {
+    let plain = |p: &ruff::Parameter, variadic: bool, default: Option<&ruff::Expr>| Param {
+        default_none: matches!(default, Some(ruff::Expr::NoneLiteral(_))),
         variadic,
         name: name(&p.name),
         annotation: p.annotation.as_deref().map(expr),
@@ -133,8 +134,8 @@ fn params(parameters: &ruff::Parameters) -> Vec<Param> {
         .iter()
         .chain(&parameters.args)
         .chain(&parameters.kwonlyargs)
-        .map(|p| plain(&p.parameter, false))
-        .chain(parameters.vararg.iter().chain(&parameters.kwarg).map(|p| plain(p, true)))
+        .map(|p| plain(&p.parameter, false, p.default.as_deref()))
+        .chain(parameters.vararg.iter().chain(&parameters.kwarg).map(|p| plain(p, true, None)))
         .collect()
 }
 

@@ -11,7 +11,8 @@ use super::{Ask, CacheOp, EventKind, FetchBy, Limit, Network};
 use crate::infer::query::{Effect, effect};
 use crate::infer::{Callee, Ty};
 use crate::project::{FnId, ModuleId, Project, Symbol};
-use crate::syntax::ast::{Call, Expr, ExprKind};
+use crate::syntax::ast::{Call, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::visit;
 
 impl<'a> Walker<'_, 'a> {
     /// The events of one call.
@@ -55,6 +56,7 @@ impl<'a> Walker<'_, 'a> {
             return self.emit(expr, EventKind::Enqueue { what: path.to_string(), delayed: false });
         }
         if let Some(kind) = network_call(&path, call) {
+            let kind = self.of_wrapper(kind, call);
             self.emit(expr, kind);
         } else if let Some(op) = cache_op(&path) {
             self.emit(expr, EventKind::Cache { op, key: call.args.first() });
@@ -95,6 +97,7 @@ impl<'a> Walker<'_, 'a> {
     fn outside_method(&mut self, expr: &'a Expr, call: &'a Call, path: &str, name: &'a str) {
         let dotted: Arc<str> = format!("{path}().{name}").into();
         if let Some(kind) = client_call(path, name, call, self.client_limit(call)) {
+            let kind = self.of_wrapper(kind, call);
             self.emit(expr, kind);
         } else if matches!(name, "submit" | "map") && path.ends_with("PoolExecutor") {
             self.submit(expr, call);
@@ -217,6 +220,24 @@ impl<'a> Walker<'_, 'a> {
             || self.project.imports(module).any(has_broker)
     }
 
+    /// A limit passed on from a parameter is none at all while the parameter is `None`.
+    fn of_wrapper(&self, kind: EventKind<'a>, call: &Call) -> EventKind<'a> {
+        let passed = call.keyword("timeout").and_then(Expr::as_name);
+        let unset = passed.is_some_and(|name| {
+            let def = self.scope.function.map(|id| self.project.function(id).def);
+            def.is_some_and(|def| {
+                let mut params = def.params.iter();
+                params.any(|p| &*p.name == name && p.default_none) && !assigns(&def.body, name)
+            })
+        });
+        match kind {
+            EventKind::Network(network) if unset && network.limit == Limit::Given => {
+                EventKind::Network(Network { limit: Limit::Unset, ..network })
+            }
+            other => other,
+        }
+    }
+
     /// The limit given where the client of this method call was created, when that is visible.
     fn client_limit(&self, call: &'a Call) -> Option<Limit> {
         let (receiver, _) = call.method()?;
@@ -232,6 +253,14 @@ impl<'a> Walker<'_, 'a> {
         }?;
         Some(given_limit(created, None))
     }
+}
+
+/// Whether a statement of `body` assigns `name`.
+fn assigns(body: &[Stmt], name: &str) -> bool {
+    visit::any_stmt(body, &mut |stmt| match &stmt.kind {
+        StmtKind::Assign(targets, _) => targets.iter().any(|t| t.as_name() == Some(name)),
+        _ => false,
+    })
 }
 
 fn has_broker(path: &str) -> bool {
@@ -310,7 +339,9 @@ fn client_call<'a>(
     let direct = path == root;
     let sends =
         if known.methods.is_empty() { true } else { direct && known.methods.contains(&name) };
-    if !sends || matches!(name, "close" | "mount" | "headers") {
+    // `s3.Object(…)`: a handle, which sends nothing by itself.
+    let handle = name.starts_with(|c: char| c.is_ascii_uppercase());
+    if !sends || handle || matches!(name, "close" | "mount" | "headers") {
         return None;
     }
     let limit = match (given_limit(call, known.position), at_creation) {

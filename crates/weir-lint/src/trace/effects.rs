@@ -124,7 +124,7 @@ fn add(summary: &mut Summary, trace: &ModuleTrace<'_>, event: &Event<'_>) {
     };
     match &event.kind {
         EventKind::Network(network) if !in_handler => {
-            done(EffectKind::Network, network.what.clone())
+            done(EffectKind::Network, network.what.clone());
         }
         EventKind::Enqueue { what, delayed: false } => done(EffectKind::Enqueue, what.clone()),
         EventKind::Sleep { seconds } if !in_handler && seconds.is_none_or(|s| s > 0.0) => {

@@ -4,12 +4,14 @@
 mod atomic;
 pub(crate) mod classify;
 mod effects;
+mod exprs;
 pub(crate) mod tables;
 mod walk;
 
 pub(crate) use effects::{EffectKind, Effects, Reach};
 pub(crate) use walk::trace_module;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::infer::{Bound, Query, QueryOp, Ty};
@@ -61,6 +63,8 @@ pub(crate) struct Loop<'a> {
     pub(crate) kind: LoopKind,
     pub(crate) iter: &'a Expr,
     pub(crate) targets: Vec<&'a str>,
+    /// The targets, and names that the body makes from them.
+    pub(crate) derived: HashSet<&'a str>,
     pub(crate) bound: Bound,
     pub(crate) body: &'a [Stmt],
     /// Whether an iteration may end the loop: `break`, `return` or `raise` in the body.
@@ -207,6 +211,8 @@ pub(crate) enum Limit {
     Missing,
     /// `timeout=None` on purpose or by mistake.
     Disabled,
+    /// A parameter of the wrapper, which is `None` unless a caller gives it.
+    Unset,
     /// Cannot be told.
     Unknown,
 }
@@ -227,6 +233,8 @@ pub struct ModuleTrace<'a> {
     pub(crate) module: ModuleId,
     pub(crate) frames: Vec<Frame<'a>>,
     pub(crate) events: Vec<Event<'a>>,
+    /// Values that are assigned to something.
+    pub(crate) kept: HashSet<Span>,
 }
 
 impl<'a> ModuleTrace<'a> {

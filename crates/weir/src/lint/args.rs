@@ -10,68 +10,68 @@ use std::path::PathBuf;
 pub struct LintArgs {
     /// Files and directories to check, as one project.
     #[arg(default_value = ".")]
-    pub paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
 
     /// Output for people (text) or machines.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
-    pub format: OutputFormat,
+    pub(crate) format: OutputFormat,
 
     /// Run only these rules; `all` means every rule.
     #[arg(long, value_delimiter = ',', value_name = "RULE")]
-    pub select: Vec<String>,
+    pub(crate) select: Vec<String>,
 
     /// Do not run these rules.
     #[arg(long, value_delimiter = ',', value_name = "RULE")]
-    pub ignore: Vec<String>,
+    pub(crate) ignore: Vec<String>,
 
     /// Leave out paths that match, besides those of the configuration.
     #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
-    pub exclude: Vec<String>,
+    pub(crate) exclude: Vec<String>,
 
     /// Check tests, migrations and fixtures too.
     #[arg(long)]
-    pub include_tests: bool,
+    pub(crate) include_tests: bool,
 
     /// Report findings from this confidence on.
     #[arg(long, value_enum, value_name = "LEVEL")]
-    pub confidence: Option<Level>,
+    pub(crate) confidence: Option<Level>,
 
     /// Read the configuration from this pyproject.toml.
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
     /// Report only findings that this file does not accept.
     #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
+    pub(crate) baseline: Option<PathBuf>,
 
     /// Accept all present findings in this file, and exit.
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
-    pub write_baseline: Option<PathBuf>,
+    pub(crate) write_baseline: Option<PathBuf>,
 
     /// Repair what can be repaired without changing behaviour.
     #[arg(long)]
-    pub fix: bool,
+    pub(crate) fix: bool,
 
     /// Show the page of a rule, and exit.
     #[arg(long, value_name = "RULE")]
-    pub explain: Option<String>,
+    pub(crate) explain: Option<String>,
 
     /// List all rules, and exit.
     #[arg(long)]
-    pub list: bool,
+    pub(crate) list: bool,
 
     /// Threads to use; 0 means one for each core.
     #[arg(long, default_value_t = 0, value_name = "N")]
-    pub jobs: usize,
+    pub(crate) jobs: usize,
 
     /// Colours in text output.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub color: Color,
+    pub(crate) color: Color,
 }
 
 /// Names of the output formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum OutputFormat {
+pub(crate) enum OutputFormat {
     /// With source excerpts.
     Text,
     /// One JSON document.
@@ -86,7 +86,7 @@ pub enum OutputFormat {
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// When standard output is a terminal and `NO_COLOR` is not set.
     Auto,
     /// Always.
@@ -97,7 +97,7 @@ pub enum Color {
 
 /// How sure a finding must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Level {
+pub(crate) enum Level {
     /// Guesses too.
     Low,
     /// The default.

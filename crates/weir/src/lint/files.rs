@@ -10,6 +10,10 @@ use weir_lint::{Config, FILE_BYTES_MAX, Source};
 /// Deepest directory that is entered; deeper ones are a loop or a mistake.
 const DEPTH_MAX: usize = 64;
 
+/// Most source text that is checked as one project, in bytes. A tree takes about twelve times its
+/// source in memory.
+const TOTAL_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// The Python files under `paths`, sorted, each once. A file named directly is taken even if a
 /// pattern excludes it.
 pub(super) fn find(paths: &[PathBuf], config: &Config) -> anyhow::Result<Vec<PathBuf>> {
@@ -29,6 +33,13 @@ pub(super) fn find(paths: &[PathBuf], config: &Config) -> anyhow::Result<Vec<Pat
     }
     found.sort();
     found.dedup();
+    let sizes = found.iter().filter_map(|path| fs::metadata(path).ok());
+    let total: u64 = sizes.map(|meta| meta.len().min(FILE_BYTES_MAX as u64)).sum();
+    if total > TOTAL_BYTES_MAX {
+        bail!(
+            "{total} bytes of Python are more than {TOTAL_BYTES_MAX}; check parts of it separately"
+        );
+    }
     Ok(found)
 }
 

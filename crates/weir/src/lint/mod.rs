@@ -1,6 +1,6 @@
 //! `weir lint`: files in, findings out. The decisions are in the crate `weir-lint`.
 
-pub mod args;
+pub(crate) mod args;
 mod files;
 mod parallel;
 
@@ -16,7 +16,8 @@ use weir_lint::{Baseline, Check, Confidence, Config, Finding, Module, Project, a
 use args::{Color, Level, LintArgs, OutputFormat};
 
 /// Runs `weir lint` and prints its result.
-pub fn run(args: LintArgs) -> ExitCode {
+#[expect(clippy::needless_pass_by_value, reason = "the arguments are parsed for this call alone")]
+pub(crate) fn run(args: LintArgs) -> ExitCode {
     match try_run(&args) {
         Ok(code) => code,
         Err(error) => {
@@ -47,7 +48,7 @@ fn try_run(args: &LintArgs) -> anyhow::Result<ExitCode> {
     })?;
     let modules = read.into_iter().collect::<anyhow::Result<Vec<Module>>>()?;
     let findings = check(&modules, &config, jobs)?;
-    conclude(args, &modules, findings)
+    conclude(args, &modules, &findings)
 }
 
 /// The two passes, each spread over the modules.
@@ -61,25 +62,21 @@ fn check(modules: &[Module], config: &Config, jobs: usize) -> anyhow::Result<Vec
     Ok(findings)
 }
 
-fn conclude(
-    args: &LintArgs,
-    modules: &[Module],
-    findings: Vec<Finding>,
-) -> anyhow::Result<ExitCode> {
-    let report = Report { findings: &findings, modules, accepted: 0 };
+fn conclude(args: &LintArgs, modules: &[Module], findings: &[Finding]) -> anyhow::Result<ExitCode> {
+    let report = Report { findings, modules, accepted: 0 };
     if let Some(path) = &args.write_baseline {
-        let baseline = Baseline::accept(&findings, |f| report.line_of(f));
+        let baseline = Baseline::accept(findings, |f| report.line_of(f));
         fs::write(path, baseline.render())
             .with_context(|| format!("cannot write the baseline {}", path.display()))?;
         print(&format!("accepted {} findings in {}\n", findings.len(), path.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.fix {
-        fix(modules, &findings)?;
+        fix(modules, findings)?;
     }
     let (left, accepted) = match &args.baseline {
-        Some(path) => baseline(path)?.filter(findings.clone(), |f| report.line_of(f).to_owned()),
-        None => (findings.clone(), 0),
+        Some(path) => baseline(path)?.filter(findings.to_vec(), |f| report.line_of(f).to_owned()),
+        None => (findings.to_vec(), 0),
     };
     let left: Vec<Finding> =
         left.into_iter().filter(|finding| !args.fix || finding.fix.is_none()).collect();

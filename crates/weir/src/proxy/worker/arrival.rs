@@ -18,7 +18,9 @@ use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
 use crate::proxy::worker::{Worker, notice, token};
 
 /// Bits of the process id that name the client; the bits above name the worker.
-pub(super) const CLIENT_BITS: u32 = 24;
+const CLIENT_BITS: u32 = 24;
+
+const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
 
 /// Bytes of a cancel key in protocol version 3.2.
 const SECRET_LEN: usize = 32;
@@ -111,7 +113,8 @@ impl Worker {
         if std::mem::take(&mut home.failing) {
             tracing::info!(database = %home.key.database, user = %home.key.user, "server reached again");
         }
-        if home.welcome.is_none() {
+        let first = home.welcome.is_none();
+        if first {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
@@ -132,18 +135,42 @@ impl Worker {
             parked: server.leftover,
             blocked: false,
             cancelling: false,
+            cancel_later: None,
             settling: false,
             key: server.key,
             opened: view.opened,
             leased: self.now,
-            timed_out: false,
+            timed_out: None,
         };
         self.servers.put(id.0, server);
+        if first {
+            self.greet_waiting(pool);
+        }
+    }
+
+    /// Greets those who waited for a server connection only to learn what it reports.
+    fn greet_waiting(&mut self, pool: PoolId) {
+        let waits = |client: &Client| client.pool == pool && client.stage == Stage::Greeting;
+        let waiting: Vec<_> =
+            self.clients.iter().filter(|(_, c)| waits(c)).map(|(at, c)| (at, c.ticket)).collect();
+        for (at, ticket) in waiting {
+            // One whose grant is under way already is greeted when that arrives.
+            if ticket.is_some_and(|ticket| self.pools.withdraw(ticket)) {
+                if let Some(client) = self.clients.get_mut(at) {
+                    client.ticket = None;
+                }
+                self.greet(at);
+            }
+        }
     }
 
     pub(super) fn dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         if let Some(pool) = self.pool_of(ServerId(dial.0)) {
             let home = &mut self.homes[pool.0 as usize];
+            if failure.permanent {
+                // The next client is told at its login, as PostgreSQL would.
+                home.welcome = None;
+            }
             if !std::mem::replace(&mut home.failing, true) {
                 let PoolKey { database, user } = &home.key;
                 tracing::warn!(%database, %user, "cannot reach the server: {}", failure.message);
@@ -163,8 +190,8 @@ impl Worker {
         let Some(&pool) = self.by_key.get(key) else { return };
         let Some(target) = target else {
             self.by_key.remove(key);
-            self.close_idle_clients_of(pool);
             self.pools.remove_pool(self.now, pool);
+            self.dismiss(pool, |client| client.server.is_none() && client.ticket.is_none());
             self.paused(pool);
             return;
         };
@@ -223,10 +250,16 @@ fn local_name(socket: &OwnedFd) -> Arc<str> {
     }
 }
 
-/// The process id a client is told: where it is found when it wants to cancel.
+/// The process id a client is told: where it is found when it wants to cancel. Never 0, which
+/// clients take for none.
 fn process_id(worker: usize, at: u32) -> i32 {
     let worker = u32::try_from(worker).unwrap_or(0) & 0x7f;
-    (worker << CLIENT_BITS | at & ((1 << CLIENT_BITS) - 1)).cast_signed()
+    (worker << CLIENT_BITS | at.wrapping_add(1) & CLIENT_MASK).cast_signed()
+}
+
+/// The place of the client that was told this process id.
+pub(super) fn place_of(pid: i32) -> u32 {
+    (pid.cast_unsigned() & CLIENT_MASK).wrapping_sub(1)
 }
 
 fn startup_override((name, value): &(String, String)) -> Override {

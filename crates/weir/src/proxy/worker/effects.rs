@@ -21,7 +21,7 @@ impl Worker {
                 self.perform(effect);
             }
             // Only now: whoever waits goes before a client that had its turn.
-            match self.resumes.pop() {
+            match self.resumes.pop_front() {
                 Some(at) => self.resume_client(at),
                 None => break,
             }
@@ -46,8 +46,8 @@ impl Worker {
             Effect::Close { server, why } => self.close_server(server, why),
             Effect::Check { server } => self.check(server),
             Effect::Paused { pool } => self.paused(pool),
-            // Its id may soon be another pool's.
-            Effect::Forgotten { pool } => self.close_clients_of(pool),
+            // The id will name another pool: nobody may be left who means this one.
+            Effect::Forgotten { pool } => self.dismiss(pool, |_| true),
             Effect::Drained => self.drained = true,
         }
     }
@@ -69,7 +69,7 @@ impl Worker {
             return;
         }
         self.link(at, server);
-        self.resume_client(at);
+        self.offer_parked(at);
     }
 
     fn refused(&mut self, ticket: Ticket, at: u32, refusal: &Refusal) {

@@ -30,7 +30,7 @@ mod socket;
 mod state;
 mod sweep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -87,7 +87,7 @@ pub struct Worker {
     /// Sockets of clients that are gone, with bytes the kernel has not taken.
     lingering: Vec<(Socket, Instant)>,
     /// Clients whose parked bytes may go on now that their lease has ended.
-    resumes: Vec<u32>,
+    resumes: VecDeque<u32>,
     /// Clients with more to read than one turn allows.
     again: Vec<u32>,
     /// Servers likewise.
@@ -158,7 +158,7 @@ impl Worker {
             drained: false,
             performing: false,
             lingering: Vec::new(),
-            resumes: Vec::new(),
+            resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
         })

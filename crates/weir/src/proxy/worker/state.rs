@@ -139,11 +139,13 @@ pub(super) struct Server {
     pub(super) blocked: bool,
     /// A cancel request for it is on its way: its slot is given to nobody until it has arrived.
     pub(super) cancelling: bool,
+    /// A cancel that waits until the server works on what its client asked.
+    pub(super) cancel_later: Option<Option<oneshot::Sender<()>>>,
     /// It is released and waits for the cancel to arrive.
     pub(super) settling: bool,
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
-    /// Its statement has been cancelled for its time limit.
-    pub(super) timed_out: bool,
+    /// When the statement began that has been cancelled for its time limit.
+    pub(super) timed_out: Option<Instant>,
 }
