@@ -32,7 +32,7 @@ A user proves itself to the console as to any database, by `auth.method`. Then:
 | --- | --- |
 | a user in `console.admin_users` | do everything |
 | a user in `console.stats_users` | SHOW |
-| anybody over a Unix socket, from a process of root or of the system user that runs Weir | do everything |
+| processes of root, or of Weir's own system user, over a Unix socket | do everything |
 | anybody from this machine, with `auth.method = \"trust\"`, while both lists are empty | do everything |
 | anybody else | nothing: the login is refused |
 
