@@ -32,8 +32,8 @@ A user proves itself to the console as to any database, by `auth.method`. Then:
 | --- | --- |
 | a user in `console.admin_users` | do everything |
 | a user in `console.stats_users` | SHOW |
-| anybody over a Unix socket, from a process of root or of the system user that runs Weir | do everything |
-| anybody from this machine, with `auth.method = \"trust\"`, while both lists are empty | do everything |
+| processes of root, or of Weir's own system user, over a Unix socket | do everything |
+| anybody on this machine, while both lists are empty and `auth.method` is `trust` | do everything |
 | anybody else | nothing: the login is refused |
 
 The last but one is for trying things out: with `trust` a name proves nothing, and whoever is on

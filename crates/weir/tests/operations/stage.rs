@@ -121,8 +121,7 @@ impl Stage {
         self.show("SHOW POOLS").into_iter().find(mine).unwrap()
     }
 
-    /// The client of this process id in SHOW CLIENTS: psql cannot tell, so by application and
-    /// position; tests have one client of interest at a time.
+    /// The client connections.
     pub(crate) fn clients(&self) -> Vec<Row> {
         self.show("SHOW CLIENTS")
     }

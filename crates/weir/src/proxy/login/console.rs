@@ -119,3 +119,50 @@ pub(super) async fn hand_over(
     let _ = house.visitors.send(visitor).await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_core::config::settings::Auth;
+
+    fn settings(method: AuthMethod, admin: &[&str], stats: &[&str]) -> Settings {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Settings {
+            auth: Auth { method, ..Auth::default() },
+            console: Console {
+                admin_users: names(admin),
+                stats_users: names(stats),
+                ..Console::default()
+            },
+            ..Settings::default()
+        }
+    }
+
+    fn granted(settings: &Settings, user: &str, address: [u8; 4]) -> Option<Access> {
+        let hello = Hello {
+            user: user.into(),
+            database: "weir".into(),
+            parameters: Vec::new(),
+            version: ProtocolVersion::V3_0,
+            tls: false,
+        };
+        access(settings, &hello, &Peer::Tcp((address, 5000).into())).ok()
+    }
+
+    #[test]
+    fn only_named_users_come_in_unless_trust_is_all_there_is() {
+        let (here, there) = ([127, 0, 0, 1], [10, 0, 0, 1]);
+        let named = settings(AuthMethod::Trust, &["dba"], &["graph"]);
+        assert_eq!(granted(&named, "dba", there), Some(Access::Admin));
+        assert_eq!(granted(&named, "graph", here), Some(Access::Stats));
+        assert_eq!(granted(&named, "other", here), None);
+        let trusting = settings(AuthMethod::Trust, &[], &[]);
+        assert_eq!(granted(&trusting, "other", here), Some(Access::Admin));
+        assert_eq!(granted(&trusting, "other", there), None);
+        let half = settings(AuthMethod::Trust, &[], &["graph"]);
+        assert_eq!(granted(&half, "other", here), None);
+        for method in [AuthMethod::Scram, AuthMethod::Hba, AuthMethod::Passthrough] {
+            assert_eq!(granted(&settings(method, &[], &[]), "other", here), None);
+        }
+    }
+}
