@@ -7,7 +7,9 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod console;
 pub mod ids;
+pub mod ledger;
 pub mod pool;
 pub mod session;
 pub mod sim;

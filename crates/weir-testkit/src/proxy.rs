@@ -28,7 +28,7 @@ pub struct Weir {
     home: Scratch,
 }
 
-/// The addresses in the line that begins with `ready`.
+/// The addresses in the line that begins with `ready`: the first on TCP where there are several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ready {
     listen: SocketAddr,
@@ -41,7 +41,8 @@ impl Ready {
         let words = line.strip_prefix("ready ")?;
         let address = |name: &str| {
             words.split_whitespace().find_map(|word| {
-                word.strip_prefix(name)?.strip_prefix('=')?.parse::<SocketAddr>().ok()
+                let all = word.strip_prefix(name)?.strip_prefix('=')?;
+                all.split(',').find_map(|one| one.parse::<SocketAddr>().ok())
             })
         };
         Some(Self { listen: address("listen")?, http: address("http") })
@@ -190,6 +191,7 @@ mod tests {
         let both = Some(("127.0.0.1:34567", Some("127.0.0.1:8432")));
         check("ready listen=127.0.0.1:34567 http=127.0.0.1:8432", both);
         check("ready http=127.0.0.1:8432 more=1 listen=127.0.0.1:34567", both);
+        check("ready listen=unix:/run:7,127.0.0.1:1", Some(("127.0.0.1:1", None)));
         check("ready listen=127.0.0.1:1", Some(("127.0.0.1:1", None)));
         check("ready", None);
         check("already listen=127.0.0.1:1", None);

@@ -22,6 +22,9 @@ pub enum Command {
     Up(ConfigArgs),
     /// Show what Weir does, on this machine alone.
     Demo,
+    /// Find connection-hungry patterns in Django code and settings.
+    #[cfg(feature = "lint")]
+    Lint(Box<crate::lint::args::LintArgs>),
     /// Look at a configuration without serving.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -4,6 +4,10 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod http;
+#[cfg(feature = "lint")]
+pub mod lint;
 pub mod log;
 pub mod proxy;
 pub mod serve;
@@ -23,9 +27,11 @@ const UNUSABLE: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Up(args) => up(&args),
-        Command::Demo => app::demo().map(|()| ExitCode::SUCCESS),
+        Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
+        #[cfg(feature = "lint")]
+        Command::Lint(args) => Ok(lint::run(*args)),
     };
     result.unwrap_or_else(|error| {
         // Without standard error there is nobody to tell; the exit code says it.

@@ -11,7 +11,8 @@ use serde_json::Value;
 /// What became of one test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
-    /// `passed`, `failed`, `error`, `skipped`, `xfailed` or `xpassed`.
+    /// `passed`, `failed`, `error`, `skipped`, `xfailed` or `xpassed`; `unsteady` for one that
+    /// failed among the others and passed by itself.
     pub(crate) what: String,
     /// The message of a failure.
     pub(crate) why: Option<String>,
@@ -42,7 +43,9 @@ impl Difference<'_> {
     /// Whether the test passes directly and does not through the proxy.
     pub(crate) fn regression(&self) -> bool {
         self.direct.is_some_and(|outcome| outcome.what == "passed")
-            && self.through.is_none_or(|outcome| outcome.what != "passed")
+            && self
+                .through
+                .is_none_or(|outcome| !matches!(outcome.what.as_str(), "passed" | "unsteady"))
     }
 }
 
@@ -79,12 +82,26 @@ impl Results {
         counts
     }
 
+    /// How many passed.
+    pub(crate) fn passed(&self) -> usize {
+        self.counts().get("passed").copied().unwrap_or(0)
+    }
+
     /// One line for people.
     pub(crate) fn summary(&self) -> String {
         let counts: Vec<String> =
             self.counts().iter().map(|(what, count)| format!("{count} {what}")).collect();
         let seconds = self.took.as_secs();
         format!("{} tests in {seconds} s: {}", self.tests.len(), counts.join(", "))
+    }
+
+    /// Calls the failed tests that pass in `second` unsteady.
+    pub(crate) fn mark_unsteady(&mut self, second: &Self) {
+        for (id, outcome) in &mut self.tests {
+            if outcome.bad() && second.tests.get(id).is_some_and(|again| again.what == "passed") {
+                "unsteady".clone_into(&mut outcome.what);
+            }
+        }
     }
 
     /// Where `through` differs from this run.
@@ -115,6 +132,16 @@ mod tests {
     fn a_failure_is_not_forgotten_for_what_comes_after() {
         let run = results(&[("a", "failed"), ("a", "passed"), ("b", "passed"), ("b", "error")]);
         assert_eq!(run.counts(), BTreeMap::from([("failed", 1), ("error", 1)]));
+    }
+
+    #[test]
+    fn a_failure_that_does_not_repeat_is_unsteady_and_no_regression() {
+        let direct = results(&[("a", "passed"), ("b", "passed")]);
+        let mut through = results(&[("a", "failed"), ("b", "failed")]);
+        through.mark_unsteady(&results(&[("a", "passed"), ("b", "error")]));
+        let found = direct.differences(&through);
+        let found: Vec<bool> = found.iter().map(Difference::regression).collect();
+        assert_eq!(found, [false, true]);
     }
 
     #[test]

@@ -181,7 +181,7 @@ fn sqlalchemy(python: &Python, source: &Path, stand: &Stand) -> Command {
 /// The tests are run away from the sources, so that they import the built package.
 fn asyncpg(python: &Python, source: &Path) -> Command {
     let mut command = pytest(python, &source.join("apart"));
-    command.args(["--timeout=60"]).env("USE_UVLOOP", "0");
+    command.args(["--timeout=60", "--rootdir=."]).env_remove("USE_UVLOOP");
     command
 }
 

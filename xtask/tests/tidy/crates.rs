@@ -10,13 +10,14 @@ use serde_json::Value;
 use crate::source::{none, root};
 
 /// Our crates and those of ours that each may use outside its tests, from the ground up.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("weir-wire", &[]),
     ("weir-core", &["weir-wire"]),
     ("weir-lint", &["weir-wire", "weir-core"]),
     ("weir-testkit", &[]),
     ("weir-tower", &[]),
     ("orders", &["weir-tower"]),
+    ("weir-fuzz", &["weir-wire", "weir-core"]),
     // Drives everything from outside, over the network.
     ("weir-replay", &["weir-testkit"]),
     // The demo starts a private server.
@@ -60,11 +61,18 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Workspaces of ours: the fuzz targets need flags of their own, so they are one apart.
+const WORKSPACES: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
+
 /// Our own packages, as `cargo metadata` describes them.
 fn ours() -> Vec<Value> {
-    let text = cargo(&["metadata", "--format-version=1", "--no-deps"]);
-    let mut metadata: Value = serde_json::from_str(&text).unwrap();
-    metadata["packages"].as_array_mut().unwrap().split_off(0)
+    let of = |manifest: &&str| {
+        let path = ["--manifest-path", manifest];
+        let text = cargo(&[&["metadata", "--format-version=1", "--no-deps"][..], &path].concat());
+        let metadata: Value = serde_json::from_str(&text).unwrap();
+        metadata["packages"].as_array().unwrap().clone()
+    };
+    WORKSPACES.iter().filter(|path| root().join(path).exists()).flat_map(of).collect()
 }
 
 fn name(value: &Value) -> &str {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use weir_wire::build;
-use weir_wire::frame::{HEADER_LEN, Header, Malformed, SMALL_LENGTH_MAX, frontend};
+use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
@@ -18,7 +18,7 @@ pub(super) enum Progress {
     Taken(usize),
     /// More of it must arrive first.
     More,
-    /// A server connection is needed first.
+    /// A server connection is needed first, or the answer of the one there is to its settings.
     Checkout,
     /// The session is over.
     Close(CloseReason),
@@ -53,6 +53,12 @@ impl<'a> Message<'a> {
         self.end() - self.at
     }
 
+    /// A message that is not complete is no reason to take a server connection from others,
+    /// unless it is so long that it can only be passed on as it comes.
+    pub(super) fn is_half_said(&self, cx: &Context<'_>) -> bool {
+        cx.server.is_none() && self.missing() > 0 && self.header.total_len() <= INSPECT_MAX
+    }
+
     /// Bytes of it that have not arrived.
     pub(super) fn missing(&self) -> usize {
         self.header.total_len() - self.present()
@@ -65,12 +71,25 @@ impl Session {
     /// # Errors
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
+        if cx.server.as_deref().is_some_and(ServerState::is_resetting) {
+            // What comes now belongs to the next lease.
+            return Ok(Step { taken: 0, ask: Ask::Nothing });
+        }
         let mut at = self.client_rest(cx, input);
+        if self.late && self.rest.left == 0 {
+            self.late = false;
+            let ask = self.tidy(cx, input)?;
+            if ask != Ask::Nothing {
+                return Ok(Step { taken: at, ask });
+            }
+        }
         while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Client)? {
+            header.check_frontend().map_err(Fault::Client)?;
             let message = Message { input, at, header };
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
+                Progress::Checkout if cx.server.is_some() => break,
                 Progress::Checkout => return Ok(Step { taken: at, ask: Ask::Checkout }),
                 Progress::Close(why) => return Ok(Step { taken: at, ask: Ask::Close(why) }),
             }
@@ -99,6 +118,13 @@ impl Session {
         }
         if matches!(self.local, Local::Failed(_)) {
             return self.failed_message(cx, message);
+        }
+        if cx.server.as_deref().is_some_and(|server| server.lease.skipping) {
+            match message.header.tag {
+                frontend::SYNC => {}
+                frontend::TERMINATE => return Ok(Progress::Close(CloseReason::Goodbye)),
+                _ => return Ok(self.drop_message(message)),
+            }
         }
         match message.header.tag {
             frontend::QUERY => self.query(cx, message),
@@ -152,7 +178,8 @@ impl Session {
     }
 
     /// Makes the server connection fit for the client's next message: its settings, and the BEGIN
-    /// that was answered earlier.
+    /// that was answered earlier. `None` when there is none yet, or while it is not known whether
+    /// it took the settings: nothing may run without them.
     #[inline]
     pub(super) fn engage<'s>(
         &mut self,
@@ -160,12 +187,18 @@ impl Session {
         input: &[u8],
     ) -> Result<Option<&'s mut ServerState>, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
+        if server.lease.settling {
+            return Ok(None);
+        }
         if server.replies.is_empty() && !server.lease.unsynced {
             server.lease.statement_since = cx.now;
             if server.is_quiet() {
                 server.lease.transaction_since = cx.now;
                 if !Rc::ptr_eq(&server.overrides, &self.overrides) {
                     server.send_overrides(cx.to_server.own(input), &self.overrides)?;
+                    if server.lease.settling {
+                        return Ok(None);
+                    }
                 }
                 if matches!(self.local, Local::Deferred) {
                     self.local = Local::Idle;
@@ -181,6 +214,9 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
+        if message.is_half_said(cx) {
+            return Ok(Progress::More);
+        }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.replies.push_back(Reply::Query);
         cx.tally.queries += 1;
@@ -196,9 +232,10 @@ impl Session {
             return Ok(Progress::Taken(message.present()));
         };
         // A server that reads COPY data ignores Sync (protocol documentation, "COPY Operations").
-        if !server.lease.copy_in || server.lease.copy_ended {
+        if !server.lease.copy_in || server.copy_ended() {
             server.replies.push_back(Reply::Ready);
             server.lease.unsynced = false;
+            server.lease.skipping = false;
         }
         Ok(self.relay(cx, message))
     }
@@ -214,24 +251,26 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
+    /// PostgreSQL ignores COPY data and its end outside of COPY: the client may not have seen the
+    /// error yet. So does the session, where it is sure: nothing else is to come from the server.
     fn copy_data(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Progress {
-        // PostgreSQL ignores COPY data outside of COPY: the client may not have seen the error yet.
-        if cx.server.is_none() { self.drop_message(message) } else { self.relay(cx, message) }
+        if cx.is_quiet_or_free() { self.drop_message(message) } else { self.relay(cx, message) }
     }
 
     fn copy_end(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
-        if message.header.body_len > SMALL_LENGTH_MAX {
-            let Header { tag, body_len } = message.header;
-            return Err(Fault::Client(Malformed::Length { tag, length: body_len }));
-        }
         if message.body().is_none() {
             return Ok(Progress::More);
         }
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(self.drop_message(message)) };
-        server.lease.copy_ended = true;
-        if server.replies.front() != Some(&Reply::Query) {
-            server.replies.push_back(Reply::CopyEnd);
+        if cx.is_quiet_or_free() {
+            return Ok(self.drop_message(message));
         }
+        cx.push_reply(Reply::CopyEnd);
         Ok(self.relay(cx, message))
+    }
+}
+
+impl Context<'_> {
+    fn is_quiet_or_free(&self) -> bool {
+        self.server.as_deref().is_none_or(|server| server.replies.is_empty())
     }
 }

@@ -1,28 +1,29 @@
 //! What a statement leaves in the session, noted when it is sent and settled when its transaction
 //! ends.
 
-use std::borrow::Cow;
-
 use weir_wire::build;
+use weir_wire::message::{TargetKind, TransactionStatus};
 use weir_wire::sql::{self, Effect, Facts, Flags, Scope, SetValue};
 
 use crate::session::client::{Message, Progress};
 use crate::session::overrides::{Change, Override, Value};
-use crate::session::server::{Lease, Reply, Suspects};
-use crate::session::state::{Context, Fault, Pins, Session};
+use crate::session::server::{Hidden, Lease, Pending, Reply, Slot, Suspects};
+use crate::session::state::{Context, Fault, Session};
 use crate::session::statements::StatementId;
 
 impl Session {
     /// Notes what `text` may leave behind on the leased server connection.
-    pub(super) fn note_effects(&mut self, cx: &mut Context<'_>, text: &[u8], facts: Facts) {
-        let Some(server) = cx.server.as_deref_mut() else { return };
-        let lease = &mut server.lease;
-        let ends_inside = facts.statements > 1
-            && facts.flags.intersects(Flags::COMMIT | Flags::ROLLBACK | Flags::BEGIN);
+    pub(super) fn note_effects(&mut self, cx: &mut Context<'_>, text: &[u8]) {
+        let clean = self.pins.is_empty();
+        let mut forgets = false;
         for effect in sql::effects(text) {
-            note(lease, &effect);
+            let Some(server) = cx.server.as_deref_mut() else { return };
+            let notes =
+                Notes { request: server.requests_before(), clean, lease: &mut server.lease };
+            note(notes, &effect);
             match effect {
-                Effect::Load | Effect::SessionFunction => self.pins.insert(Pins::OTHER),
+                Effect::Execute { name } => self.note_executed(cx, &name.folded()),
+                Effect::DiscardAll | Effect::Deallocate { name: None } => forgets = true,
                 Effect::DropDatabase { name }
                 | Effect::AlterDatabaseRename { name }
                 | Effect::CreateDatabase { template: Some(name) } => {
@@ -34,9 +35,39 @@ impl Session {
                 _ => {}
             }
         }
-        // Which of the settings survive depends on which of the transactions do: ask.
-        if ends_inside && !lease.pending.is_empty() {
-            lease.suspects.add(Suspects::SETTINGS);
+        if forgets {
+            self.set_aside(cx);
+        }
+    }
+
+    /// What `EXECUTE` does is what its statement does. One prepared by SQL is not known.
+    fn note_executed(&mut self, cx: &mut Context<'_>, name: &[u8]) {
+        let known = self.names.as_ref().and_then(|names| names.get(name));
+        let Some(statement) = known.and_then(|id| cx.shared.statements.get(id)) else {
+            if let Some(server) = cx.server.as_deref_mut() {
+                server.lease.suspects.add(Suspects::SETTINGS);
+                server.lease.suspects.add(Suspects::STATE);
+            }
+            return;
+        };
+        // A statement that executes another one is refused by the server.
+        if !statement.facts.flags.contains(Flags::EXECUTE) {
+            let text = statement.text.clone();
+            self.note_effects(cx, &text);
+        }
+    }
+
+    /// `DEALLOCATE ALL` is on its way: behind it no statement is prepared any more.
+    fn set_aside(&mut self, cx: &mut Context<'_>) {
+        if let Some(names) = &mut self.names {
+            names.set_aside();
+        }
+        if let Some(server) = cx.server.as_deref_mut() {
+            let prepared = std::mem::take(&mut server.prepared);
+            match &mut server.lease.aside {
+                Some(aside) => aside.put_all_back(prepared),
+                None => server.lease.aside = Some(Box::new(prepared)),
+            }
         }
     }
 
@@ -51,118 +82,198 @@ impl Session {
     ) -> Result<Progress, Fault> {
         let renamed = match self.names {
             Some(_) if facts.flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
-                self.rename(cx, message.input, text)?
+                self.rename(cx, message.input, text, Place::Query)?
             }
             _ => None,
         };
-        let Some(text) = renamed else {
-            cx.push_reply(Reply::Query);
-            return Ok(self.relay(cx, message));
-        };
-        build::query(cx.to_server.own(message.input), &text)?;
         cx.push_reply(Reply::Query);
+        let Some(renamed) = renamed else { return Ok(self.relay(cx, message)) };
+        build::query(cx.to_server.own(message.input), &renamed.text)?;
         Ok(Progress::Taken(message.present()))
     }
 
-    /// `text` with the client's statement names replaced by the server's; `None` when it has none.
+    /// `text` with the client's statement names replaced by the server's; `None` when it has none,
+    /// or when it cannot be executed anyway.
     ///
-    /// A statement that this server connection does not have is prepared first, so that the
-    /// server's answer to DEALLOCATE or EXECUTE is the true one.
+    /// A statement that this server connection does not have is prepared first. What is closed is
+    /// an empty statement made for it: the client's own one may be another client's as well.
     pub(super) fn rename(
         &mut self,
         cx: &mut Context<'_>,
         input: &[u8],
         text: &[u8],
-    ) -> Result<Option<Vec<u8>>, Fault> {
-        let mut out = Vec::new();
-        let mut copied = 0;
+        place: Place,
+    ) -> Result<Option<Renamed>, Fault> {
+        let hopeless = cx.server.as_deref().is_none_or(|server| {
+            server.status == TransactionStatus::Failed && server.replies.is_empty()
+                || place == Place::Query && server.lease.unsynced
+        });
+        if hopeless {
+            return Ok(None);
+        }
+        let mut out = Renamed { text: Vec::new(), closes: false };
+        let (mut copied, mut prepares) = (0, false);
         for effect in sql::effects(text) {
-            let (name, gone) = match effect {
+            let (name, closes) = match effect {
                 Effect::Deallocate { name: Some(name) } => (name, true),
                 Effect::Execute { name } => (name, false),
                 _ => continue,
             };
             let folded = name.folded();
-            let Some(id) = self.names.as_ref().and_then(|names| names.get(&*folded)).copied()
-            else {
+            let Some(id) = self.names.as_ref().and_then(|names| names.get(&folded)) else {
                 continue;
             };
-            self.prepare_before_query(cx, input, id)?;
-            if gone {
-                self.deallocated(cx, &folded, id);
-            }
-            out.extend_from_slice(&text[copied..name.span().start]);
-            out.push(b'"');
-            id.write_name(&mut out);
-            out.push(b'"');
+            out.text.extend_from_slice(&text[copied..name.span().start]);
             copied = name.span().end;
+            out.text.push(b'"');
+            if closes {
+                prepare_empty(cx, input)?;
+                out.closes |= self.close_by_text(cx, &folded, place);
+                out.text.extend_from_slice(EMPTY_NAME);
+                prepares = true;
+            } else {
+                prepares |= self.prepare(cx, input, id)?;
+                out.text.extend_from_slice(&id.name());
+            }
+            out.text.push(b'"');
         }
         if copied == 0 {
             return Ok(None);
         }
-        out.extend_from_slice(&text[copied..]);
+        out.text.extend_from_slice(&text[copied..]);
+        if prepares && place == Place::Query {
+            // A Sync of its own, so that an error cannot swallow the query.
+            build::sync(cx.to_server.own(input));
+            cx.push_reply(Reply::Hidden(Hidden::Ready));
+        }
         Ok(Some(out))
     }
 
-    fn deallocated(&mut self, cx: &mut Context<'_>, name: &[u8], id: StatementId) {
-        if let Some(names) = &mut self.names {
-            names.remove(name);
+    /// A name is closed by SQL. Returns whether the reply to a Parse confirms that.
+    fn close_by_text(&mut self, cx: &mut Context<'_>, name: &[u8], place: Place) -> bool {
+        let Some(names) = &mut self.names else { return false };
+        match place {
+            Place::Pipeline => names.close(name),
+            Place::Query => {
+                names.remove(name).into_iter().for_each(|id| cx.shared.statements.release(id));
+                false
+            }
         }
-        if let Some(server) = cx.server.as_deref_mut() {
-            server.prepared.remove(id);
+    }
+
+    /// Prepares a statement where it is not. Returns whether that was needed.
+    fn prepare(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        id: StatementId,
+    ) -> Result<bool, Fault> {
+        let known = cx.server.as_deref_mut().is_none_or(|server| server.prepared.touch(id));
+        if !known {
+            self.ensure_prepared(cx, input, id)?;
         }
-        cx.shared.statements.release(id);
+        Ok(!known)
     }
 }
 
-/// Notes one effect in the lease.
-fn note(lease: &mut Lease, effect: &Effect<'_>) {
+/// Where a text with statement names stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A simple query.
+    Query,
+    /// A Parse.
+    Pipeline,
+}
+
+/// A text with the server's names in it.
+pub(super) struct Renamed {
+    pub(super) text: Vec<u8>,
+    /// One of the client's names was closed, which the reply to the Parse is to confirm.
+    pub(super) closes: bool,
+}
+
+/// The name of an empty statement that exists to be deallocated, or to be in the way.
+pub(super) const EMPTY_NAME: &[u8] = b"weir.";
+
+/// Prepares that statement.
+pub(super) fn prepare_empty(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+    let out = cx.to_server.own(input);
+    // It is there still if it was not deallocated the last time.
+    build::close(out, TargetKind::Statement, EMPTY_NAME)?;
+    build::parse(out, EMPTY_NAME, b"", b"")?;
+    cx.push_reply(Reply::Hidden(Hidden::Close(Slot::Passing)));
+    cx.push_reply(Reply::Hidden(Hidden::Parse(Slot::Passing)));
+    Ok(())
+}
+
+/// Where the effects of a request are noted.
+struct Notes<'l> {
+    lease: &'l mut Lease,
+    /// How many requests go before it.
+    request: u32,
+    /// Nothing pins the session so far.
+    clean: bool,
+}
+
+impl Notes<'_> {
+    fn change(&mut self, change: Change) {
+        self.lease.pending.push(Pending { change, request: self.request });
+    }
+
+    fn suspect(&mut self, suspects: Suspects) {
+        self.lease.suspects.add(suspects);
+    }
+}
+
+/// Notes one effect.
+fn note(mut notes: Notes<'_>, effect: &Effect<'_>) {
     match effect {
         Effect::Set { scope: Scope::Session, name, value } => {
             let name = sql::setting_name(name);
             match value {
-                SetValue::Literal(text) => {
-                    lease.pending.push(set(name, Value::Raw((*text).into())));
-                }
-                SetValue::Default => lease.pending.push(Change::Unset(name.into())),
-                SetValue::Opaque => lease.suspects.add(Suspects::SETTINGS),
+                SetValue::Literal(text) => note_set(&mut notes, &name, Value::Raw((*text).into())),
+                SetValue::Default => notes.change(Change::Unset(name.into())),
+                SetValue::Opaque => notes.suspect(Suspects::SETTINGS),
             }
         }
         Effect::Reset { name } => {
-            lease.pending.push(Change::Unset(sql::setting_name(name).into()));
+            notes.change(Change::Unset(sql::setting_name(name).into()));
         }
-        Effect::ResetAll => lease.pending.push(Change::UnsetAll),
-        Effect::SetConfig { name, value, local } => note_set_config(lease, *name, *value, *local),
-        Effect::RollbackTo if !lease.pending.is_empty() => {
-            lease.suspects.add(Suspects::SETTINGS);
+        Effect::ResetAll => notes.change(Change::ResetAll),
+        Effect::SetConfig { name, value, local } => {
+            note_set_config(&mut notes, *name, *value, *local)
+        }
+        Effect::RollbackTo if !notes.lease.pending.is_empty() => {
+            notes.suspect(Suspects::SETTINGS);
         }
         Effect::SetCharacteristics | Effect::PrepareTransaction => {
-            lease.suspects.add(Suspects::SETTINGS);
+            notes.suspect(Suspects::SETTINGS);
         }
         Effect::DiscardAll => {
-            lease.pending.push(Change::UnsetAll);
-            lease.forget_prepared = true;
-            lease.suspects.add(Suspects::STATE);
-        }
-        Effect::Deallocate { name: None } => {
-            lease.forget_prepared = true;
-            lease.suspects.add(Suspects::STATE);
+            notes.change(Change::DiscardAll);
+            notes.suspect(Suspects::STATE);
         }
         Effect::Do => {
-            lease.suspects.add(Suspects::SETTINGS);
-            lease.suspects.add(Suspects::STATE);
+            notes.suspect(Suspects::SETTINGS);
+            notes.suspect(Suspects::STATE);
         }
         Effect::Listen { .. }
-        | Effect::Unlisten { .. }
         | Effect::AdvisoryLock { .. }
-        | Effect::AdvisoryUnlock { .. }
-        | Effect::AdvisoryUnlockAll
         | Effect::CreateTemp { on_commit_drop: false }
         | Effect::DeclareCursor { hold: true, .. }
+        | Effect::Prepare { .. } => notes.suspect(Suspects::STATE),
+        // What ends something is of interest only where there is something.
+        Effect::Unlisten { .. }
+        | Effect::AdvisoryUnlock { .. }
+        | Effect::AdvisoryUnlockAll
         | Effect::CloseCursor { .. }
-        | Effect::Prepare { .. }
-        | Effect::Deallocate { name: Some(_) }
-        | Effect::DiscardTemp => lease.suspects.add(Suspects::STATE),
+        | Effect::Deallocate { .. }
+        | Effect::DiscardTemp => {
+            if !notes.clean {
+                notes.suspect(Suspects::STATE);
+            }
+        }
+        Effect::Load | Effect::SessionFunction => notes.suspect(Suspects::OTHER),
         Effect::Begin { .. }
         | Effect::Commit { .. }
         | Effect::Rollback { .. }
@@ -178,19 +289,27 @@ fn note(lease: &mut Lease, effect: &Effect<'_>) {
         | Effect::Execute { .. }
         | Effect::DiscardPlans
         | Effect::DiscardSequences
-        | Effect::Load
         | Effect::Copy { .. }
         | Effect::DropDatabase { .. }
         | Effect::CreateDatabase { .. }
         | Effect::AlterDatabaseRename { .. }
         | Effect::Call
-        | Effect::SessionFunction
         | Effect::NotInTransaction => {}
     }
 }
 
+fn note_set(notes: &mut Notes<'_>, name: &[u8], value: Value) {
+    match name {
+        // Settings of one transaction: they do not outlive it.
+        b"transaction_isolation" | b"transaction_read_only" | b"transaction_deferrable" => {}
+        // Seeds the random numbers; it cannot be reset.
+        b"seed" => notes.suspect(Suspects::OTHER),
+        name => notes.change(Change::Set(Override { name: name.into(), value })),
+    }
+}
+
 fn note_set_config(
-    lease: &mut Lease,
+    notes: &mut Notes<'_>,
     name: Option<&[u8]>,
     value: Option<&[u8]>,
     local: Option<bool>,
@@ -201,12 +320,8 @@ fn note_set_config(
     let value = value.and_then(sql::literal);
     match (name, value, local) {
         (Some(name), Some(value), Some(false)) => {
-            lease.pending.push(set(sql::setting_name(name), Value::Literal(value.into())));
+            note_set(notes, &sql::setting_name(name), Value::Literal(value.into()));
         }
-        _ => lease.suspects.add(Suspects::SETTINGS),
+        _ => notes.suspect(Suspects::SETTINGS),
     }
-}
-
-fn set(name: Cow<'_, [u8]>, value: Value) -> Change {
-    Change::Set(Override { name: name.into(), value })
 }

@@ -1,16 +1,21 @@
 //! The extended protocol: statements have the client's names on one side and ours on the other.
 
+use std::ops::Deref;
+
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
-use weir_wire::frame::{Header, Malformed, SMALL_LENGTH_MAX};
-use weir_wire::message::{Bind, Parse, Target, TargetKind};
+use weir_wire::frame::Malformed;
+use weir_wire::message::{Bind, Parse, Target, TargetKind, TransactionStatus};
 use weir_wire::sql::Flags;
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
-use crate::session::server::{Before, Hidden, Reply, Rest, ServerState, Suspects, Undo};
+use crate::session::effects::{EMPTY_NAME, Place, prepare_empty};
+use crate::session::schema;
+use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
+use crate::session::settings::PoolMode;
 use crate::session::simple::HARMLESS;
 use crate::session::state::{CloseReason, Context, Fault, Session};
-use crate::session::statements::{StatementId, Statements};
+use crate::session::statements::{OUR_NAMES, StatementId, StatementName};
 
 impl Session {
     pub(super) fn parse(
@@ -25,11 +30,17 @@ impl Session {
                 Ok(Progress::More)
             };
         };
+        let parse = Parse::parse(body).map_err(Fault::Client)?;
+        if cx.settings.mode == PoolMode::Statement {
+            let facts = cx.shared.statements.facts(parse.text);
+            if cx.refuses(facts) {
+                return self.refuse_parse(cx, message);
+            }
+        }
         if self.engage(cx, message.input)?.is_none() {
             return Ok(Progress::Checkout);
         }
         cx.tally.client_parses += 1;
-        let parse = Parse::parse(body).map_err(Fault::Client)?;
         if parse.name.is_empty() {
             self.parse_unnamed(cx, message, &parse)
         } else {
@@ -45,24 +56,29 @@ impl Session {
         message: Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
-        let id = cx.shared.statements.retain(parse.text, parse.types);
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
         if let Some(old) = self.unnamed.replace(id) {
             cx.shared.statements.release(old);
         }
         let flags = cx.shared.statements.get(id).map_or(Flags::NONE, |s| s.facts.flags);
         let renamed = match self.names {
             Some(_) if flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
-                self.rename(cx, message.input, parse.text)?
+                self.rename(cx, message.input, parse.text, Place::Pipeline)?
             }
             _ => None,
         };
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
+        server.lease.unread = false;
         server.unnamed = Some(id);
-        server.replies.push_back(Reply::Parse { statement: Some(id), undo: Undo(None) });
         cx.tally.server_parses += 1;
-        let Some(text) = renamed else { return Ok(self.relay(cx, message)) };
-        build::parse(cx.to_server.own(message.input), b"", &text, parse.types)?;
+        let Some(renamed) = renamed else {
+            server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
+            return Ok(self.relay(cx, message));
+        };
+        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: renamed.closes });
+        build::parse(cx.to_server.own(message.input), b"", &renamed.text, parse.types)?;
         Ok(Progress::Taken(message.present()))
     }
 
@@ -72,26 +88,33 @@ impl Session {
         message: Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
-        let names = self.names.get_or_insert_default();
-        if let Some(&taken) = names.get(parse.name) {
-            return self.parse_duplicate(cx, message, taken);
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let names = self.names_mut(&cx.shared.statements);
+        if names.get(parse.name).is_some() {
+            return self.parse_duplicate(cx, message, parse);
         }
         if names.len() >= cx.settings.client_statements_max as usize {
             return Ok(too_many_statements(cx, message.input));
         }
-        let id = cx.shared.statements.retain(parse.text, parse.types);
-        names.insert(parse.name.into(), id);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
+        names.define(parse.name, id);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
-        let undo = server.remember(parse.name, None);
-        if server.prepared.touch(id) {
-            server.replies.push_back(Reply::LocalParse { undo });
+        let failed = server.status == TransactionStatus::Failed;
+        if server.prepared.touch(id) && failed {
+            // In a failed transaction Parse is an error, which the server is to raise.
+            let out = cx.to_server.own(message.input);
+            build::close(out, TargetKind::Statement, EMPTY_NAME)?;
+            build::parse(out, EMPTY_NAME, parse.text, parse.types)?;
+            server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Passing)));
+            server.replies.push_back(Reply::Parse { slot: Slot::Passing, undo: true });
+        } else if server.prepared.touch(id) {
+            server.replies.push_back(Reply::LocalParse);
         } else {
             let out = cx.to_server.own(message.input);
-            server.send_parse(out, id, parse.text, parse.types)?;
+            build::parse(out, &id.name(), parse.text, parse.types)?;
+            server.replies.push_back(Reply::Parse { slot: Slot::Named(id), undo: true });
             server.make_room(out, id, cx.settings.server_statements_max)?;
-            server.replies.push_back(Reply::Parse { statement: Some(id), undo });
-            server.settle_room();
             cx.tally.server_parses += 1;
         }
         Ok(Progress::Taken(message.present()))
@@ -103,15 +126,14 @@ impl Session {
         &mut self,
         cx: &mut Context<'_>,
         message: Message<'_>,
-        taken: StatementId,
+        parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
-        self.ensure_prepared(cx, message.input, taken)?;
+        prepare_empty(cx, message.input)?;
+        self.names_mut(&cx.shared.statements).refuse(parse.name);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
-        let mut name = Vec::new();
-        taken.write_name(&mut name);
-        build::parse(cx.to_server.own(message.input), &name, b"", b"")?;
-        server.replies.push_back(Reply::DuplicateParse);
+        build::parse(cx.to_server.own(message.input), EMPTY_NAME, parse.text, parse.types)?;
+        server.replies.push_back(Reply::Refused(Refusal::Duplicate));
         Ok(Progress::Taken(message.present()))
     }
 
@@ -127,12 +149,11 @@ impl Session {
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
         server.unnamed = None;
+        server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        server.replies.push_back(Reply::Parse { statement: None, undo: Undo(None) });
-        if let Some(old) = self.unnamed.take() {
-            cx.shared.statements.release(old);
-        }
+        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
+        self.forget_unnamed(&mut cx.shared.statements);
         Ok(self.relay(cx, message))
     }
 
@@ -141,9 +162,11 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
+        if message.is_half_said(cx) {
+            return Ok(Progress::More);
+        }
         let Some(bind) = Bind::parse_prefix(message.arrived()).map_err(Fault::Client)? else {
-            let malformed = message.missing() == 0 || message.present() > SMALL_LENGTH_MAX as usize;
-            return if malformed {
+            return if message.missing() == 0 {
                 Err(Fault::Client(Malformed::Truncated("statement name")))
             } else {
                 Ok(Progress::More)
@@ -153,27 +176,18 @@ impl Session {
             return Ok(Progress::Checkout);
         }
         cx.tally.binds += 1;
-        let statement = self.meaning(bind.statement);
-        if let Some(id) = statement {
-            self.ensure_prepared_as(cx, message.input, id, bind.statement.is_empty())?;
+        let renamed = self.ready_statement(cx, message.input, bind.statement)?;
+        if let Some(id) = self.meaning(bind.statement) {
             self.note_statement_effects(cx, id);
         }
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
-        server.replies.push_back(Reply::Bind);
-        match statement {
-            Some(id) if !bind.statement.is_empty() => {
-                let head_len = bind.portal.len() + bind.statement.len() + 2;
-                let rest_len = message.header.body_len as usize - head_len;
-                let out = cx.to_server.own(message.input);
-                bind_as(out, &bind, id, rest_len)?;
-                let rest_at = message.end() - bind.rest.len();
-                cx.to_server.forward(message.input, rest_at..message.end());
-                self.rest = Rest { left: message.missing(), forward: true };
-                Ok(Progress::Taken(message.present()))
-            }
-            _ => Ok(self.relay(cx, message)),
-        }
+        cx.push_reply(Reply::Bind);
+        let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
+        let rest_len = message.header.body_len as usize - bind.head_len();
+        build::bind_head(cx.to_server.own(message.input), bind.portal, &name, rest_len)?;
+        let rest_at = message.end() - bind.rest.len();
+        cx.to_server.forward(message.input, rest_at..message.end());
+        self.rest = Rest { left: message.missing(), forward: true };
+        Ok(Progress::Taken(message.present()))
     }
 
     pub(super) fn describe(
@@ -181,30 +195,22 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
-        let Some(body) = small_body(message)? else { return Ok(Progress::More) };
+        let Some(body) = message.body() else { return Ok(Progress::More) };
+        let target = Target::parse(body).map_err(Fault::Client)?;
         if self.engage(cx, message.input)?.is_none() {
             return Ok(Progress::Checkout);
         }
-        let target = Target::parse(body).map_err(Fault::Client)?;
-        let statement = match target.kind {
-            TargetKind::Statement => self.meaning(target.name),
+        let renamed = match target.kind {
+            TargetKind::Statement => self.ready_statement(cx, message.input, target.name)?,
             TargetKind::Portal => None,
         };
-        if let Some(id) = statement {
-            self.ensure_prepared_as(cx, message.input, id, target.name.is_empty())?;
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.lease.unsynced = true;
         }
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
-        server.replies.push_back(Reply::Describe);
-        match statement {
-            Some(id) if !target.name.is_empty() => {
-                let mut name = Vec::new();
-                id.write_name(&mut name);
-                build::describe(cx.to_server.own(message.input), TargetKind::Statement, &name)?;
-                Ok(Progress::Taken(message.present()))
-            }
-            _ => Ok(self.relay(cx, message)),
-        }
+        cx.push_reply(Reply::Describe);
+        let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
+        build::describe(cx.to_server.own(message.input), TargetKind::Statement, &name)?;
+        Ok(Progress::Taken(message.present()))
     }
 
     pub(super) fn execute(
@@ -212,7 +218,7 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
-        if small_body(message)?.is_none() {
+        if message.body().is_none() {
             return Ok(Progress::More);
         }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
@@ -227,55 +233,92 @@ impl Session {
         cx: &mut Context<'_>,
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
-        let Some(body) = small_body(message)? else { return Ok(Progress::More) };
+        let Some(body) = message.body() else { return Ok(Progress::More) };
         let target = Target::parse(body).map_err(Fault::Client)?;
-        let named = target.kind == TargetKind::Statement && !target.name.is_empty();
-        let meant = match &mut self.names {
-            Some(names) if named => names.remove(target.name),
-            _ => None,
-        };
-        let Some(server) = cx.server.as_deref_mut() else {
+        let is_statement = target.kind == TargetKind::Statement;
+        let named = is_statement && !target.name.is_empty();
+        if self.engage(cx, message.input)?.is_none() {
+            if cx.server.is_some() {
+                return Ok(Progress::Checkout);
+            }
             // Portals do not outlive a transaction: without a server connection there are none.
-            if let Some(id) = meant {
-                cx.shared.statements.release(id);
+            if is_statement {
+                self.close_without_server(cx, target.name);
             }
             build::close_complete(cx.to_client.own(message.input));
             return Ok(Progress::Taken(message.present()));
-        };
+        }
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
-        if let Some(id) = meant {
-            let undo = server.remember(target.name, Some(id));
-            server.replies.push_back(Reply::LocalClose { undo });
+        if named && self.names.as_mut().is_some_and(|names| names.close(target.name)) {
+            server.replies.push_back(Reply::LocalClose);
             return Ok(Progress::Taken(message.present()));
         }
-        if target.kind == TargetKind::Statement && target.name.is_empty() {
-            server.unnamed = None;
-            if let Some(old) = self.unnamed.take() {
-                cx.shared.statements.release(old);
-            }
-        }
         server.replies.push_back(Reply::Close);
+        if is_statement && !named {
+            server.unnamed = None;
+            server.lease.unread = false;
+            self.forget_unnamed(&mut cx.shared.statements);
+        }
+        if named && target.name.starts_with(OUR_NAMES) {
+            let out = cx.to_server.own(message.input);
+            build::close(out, TargetKind::Statement, &not_ours(target.name))?;
+            return Ok(Progress::Taken(message.present()));
+        }
         Ok(self.relay(cx, message))
     }
 
+    /// A statement's name is closed, or about to be used again.
+    pub(super) fn close_without_server(&mut self, cx: &mut Context<'_>, name: &[u8]) {
+        if name.is_empty() {
+            self.forget_unnamed(&mut cx.shared.statements);
+        } else if let Some(names) = &mut self.names
+            && names.close(name)
+        {
+            names.confirm(&mut cx.shared.statements);
+        }
+    }
+
     /// What a client's statement name means, the empty one included.
-    fn meaning(&self, name: &[u8]) -> Option<StatementId> {
+    pub(super) fn meaning(&self, name: &[u8]) -> Option<StatementId> {
         if name.is_empty() {
             return self.unnamed;
         }
-        self.names.as_ref().and_then(|names| names.get(name)).copied()
+        self.names.as_ref().and_then(|names| names.get(name))
     }
 
-    fn ensure_prepared_as(
+    /// Makes the server connection have the statement that the client means by `name`. Returns the
+    /// name to use there when it is another one.
+    fn ready_statement(
         &mut self,
         cx: &mut Context<'_>,
         input: &[u8],
-        id: StatementId,
-        unnamed: bool,
-    ) -> Result<(), Fault> {
-        if !unnamed {
-            return self.ensure_prepared(cx, input, id);
+        name: &[u8],
+    ) -> Result<Option<ServerName>, Fault> {
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.lease.unsynced = true;
         }
+        match self.meaning(name) {
+            Some(id) if name.is_empty() => {
+                Self::ensure_unnamed(cx, input, id)?;
+                Ok(None)
+            }
+            Some(id) => {
+                self.ensure_prepared(cx, input, id)?;
+                Ok(Some(ServerName::Ours(id.name())))
+            }
+            None if name.is_empty() => {
+                close_foreign(cx, input)?;
+                Ok(None)
+            }
+            None if name.starts_with(OUR_NAMES) => Ok(Some(ServerName::NotOurs(not_ours(name)))),
+            None => Ok(None),
+        }
+    }
+
+    /// Prepares the client's unnamed statement on the leased server connection if another one is
+    /// there.
+    fn ensure_unnamed(cx: &mut Context<'_>, input: &[u8], id: StatementId) -> Result<(), Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
         if server.unnamed == Some(id) {
             return Ok(());
@@ -283,14 +326,14 @@ impl Session {
         if let Some(statement) = cx.shared.statements.get(id) {
             build::parse(cx.to_server.own(input), b"", &statement.text, &statement.types)?;
             server.unnamed = Some(id);
-            server.replies.push_back(Reply::Hidden(Hidden::Parse(id)));
+            server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Unnamed)));
             cx.tally.server_parses += 1;
         }
         Ok(())
     }
 
     /// Prepares the statement on the leased server connection if it is not prepared there.
-    fn ensure_prepared(
+    pub(super) fn ensure_prepared(
         &mut self,
         cx: &mut Context<'_>,
         input: &[u8],
@@ -302,115 +345,70 @@ impl Session {
         }
         let Some(statement) = cx.shared.statements.get(id) else { return Ok(()) };
         let out = cx.to_server.own(input);
-        server.send_parse(out, id, &statement.text, &statement.types)?;
+        build::parse(out, &id.name(), &statement.text, &statement.types)?;
+        server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Named(id))));
         server.make_room(out, id, cx.settings.server_statements_max)?;
-        server.replies.push_back(Reply::Hidden(Hidden::Parse(id)));
-        server.settle_room();
         cx.tally.server_parses += 1;
-        Ok(())
-    }
-
-    /// The same before a simple query: with a Sync of its own, so that an error cannot swallow the
-    /// query.
-    pub(super) fn prepare_before_query(
-        &mut self,
-        cx: &mut Context<'_>,
-        input: &[u8],
-        id: StatementId,
-    ) -> Result<(), Fault> {
-        let known = cx.server.as_deref_mut().is_none_or(|server| server.prepared.touch(id));
-        if known {
-            return Ok(());
-        }
-        self.ensure_prepared(cx, input, id)?;
-        build::sync(cx.to_server.own(input));
-        cx.push_reply(Reply::Hidden(Hidden::Ready));
         Ok(())
     }
 
     fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId) {
         let Some(statement) = cx.shared.statements.get(id) else { return };
         let facts = statement.facts;
-        if facts.flags.without(HARMLESS).is_empty() {
+        if facts.flags.without(HARMLESS).is_empty() && !schema::may_change(facts) {
             return;
         }
         let text = statement.text.clone();
-        self.note_effects(cx, &text, facts);
-    }
-
-    /// Takes back what the client's names meant before a Parse or Close that did not happen.
-    pub(super) fn take_back(&mut self, undo: Undo, server: &mut ServerState, all: &mut Statements) {
-        let Some(before) = undo.0.and_then(|at| server.lease.undo.get_mut(at as usize)) else {
-            return;
-        };
-        let names = self.names.get_or_insert_default();
-        let name = std::mem::take(&mut before.name);
-        let now = match before.meant.take() {
-            Some(id) => names.insert(name, id),
-            None => names.remove(&name),
-        };
-        if let Some(id) = now {
-            all.release(id);
-        }
+        cx.note_schema(&text, facts);
+        self.note_effects(cx, &text);
     }
 }
 
 impl ServerState {
-    /// Remembers what a name meant, until the pipeline has succeeded.
-    fn remember(&mut self, name: &[u8], meant: Option<StatementId>) -> Undo {
-        self.lease.undo.push(Before { name: name.into(), meant });
-        Undo(u32::try_from(self.lease.undo.len() - 1).ok())
-    }
-
-    fn send_parse(
-        &mut self,
-        out: &mut Vec<u8>,
-        id: StatementId,
-        text: &[u8],
-        types: &[u8],
-    ) -> Result<(), Fault> {
-        let mut name = Vec::new();
-        id.write_name(&mut name);
-        Ok(build::parse(out, &name, text, types)?)
-    }
-
     /// Notes `id` as prepared, and closes the least recently used statement if there are too many.
     fn make_room(&mut self, out: &mut Vec<u8>, id: StatementId, max: u32) -> Result<(), Fault> {
         if let Some(victim) = self.prepared.insert(id, max) {
-            let mut name = Vec::new();
-            victim.write_name(&mut name);
-            build::close(out, TargetKind::Statement, &name)?;
-            self.lease.room_made = true;
+            build::close(out, TargetKind::Statement, &victim.name())?;
+            self.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Named(victim))));
         }
         Ok(())
     }
+}
 
-    /// Expects the `CloseComplete` of [`Self::make_room`], behind the reply pushed since.
-    fn settle_room(&mut self) {
-        if std::mem::take(&mut self.lease.room_made) {
-            self.replies.push_back(Reply::Hidden(Hidden::Close));
+/// The name of a statement on the server connection.
+enum ServerName {
+    /// It is one of ours.
+    Ours(StatementName),
+    /// The client's own name looks like one of ours.
+    NotOurs(Vec<u8>),
+}
+
+impl Deref for ServerName {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Ours(name) => name,
+            Self::NotOurs(name) => name,
         }
     }
 }
 
-/// A small message's body, when it is complete.
-fn small_body(message: Message<'_>) -> Result<Option<&[u8]>, Fault> {
-    let Header { tag, body_len } = message.header;
-    if body_len > SMALL_LENGTH_MAX {
-        return Err(Fault::Client(Malformed::Length { tag, length: body_len }));
-    }
-    Ok(message.body())
+/// A name that no statement of ours has, for a client's name that one of ours may have.
+fn not_ours(name: &[u8]) -> Vec<u8> {
+    [b"not ", name].concat()
 }
 
-fn bind_as(
-    out: &mut Vec<u8>,
-    bind: &Bind<'_>,
-    id: StatementId,
-    rest_len: usize,
-) -> Result<(), Fault> {
-    let mut name = Vec::new();
-    id.write_name(&mut name);
-    Ok(build::bind_head(out, bind.portal, &name, rest_len)?)
+/// The client has no unnamed statement. The server may have one that somebody else left: it is
+/// closed, so that the client gets the error it would get by itself.
+fn close_foreign(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+    let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+    if !server.lease.unread {
+        build::close(cx.to_server.own(input), TargetKind::Statement, b"")?;
+        server.unnamed = None;
+        server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Unnamed)));
+    }
+    Ok(())
 }
 
 fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progress {

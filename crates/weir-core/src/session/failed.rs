@@ -4,11 +4,14 @@
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::{Malformed, frontend};
-use weir_wire::message::{Bind, Parse, Query, TransactionStatus};
+use weir_wire::message::{Bind, Parse, Query, Target, TargetKind, TransactionStatus};
 use weir_wire::sql::{self, Effect, Facts};
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::state::{CloseReason, Context, Failure, Fault, Local, Session, Skip};
+
+/// A `ParameterDescription` of a statement without parameters.
+const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
 
 impl Session {
     /// A message inside a lost transaction: its end is accepted, all else is an error.
@@ -40,7 +43,11 @@ impl Session {
                 self.failed_statement(cx, message, false)
             }
             frontend::DESCRIBE => {
-                build::no_data(cx.to_client.own(message.input));
+                let out = cx.to_client.own(message.input);
+                if Target::parse(body).map_err(Fault::Client)?.kind == TargetKind::Statement {
+                    out.extend_from_slice(NO_PARAMETERS);
+                }
+                build::no_data(out);
                 Ok(Progress::Taken(message.present()))
             }
             frontend::EXECUTE => {
@@ -49,6 +56,10 @@ impl Session {
                 Ok(Progress::Taken(message.present()))
             }
             frontend::CLOSE => {
+                let target = Target::parse(body).map_err(Fault::Client)?;
+                if target.kind == TargetKind::Statement {
+                    self.close_without_server(cx, target.name);
+                }
                 build::close_complete(cx.to_client.own(message.input));
                 Ok(Progress::Taken(message.present()))
             }
@@ -89,12 +100,15 @@ impl Session {
         if !ends_transaction(parse.text, facts) {
             return self.failed_statement(cx, message, false);
         }
-        if !parse.name.is_empty() {
-            let id = cx.shared.statements.retain(parse.text, parse.types);
-            let old = self.names.get_or_insert_default().insert(parse.name.into(), id);
-            if let Some(old) = old {
-                cx.shared.statements.release(old);
-            }
+        self.close_without_server(cx, parse.name);
+        let scope = cx.shared.statements.scope(&self.overrides);
+        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
+        if parse.name.is_empty() {
+            self.unnamed = Some(id);
+        } else {
+            let names = self.names_mut(&cx.shared.statements);
+            names.define(parse.name, id);
+            names.confirm(&mut cx.shared.statements);
         }
         self.set_ending(true);
         build::parse_complete(cx.to_client.own(message.input));
@@ -108,11 +122,8 @@ impl Session {
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let bind = Bind::parse(body).map_err(Fault::Client)?;
-        let named = self.names.as_ref().and_then(|names| names.get(bind.statement)).copied();
-        let ends = match named.and_then(|id| cx.shared.statements.get(id)) {
-            Some(statement) => ends_transaction(&statement.text, statement.facts),
-            None => self.is_ending() && bind.statement.is_empty(),
-        };
+        let statement = self.meaning(bind.statement).and_then(|id| cx.shared.statements.get(id));
+        let ends = statement.is_some_and(|s| ends_transaction(&s.text, s.facts));
         if !ends {
             return self.failed_statement(cx, message, false);
         }

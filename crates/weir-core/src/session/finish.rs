@@ -7,11 +7,14 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::message::TransactionStatus;
 
 use crate::session::client::INSPECT_MAX;
+use crate::session::encoding;
 use crate::session::inquiry;
-use crate::session::overrides::{OverrideSet, write_difference};
-use crate::session::server::{Hidden, Lease, Reply, Rest, ServerState};
-use crate::session::settings::{PoolMode, ServerReset};
-use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Notice, Pins, Session, Skip};
+use crate::session::overrides::{OverrideSet, differ_in_effect, write_difference};
+use crate::session::server::{Activity, Hidden, Lease, Reply, Rest, ServerState, Slot, Suspects};
+use crate::session::settings::{PoolMode, ServerReset, SessionSettings};
+use crate::session::state::{
+    Ask, CloseReason, Context, Evicted, Fault, Local, Notice, Pins, Session, Skip,
+};
 use crate::time::Instant;
 
 impl Session {
@@ -23,10 +26,21 @@ impl Session {
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         server.lease.ready_since = cx.now;
-        if server.replies.is_empty() && !server.lease.undo.is_empty() {
-            for before in server.lease.undo.drain(..) {
-                before.meant.into_iter().for_each(|id| cx.shared.statements.release(id));
+        server.lease.done = server.lease.done.wrapping_add(1);
+        let (edge, many) = server.lease.request_ended();
+        if server.replies.is_empty()
+            && let Some(aside) = server.lease.aside.take()
+        {
+            // `DEALLOCATE ALL` was not done.
+            server.prepared.put_all_back(*aside);
+            if let Some(names) = &mut self.names {
+                names.remember(&mut cx.shared.statements);
             }
+        }
+        // Which of the settings hold depends on where the transaction ended: ask.
+        let idle = server.status == TransactionStatus::Idle;
+        if edge && !server.lease.pending.is_empty() && (many || !idle) {
+            server.lease.suspects.add(Suspects::SETTINGS);
         }
         cx.tally.query_ns += span_ns(server.lease.statement_since, cx.now);
         server.lease.statement_since = cx.now;
@@ -45,26 +59,37 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return };
         let lease = &mut server.lease;
         let kept = if lease.explicit { lease.committed } else { !lease.failed };
-        let (explicit, failed) = (lease.explicit, lease.failed);
         lease.explicit = false;
         lease.failed = false;
         lease.committed = false;
-        if lease.forget_prepared {
-            lease.forget_prepared = false;
-            if !failed || explicit {
-                server.prepared.clear();
-                server.unnamed = None;
-                self.forget_statements(cx.shared);
-            }
+        if std::mem::take(&mut lease.schema) {
+            cx.shared.statements.schema_changed();
         }
-        if server.lease.pending.is_empty() {
+        if lease.suspects.has(Suspects::OTHER) {
+            lease.suspects = lease.suspects.without(Suspects::OTHER);
+            self.pins.insert(Pins::OTHER);
+        }
+        let done = server.lease.done;
+        let later = server.lease.pending.iter().position(|item| item.request >= done);
+        let count = later.unwrap_or(server.lease.pending.len());
+        if count == 0 {
             return;
         }
-        let pending = std::mem::take(&mut server.lease.pending);
+        let pending: Vec<_> = server.lease.pending.drain(..count).map(|item| item.change).collect();
         if kept {
             let book = &mut cx.shared.overrides;
             self.overrides = book.apply(&self.overrides, &pending, &self.startup);
             server.overrides = book.apply(&server.overrides, &pending, &server.base);
+            self.pin_by_encoding(server);
+        }
+    }
+
+    /// Pins the client while its texts cannot be read. Afterwards its state is asked for.
+    fn pin_by_encoding(&mut self, server: &mut ServerState) {
+        let unreadable = encoding::is_unreadable(&self.overrides);
+        if self.pins.set(Pins::TEXT, unreadable) && !unreadable {
+            server.lease.suspects.add(Suspects::SETTINGS);
+            server.lease.suspects.add(Suspects::STATE);
         }
     }
 
@@ -76,7 +101,11 @@ impl Session {
             server.send_hidden(cx.to_server.own(input), b"ROLLBACK", Hidden::Rollback)?;
             return Ok(Ask::Nothing);
         }
-        if !server.is_quiet() || self.rest.left > 0 {
+        if !server.is_quiet() {
+            return Ok(Ask::Nothing);
+        }
+        if self.rest.left > 0 {
+            self.late = true;
             return Ok(Ask::Nothing);
         }
         if server.lease.suspects.any() && !self.gone {
@@ -86,11 +115,15 @@ impl Session {
             server.send_hidden(cx.to_server.own(input), text.as_bytes(), Hidden::Inquiry)?;
             return Ok(Ask::Nothing);
         }
+        if !self.count_pins(cx) {
+            write_too_many_pins(cx, input, self.pins);
+            return Ok(Ask::Close(CloseReason::TooManyPins));
+        }
         if self.stays(cx.settings.mode) {
             return Ok(Ask::Nothing);
         }
-        let always = cx.settings.reset == ServerReset::Always;
-        if always || server.lease.suspects.any() || (self.gone && !self.pins.is_empty()) {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        if self.resets(cx.settings) || server.lease.suspects.any() {
             server.send_hidden(cx.to_server.own(input), b"DISCARD ALL", Hidden::Reset)?;
             return Ok(Ask::Nothing);
         }
@@ -102,6 +135,26 @@ impl Session {
         !self.gone && (mode == PoolMode::Session || !self.pins.is_empty())
     }
 
+    /// A client that has gone from session mode may have left what no text tells.
+    fn resets(&self, settings: &SessionSettings) -> bool {
+        settings.reset == ServerReset::Always
+            || self.gone && (settings.mode == PoolMode::Session || !self.pins.is_empty())
+    }
+
+    /// Counts the client as pinned or not. Returns whether it may be.
+    fn count_pins(&mut self, cx: &mut Context<'_>) -> bool {
+        let pinned = !self.gone && !self.pins.is_empty();
+        if std::mem::replace(&mut self.counted, pinned) == pinned {
+            return true;
+        }
+        if !pinned {
+            cx.tally.pinned = cx.tally.pinned.saturating_sub(1);
+            return true;
+        }
+        cx.tally.pinned += 1;
+        cx.tally.pinned <= cx.settings.pins_max || cx.settings.mode == PoolMode::Session
+    }
+
     /// Something we asked on our own account has been answered.
     pub(super) fn hidden_ended(
         &mut self,
@@ -111,13 +164,32 @@ impl Session {
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let failed = std::mem::take(&mut server.lease.hidden_failed);
+        let cancelled = std::mem::take(&mut server.lease.hidden_cancelled);
         match hidden {
-            Hidden::Parse(_) | Hidden::Close | Hidden::Ready | Hidden::Begin => Ok(Ask::Nothing),
+            Hidden::Parse(_) | Hidden::Close(_) => Ok(Ask::Nothing),
+            Hidden::Ready => self.tidy(cx, input),
+            Hidden::Begin => {
+                server.lease.explicit = true;
+                Ok(Ask::Nothing)
+            }
             Hidden::Overrides if failed && !self.gone => {
                 Ok(Ask::Close(CloseReason::SettingsRefused))
             }
             Hidden::Overrides if failed => Ok(Ask::Discard),
-            Hidden::Overrides => Ok(Ask::Nothing),
+            Hidden::Overrides => {
+                let waited = std::mem::take(&mut server.lease.settling);
+                match (self.gone, waited) {
+                    (true, _) => self.tidy(cx, input),
+                    (false, true) => Ok(Ask::Resume),
+                    (false, false) => Ok(Ask::Nothing),
+                }
+            }
+            Hidden::Inquiry if cancelled => {
+                // The cancel was for the client's statement, and late: ask again, for all.
+                server.lease.suspects.add(Suspects::SETTINGS);
+                server.lease.suspects.add(Suspects::STATE);
+                self.tidy(cx, input)
+            }
             Hidden::Inquiry if failed => Ok(Ask::Discard),
             Hidden::Inquiry => self.inquiry_ended(cx, input),
             Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
@@ -125,12 +197,15 @@ impl Session {
                 self.transaction_ended(cx);
                 self.tidy(cx, input)
             }
-            Hidden::Check => self.tidy(cx, input),
             Hidden::Reset if failed => Ok(Ask::Discard),
             Hidden::Reset => {
+                // What the client has set stays its own, and goes with it to the next connection.
                 server.forget_session();
                 server.lease.close();
-                self.overrides = Rc::clone(&self.startup);
+                Ok(Ask::Release)
+            }
+            Hidden::Check => {
+                server.lease.close();
                 Ok(Ask::Release)
             }
         }
@@ -139,22 +214,13 @@ impl Session {
     fn inquiry_ended(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let answers = std::mem::take(&mut server.lease.answers);
-        let had = !self.pins.is_empty();
         let outcome = inquiry::read(&answers, self.pins);
         self.pins = outcome.pins;
         if let Some(list) = outcome.settings {
             let set = cx.shared.overrides.intern(list);
             self.overrides = Rc::clone(&set);
             server.overrides = set;
-        }
-        match (had, self.pins.is_empty()) {
-            (false, false) => cx.tally.pinned += 1,
-            (true, true) => cx.tally.pinned = cx.tally.pinned.saturating_sub(1),
-            (true, false) | (false, true) => {}
-        }
-        if !had && cx.tally.pinned > cx.settings.pins_max && cx.settings.mode != PoolMode::Session {
-            write_too_many_pins(cx, input, self.pins);
-            return Ok(Ask::Close(CloseReason::TooManyPins));
+            self.pin_by_encoding(server);
         }
         self.tidy(cx, input)
     }
@@ -164,9 +230,7 @@ impl Session {
     /// [`Ask::Release`] or [`Ask::Discard`].
     pub fn client_gone(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
         self.gone = true;
-        if !self.pins.is_empty() {
-            cx.tally.pinned = cx.tally.pinned.saturating_sub(1);
-        }
+        self.count_pins(cx);
         self.local = Local::Idle;
         self.skip = Skip::No;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
@@ -178,42 +242,63 @@ impl Session {
         if server.lease.suspects.any() {
             self.pins.insert(Pins::OTHER);
         }
-        if server.lease.copy_in && !server.lease.copy_ended {
-            build::copy_fail(cx.to_server.own(&[]), b"the client is gone")?;
-            server.lease.copy_ended = true;
+        if server.lease.copy_in && !server.copy_ended() {
+            server.end_copy(cx.to_server.own(&[]))?;
         }
-        if server.lease.unsynced {
-            build::sync(cx.to_server.own(&[]));
-            server.replies.push_back(Reply::Ready);
-            server.lease.unsynced = false;
-        }
-        if !server.replies.is_empty() {
-            return Ok(Ask::Nothing);
-        }
-        self.tidy(cx, &[])
+        self.take_over(cx)
     }
 
-    /// Ends the client's idle transaction without ending its connection: the client is told at its
-    /// next statement. Returns the session that takes over the server connection, rolls back
-    /// there, and gives it back. `None` when the transaction is not idle.
-    pub fn evict(&mut self, cx: &mut Context<'_>, notice: Notice) -> Option<Self> {
-        let server = cx.server.as_deref_mut()?;
-        let idle = server.replies.is_empty()
-            && !server.lease.unsynced
-            && server.rest.left == 0
-            && self.rest.left == 0
-            && server.status != TransactionStatus::Idle;
-        if !idle {
-            return None;
+    /// Ends the client's idle transaction without ending its connection. What is in the outboxes
+    /// afterwards is to be sent before anything else is done.
+    ///
+    /// # Errors
+    /// Never in practice: what is sent is short.
+    pub fn evict(&mut self, cx: &mut Context<'_>, notice: Notice) -> Result<Evicted, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
+        if server.activity() != Activity::IdleInTransaction || self.rest.left > 0 {
+            return Ok(Evicted::No);
+        }
+        self.give_local_replies(cx, &[])?;
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
+        let explicit = server.status != TransactionStatus::Idle;
+        let told = server.lease.skipping;
+        if told || !explicit {
+            self.skip = Skip::UntilSync;
+        }
+        if explicit {
+            self.local = Local::failed(notice, false);
+        } else if !told {
+            // The transaction is that of a pipeline: it fails here and now.
+            build::error_response(cx.to_client.own(&[]), &notice.report(false));
+        }
+        if self.stays(cx.settings.mode) {
+            self.roll_back_in_place(cx, explicit)?;
+            return Ok(Evicted::InPlace);
         }
         let mut heir = Self::new(Rc::clone(&self.overrides));
         heir.gone = true;
-        heir.pins = std::mem::take(&mut self.pins);
-        if !heir.pins.is_empty() {
-            cx.tally.pinned = cx.tally.pinned.saturating_sub(1);
+        if server.lease.suspects.any() {
+            heir.pins.insert(Pins::OTHER);
         }
-        self.local = Local::failed(notice, false);
-        Some(heir)
+        Ok(Evicted::HandedOver(Box::new(heir)))
+    }
+
+    fn roll_back_in_place(&mut self, cx: &mut Context<'_>, explicit: bool) -> Result<(), Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        if server.lease.unsynced {
+            // The pipeline's own transaction is rolled back by an error, not by a ROLLBACK.
+            let out = cx.to_server.own(&[]);
+            if !explicit && !server.lease.skipping {
+                build::parse(out, b"", b"evicted: the pipeline waited too long", b"")?;
+                server.unnamed = None;
+                server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Unnamed)));
+            }
+            server.sync(out, Reply::Hidden(Hidden::Ready));
+        }
+        if explicit {
+            server.send_hidden(cx.to_server.own(&[]), b"ROLLBACK", Hidden::Rollback)?;
+        }
+        Ok(())
     }
 
     /// Makes a new session without a client ask an idle server connection whether it is well.
@@ -235,11 +320,37 @@ impl Session {
     /// # Errors
     /// Never in practice: what is sent is short.
     pub fn take_over(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
-        self.tidy(cx, &[])
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
+        if server.lease.unsynced {
+            server.sync(cx.to_server.own(&[]), Reply::Ready);
+        }
+        if server.replies.is_empty() { self.tidy(cx, &[]) } else { Ok(Ask::Nothing) }
     }
 }
 
 impl ServerState {
+    /// Ends the pipeline under way.
+    fn sync(&mut self, out: &mut Vec<u8>, reply: Reply) {
+        build::sync(out);
+        self.replies.push_back(reply);
+        self.lease.unsynced = false;
+        self.lease.skipping = false;
+    }
+
+    /// Ends the COPY under way for a client that is gone.
+    pub(super) fn end_copy(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        if self.copy_ended() {
+            return Ok(());
+        }
+        build::copy_fail(out, b"the client is gone")?;
+        let at = 1.min(self.replies.len());
+        self.replies.insert(at, Reply::CopyEnd);
+        if self.lease.unsynced {
+            self.sync(out, Reply::Ready);
+        }
+        Ok(())
+    }
+
     /// A session has it now.
     pub(super) fn begin_lease(&mut self, now: Instant) {
         self.lease.statement_since = now;
@@ -269,6 +380,7 @@ impl ServerState {
     ) -> Result<(), Fault> {
         let mut text = Vec::new();
         write_difference(&mut text, &self.overrides, wanted);
+        self.lease.settling = !text.is_empty() && differ_in_effect(&self.overrides, wanted);
         self.overrides = Rc::clone(wanted);
         if text.is_empty() {
             return Ok(());
@@ -287,16 +399,18 @@ impl ServerState {
 impl Lease {
     /// Makes ready for the next lease; buffers are kept.
     fn close(&mut self) {
-        self.pending.clear();
-        self.suspects = Default::default();
-        self.failed = false;
-        self.explicit = false;
-        self.committed = false;
-        self.forget_prepared = false;
-        self.copy_in = false;
-        self.copy_ended = false;
-        self.unsynced = false;
-        self.hidden_failed = false;
+        let mut pending = std::mem::take(&mut self.pending);
+        let mut answers = std::mem::take(&mut self.answers);
+        pending.clear();
+        answers.clear();
+        *self = Self { pending, answers, ready_since: self.ready_since, ..Self::default() };
+    }
+
+    /// Whether the request that has ended ended a transaction, and whether it had more than one
+    /// command.
+    fn request_ended(&mut self) -> (bool, bool) {
+        self.one = false;
+        (std::mem::take(&mut self.edge), std::mem::take(&mut self.many) || self.failed)
     }
 }
 

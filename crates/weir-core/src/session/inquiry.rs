@@ -7,20 +7,28 @@ use crate::session::server::{Answer, Hidden, Reply, ServerState, Suspects};
 use crate::session::state::Pins;
 
 /// Settings that SET has changed, as the server lists them, and the two that it does not list.
+/// The user that logged in is the one `pg_stat_activity` knows, whatever the authorization is now.
+///
+/// Each name is qualified, operators too: a client may have put a schema of its own in front.
 const SETTINGS: &str = "SELECT 's', name, setting FROM pg_catalog.pg_settings \
-     WHERE source = 'session' \
+     WHERE source OPERATOR(pg_catalog.=) 'session' \
      UNION ALL SELECT 's', 'role', pg_catalog.current_setting('role') \
-     WHERE pg_catalog.current_setting('role') <> 'none' \
+     WHERE pg_catalog.current_setting('role') OPERATOR(pg_catalog.<>) 'none' \
+     UNION ALL SELECT 's', 'session_authorization', session_user \
+     FROM pg_catalog.pg_stat_activity \
+     WHERE pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() \
+     AND usename OPERATOR(pg_catalog.<>) session_user \
      UNION ALL SELECT 'S', '', ''";
 
 /// What only this backend has. Advisory locks of transactions are gone by the time this is asked.
 const STATE: &str = "SELECT 'l', '', '' FROM pg_catalog.pg_locks \
-     WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid() \
+     WHERE locktype OPERATOR(pg_catalog.=) 'advisory' \
+     AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() \
      UNION ALL SELECT 'n', channel, '' FROM pg_catalog.pg_listening_channels() channel \
      UNION ALL SELECT 'c', name, '' FROM pg_catalog.pg_cursors WHERE is_holdable \
      UNION ALL SELECT 'p', name, '' FROM pg_catalog.pg_prepared_statements WHERE from_sql \
      UNION ALL SELECT 't', relname, '' FROM pg_catalog.pg_class \
-     WHERE relnamespace = pg_catalog.pg_my_temp_schema() \
+     WHERE relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema() \
      UNION ALL SELECT 'T', '', ''";
 
 /// What an inquiry found.
@@ -34,10 +42,10 @@ pub(super) struct Outcome {
 /// The question about `suspects`.
 pub(super) fn text(suspects: Suspects) -> String {
     let mut parts = Vec::new();
-    if suspects.0 & Suspects::SETTINGS.0 != 0 {
+    if suspects.has(Suspects::SETTINGS) {
         parts.push(SETTINGS);
     }
-    if suspects.0 & Suspects::STATE.0 != 0 {
+    if suspects.has(Suspects::STATE) {
         parts.push(STATE);
     }
     parts.join(" UNION ALL ")
@@ -48,7 +56,7 @@ pub(super) fn read(answers: &[Answer], before: Pins) -> Outcome {
     let asked = |kind: u8| answers.iter().any(|answer| answer.kind == kind);
     let mut pins = before;
     if asked(b'T') {
-        pins = Pins(before.0 & Pins::OTHER.0);
+        pins = Pins(before.0 & (Pins::OTHER.0 | Pins::TEXT.0));
         for answer in answers {
             match answer.kind {
                 b'l' => pins.insert(Pins::LOCK),

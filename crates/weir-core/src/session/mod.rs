@@ -23,24 +23,32 @@
 
 mod client;
 mod effects;
+mod encoding;
 mod extended;
 mod failed;
 mod finish;
 mod greeting;
+mod hash;
 mod inquiry;
+mod names;
 mod outbox;
 mod overrides;
 mod replies;
+mod schema;
 mod server;
 mod settings;
 mod simple;
 mod state;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 pub use greeting::{Welcome, canonical_parameter};
 pub use outbox::Outbox;
 pub use overrides::{Change, Override, OverrideBook, OverrideSet, Value};
 pub use server::{Activity, ServerState};
 pub use settings::{PoolMode, ServerReset, SessionSettings};
-pub use state::{Ask, CloseReason, Context, Fault, Notice, Pins, Session, Shared, Step, Tally};
+pub use state::{
+    Ask, CloseReason, Context, Evicted, Fault, Notice, Pins, Session, Shared, Step, Tally,
+};
 pub use statements::{Prepared, Statement, StatementId, Statements};

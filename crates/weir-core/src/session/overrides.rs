@@ -33,8 +33,11 @@ pub enum Change {
     Set(Override),
     /// The setting goes back to the session's default.
     Unset(Box<[u8]>),
-    /// All settings go back.
-    UnsetAll,
+    /// `RESET ALL`: all settings go back but the role and the authorization
+    /// (`GUC_NO_RESET_ALL`).
+    ResetAll,
+    /// `DISCARD ALL`: those two as well.
+    DiscardAll,
 }
 
 /// A set of overrides, sorted by name.
@@ -93,14 +96,16 @@ impl OverrideBook {
         for change in changes {
             match change {
                 Change::Set(item) => {
-                    list.retain(|o| o.name != item.name);
-                    list.push(item.clone());
+                    put(&mut list, &item.name, Some(item));
                 }
                 Change::Unset(name) => {
-                    list.retain(|o| o.name != *name);
-                    list.extend(defaults.iter().filter(|o| o.name == *name).cloned());
+                    put(&mut list, name, defaults.iter().find(|o| o.name == *name));
                 }
-                Change::UnsetAll => list = defaults.to_vec(),
+                Change::ResetAll => {
+                    list.retain(|o| is_identity(&o.name));
+                    list.extend(defaults.iter().filter(|o| !is_identity(&o.name)).cloned());
+                }
+                Change::DiscardAll => list = defaults.to_vec(),
             }
         }
         self.intern(list)
@@ -114,6 +119,16 @@ impl OverrideBook {
         self.sets.retain(|_, set| set.strong_count() > 0);
         self.sweep_at = (self.sets.len() * 2).max(64);
     }
+}
+
+/// Gives `name` this value, or none.
+fn put(list: &mut Vec<Override>, name: &[u8], item: Option<&Override>) {
+    list.retain(|o| *o.name != *name);
+    if name == b"session_authorization" {
+        // The role was taken under the other authorization: it is given up.
+        list.retain(|o| *o.name != *b"role");
+    }
+    list.extend(item.cloned());
 }
 
 /// Appends the statements that bring a server connection from `from` to `to`.
@@ -145,6 +160,15 @@ pub(super) fn write_difference(out: &mut Vec<u8>, from: &OverrideSet, to: &Overr
             }
         }
     }
+}
+
+/// Whether a statement could tell the difference: a name for the logs does not decide what a
+/// statement does.
+pub(super) fn differ_in_effect(from: &OverrideSet, to: &OverrideSet) -> bool {
+    let telling = |set: &OverrideSet| -> Vec<Override> {
+        set.iter().filter(|o| *o.name != *b"application_name").cloned().collect()
+    };
+    telling(from) != telling(to)
 }
 
 fn is_identity(name: &[u8]) -> bool {
@@ -285,6 +309,19 @@ mod tests {
         assert_ne!(set, startup);
         let back = book.apply(&set, &[Change::Unset(b"timezone"[..].into())], &startup);
         assert!(Rc::ptr_eq(&back, &startup));
-        assert!(Rc::ptr_eq(&book.apply(&set, &[Change::UnsetAll], &startup), &startup));
+        assert!(Rc::ptr_eq(&book.apply(&set, &[Change::ResetAll], &startup), &startup));
+    }
+
+    #[test]
+    fn reset_all_keeps_who_the_session_is() {
+        let mut book = OverrideBook::default();
+        let base = book.empty();
+        let set = book.intern([raw("a", "1"), raw("role", "alice")]);
+        let left = book.apply(&set, &[Change::ResetAll], &base);
+        assert_eq!(left[..], [raw("role", "alice")]);
+        assert!(book.apply(&set, &[Change::DiscardAll], &base).is_empty());
+        let bob = Change::Set(raw("session_authorization", "bob"));
+        let set = book.apply(&left, &[bob], &base);
+        assert_eq!(set[..], [raw("session_authorization", "bob")]);
     }
 }

@@ -1,11 +1,12 @@
 //! What the server says: the walk over its messages, matched against the replies that are due.
 
 use weir_wire::build;
-use weir_wire::error::{Report, SqlState};
+use weir_wire::error::SqlState;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, backend};
 use weir_wire::message::{CommandComplete, ErrorFields, ReadyForQuery};
 
-use crate::session::server::{Hidden, Reply, Rest, ServerState};
+use crate::session::outbox::Outbox;
+use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Session, Step};
 
 /// The longest message from the server that is read whole. Errors may be longer (a row is part
@@ -47,7 +48,9 @@ impl Session {
             if passes(header.tag) {
                 self.give_due_replies(cx, input)?;
                 let Some(server) = cx.server.as_deref_mut() else { break };
-                let forward = !matches!(server.replies.front(), Some(Reply::Hidden(_)));
+                // A notification belongs to the client, whatever we have asked meanwhile.
+                let forward = header.tag == backend::NOTIFICATION_RESPONSE
+                    || !matches!(server.replies.front(), Some(Reply::Hidden(_)));
                 if !forward && server.awaits_answers() && header.tag == backend::DATA_ROW {
                     if end > input.len() {
                         break;
@@ -73,6 +76,12 @@ impl Session {
                 return Ok(Step { taken: at, ask });
             }
         }
+        if let Some(server) = cx.server.as_deref_mut()
+            && server.replies.is_empty()
+        {
+            // It waits for its client, with or without a Sync.
+            server.lease.ready_since = cx.now;
+        }
         Ok(Step { taken: at, ask: Ask::Nothing })
     }
 
@@ -93,14 +102,25 @@ impl Session {
     ) -> Result<(), Fault> {
         while let Some(server) = cx.server.as_deref_mut() {
             match server.replies.front() {
-                Some(Reply::LocalParse { .. }) => build::parse_complete(cx.to_client.own(input)),
-                Some(Reply::LocalClose { .. }) => build::close_complete(cx.to_client.own(input)),
+                Some(Reply::LocalParse) => build::parse_complete(cx.to_client.own(input)),
+                Some(Reply::LocalClose) => build::close_complete(cx.to_client.own(input)),
                 Some(Reply::CopyEnd) => {}
                 _ => break,
             }
-            server.replies.pop_front();
+            self.answered(cx);
         }
         Ok(())
+    }
+
+    /// The reply in front has come.
+    #[inline]
+    fn answered(&mut self, cx: &mut Context<'_>) {
+        let reply = cx.server.as_deref_mut().and_then(|server| server.replies.pop_front());
+        if reply.is_some_and(|reply| reply.confirms())
+            && let Some(names) = &mut self.names
+        {
+            names.confirm(&mut cx.shared.statements);
+        }
     }
 
     fn server_message(
@@ -113,33 +133,67 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let front = server.replies.front().copied();
         let hidden = matches!(front, Some(Reply::Hidden(_)));
-        match said.tag {
+        let due = match said.tag {
             backend::READY_FOR_QUERY => return self.ready(cx, said),
             backend::ERROR_RESPONSE => return self.error(cx, said, missing),
             backend::COMMAND_COMPLETE => {
-                server.command_complete(said.body())?;
-                server.answered(front == Some(Reply::Execute));
+                if !hidden {
+                    self.command_complete(cx, said.body())?;
+                }
+                front == Some(Reply::Execute)
             }
             backend::EMPTY_QUERY_RESPONSE | backend::PORTAL_SUSPENDED => {
-                server.answered(front == Some(Reply::Execute));
+                front == Some(Reply::Execute)
             }
-            backend::PARSE_COMPLETE => server.parsed(front).ok_or_else(|| said.unexpected())?,
-            backend::BIND_COMPLETE => {
-                server.expect(front, Reply::Bind).ok_or_else(|| said.unexpected())?;
+            backend::PARSE_COMPLETE => due_or(front, said, |reply| {
+                matches!(reply, Reply::Parse { .. } | Reply::Hidden(Hidden::Parse(_)))
+            })?,
+            backend::BIND_COMPLETE => due_or(front, said, |reply| reply == Reply::Bind)?,
+            backend::CLOSE_COMPLETE => due_or(front, said, |reply| {
+                matches!(reply, Reply::Close | Reply::Hidden(Hidden::Close(_)))
+            })?,
+            backend::NO_DATA | backend::ROW_DESCRIPTION => front == Some(Reply::Describe),
+            backend::COPY_IN_RESPONSE | backend::COPY_BOTH_RESPONSE => {
+                server.copy_in_begins();
+                self.end_copy_of_the_gone(cx, said.input)?;
+                false
             }
-            backend::CLOSE_COMPLETE => server.closed(front).ok_or_else(|| said.unexpected())?,
-            backend::NO_DATA | backend::ROW_DESCRIPTION => {
-                server.answered(front == Some(Reply::Describe));
-            }
-            backend::COPY_IN_RESPONSE | backend::COPY_BOTH_RESPONSE => server.copy_in_begins(),
-            backend::PARAMETER_STATUS | backend::COPY_OUT_RESPONSE => {}
+            backend::PARAMETER_STATUS | backend::COPY_OUT_RESPONSE => false,
             _ => return Err(said.unexpected()),
-        }
-        // Parameters changed by us are changed for the client too: it asked for them.
+        };
+        // Parameters that we change are the client's already.
         if !hidden {
             cx.to_client.forward(said.input, said.at..said.end);
         }
+        if due {
+            self.answered(cx);
+            self.give_due_replies(cx, said.input)?;
+        }
         Ok(Ask::Nothing)
+    }
+
+    fn command_complete(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Result<(), Fault> {
+        let tag = CommandComplete::parse(body).map_err(Fault::Server)?.tag;
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        server.command_complete(tag);
+        if matches!(tag, b"DEALLOCATE ALL" | b"DISCARD ALL") {
+            if server.lease.aside.take().is_none() {
+                server.prepared.clear();
+            }
+            if let Some(names) = &mut self.names {
+                names.forget(&mut cx.shared.statements);
+            }
+        }
+        Ok(())
+    }
+
+    /// The server waits for COPY data, and nobody is there to send it.
+    fn end_copy_of_the_gone(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
+        if !self.gone {
+            return Ok(());
+        }
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        server.end_copy(cx.to_server.own(input))
     }
 
     fn error(
@@ -150,70 +204,106 @@ impl Session {
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         server.lease.failed = true;
-        let mut forward = true;
-        let mut ask = Ask::Nothing;
-        match server.replies.front().copied() {
-            Some(Reply::Query | Reply::Ready) | None => {}
-            Some(Reply::Hidden(Hidden::Parse(_) | Hidden::Close)) => self.pipeline_failed(cx),
+        server.lease.copy_in = false;
+        let fields = ErrorFields::parse(said.body()).ok();
+        let fatal = fields.as_ref().is_some_and(ErrorFields::is_fatal);
+        let code = fields.and_then(|fields| fields.sqlstate());
+        let mut ask = if fatal { Ask::Discard } else { Ask::Nothing };
+        let forward = match server.replies.front().copied() {
+            // The connection ends: whoever asked, the client is told.
+            _ if fatal => true,
+            Some(Reply::Query) => !server.tell_hidden_error(cx.to_client, said.input),
+            Some(Reply::Ready) | None => true,
+            Some(Reply::Hidden(Hidden::Parse(_) | Hidden::Close(_))) => {
+                self.pipeline_failed(cx);
+                !cx.server.as_deref_mut().is_some_and(|server| server.keep_hidden_error(said))
+            }
             Some(Reply::Hidden(Hidden::Overrides | Hidden::Begin)) if !self.gone => {
                 // The client's own settings are at fault: it reads the server's words, and goes.
                 ask = Ask::Close(CloseReason::SettingsRefused);
                 server.lease.hidden_failed = true;
+                true
             }
             Some(Reply::Hidden(_)) => {
                 server.lease.hidden_failed = true;
-                forward = false;
+                server.lease.hidden_cancelled = code == Some(SqlState::QUERY_CANCELED);
+                false
             }
-            Some(Reply::DuplicateParse) => {
-                write_duplicate(cx.to_client.own(said.input));
-                forward = false;
+            Some(Reply::Refused(refusal)) => self.refused_by_server(cx, said, refusal, code),
+            Some(_) => {
                 self.pipeline_failed(cx);
+                true
             }
-            Some(_) => self.pipeline_failed(cx),
-        }
+        };
         let Some(server) = cx.server.as_deref_mut() else { return Ok(ask) };
-        let fatal = ErrorFields::parse(said.body()).is_ok_and(|fields| fields.is_fatal());
         if forward {
             cx.to_client.forward(said.input, said.at..said.end);
         }
         server.rest = Rest { left: missing, forward };
-        Ok(if fatal { Ask::Discard } else { ask })
+        Ok(ask)
+    }
+
+    /// The error we made the server raise has come: the client is told in our words. In a failed
+    /// transaction the server's own are the true ones. Returns whether those are to be passed on.
+    fn refused_by_server(
+        &mut self,
+        cx: &mut Context<'_>,
+        said: Said<'_>,
+        refusal: Refusal,
+        code: Option<SqlState>,
+    ) -> bool {
+        let raised = match refusal {
+            Refusal::Duplicate => SqlState::DUPLICATE_PREPARED_STATEMENT,
+            Refusal::Block => SqlState::SYNTAX_ERROR,
+        };
+        if code == Some(raised) {
+            let name = match (refusal, &mut self.names) {
+                (Refusal::Duplicate, Some(names)) => names.refused(),
+                (Refusal::Duplicate, None) | (Refusal::Block, _) => Box::default(),
+            };
+            refusal.write(cx.to_client.own(said.input), &name);
+            if let Some(server) = cx.server.as_deref_mut() {
+                server.replies.pop_front();
+            }
+        }
+        let simple = cx.server.as_deref().is_some_and(|server| {
+            server.replies.iter().find(|reply| !matches!(reply, Reply::Refused(_)))
+                == Some(&Reply::Query)
+        });
+        if !simple {
+            self.pipeline_failed(cx);
+        }
+        code != Some(raised)
     }
 
     /// An error in an extended pipeline: the server skips to the Sync, and so do the replies due.
+    /// When the Sync has not been sent yet, so does the client.
     fn pipeline_failed(&mut self, cx: &mut Context<'_>) {
         let Some(server) = cx.server.as_deref_mut() else { return };
-        server.lease.copy_in = false;
-        while let Some(reply) = server.replies.front().copied() {
-            match reply {
-                Reply::Ready
-                | Reply::Query
-                | Reply::Hidden(
-                    Hidden::Ready
-                    | Hidden::Overrides
-                    | Hidden::Begin
-                    | Hidden::Inquiry
-                    | Hidden::Rollback
-                    | Hidden::Reset
-                    | Hidden::Check,
-                ) => break,
-                Reply::Parse { statement, undo } => {
-                    server.not_prepared(statement);
-                    self.take_back(undo, server, &mut cx.shared.statements);
-                }
-                Reply::LocalParse { undo } | Reply::LocalClose { undo } => {
-                    self.take_back(undo, server, &mut cx.shared.statements);
-                }
-                Reply::Hidden(Hidden::Parse(id)) => server.not_prepared(Some(id)),
-                Reply::DuplicateParse
-                | Reply::Bind
-                | Reply::Describe
-                | Reply::Execute
-                | Reply::Close
-                | Reply::CopyEnd
-                | Reply::Hidden(Hidden::Close) => {}
+        let sync = server.replies.iter().position(Reply::ends_pipeline);
+        server.lease.skipping = sync.is_none();
+        let count = sync.unwrap_or(server.replies.len());
+        let (mut changes, mut unnamed) = (0, false);
+        // Newest first: what one prepared, another one before it may have closed.
+        for at in (0..count).rev() {
+            let reply = server.replies[at];
+            changes += usize::from(reply.confirms());
+            unnamed |= reply.makes_unnamed();
+            server.skipped(reply);
+            if reply == Reply::Refused(Refusal::Duplicate)
+                && let Some(names) = &mut self.names
+            {
+                names.refused();
             }
-            server.replies.pop_front();
+        }
+        server.replies.drain(..count);
+        if changes > 0
+            && let Some(names) = &mut self.names
+        {
+            names.take_back(changes, &mut cx.shared.statements);
+        }
+        if unnamed && !server.replies.iter().any(Reply::makes_unnamed) {
+            self.forget_unnamed(&mut cx.shared.statements);
         }
     }
 
@@ -223,13 +313,17 @@ impl Session {
         let reply = server.replies.pop_front();
         server.status = status;
         server.lease.copy_in = false;
-        server.lease.copy_ended = false;
         match reply {
             Some(Reply::Query | Reply::Ready) => {
+                server.lease.hidden_error = None;
                 cx.to_client.forward(said.input, said.at..said.end);
+                self.give_due_replies(cx, said.input)?;
                 self.request_ended(cx, said.input)
             }
-            Some(Reply::Hidden(hidden)) => self.hidden_ended(cx, said.input, hidden),
+            Some(Reply::Hidden(hidden)) => {
+                self.give_due_replies(cx, said.input)?;
+                self.hidden_ended(cx, said.input, hidden)
+            }
             _ => Err(said.unexpected()),
         }
     }
@@ -250,11 +344,7 @@ fn passes(tag: u8) -> bool {
     )
 }
 
-fn pass_rest(
-    server: &mut ServerState,
-    to_client: &mut crate::session::Outbox,
-    input: &[u8],
-) -> usize {
+fn pass_rest(server: &mut ServerState, to_client: &mut Outbox, input: &[u8]) -> usize {
     let taken = server.rest.left.min(input.len());
     if taken > 0 {
         if server.rest.forward {
@@ -265,69 +355,81 @@ fn pass_rest(
     taken
 }
 
-fn write_duplicate(out: &mut Vec<u8>) {
-    let report = Report::error(
-        SqlState::DUPLICATE_PREPARED_STATEMENT,
-        "prepared statement with this name already exists",
-    )
-    .with_hint("Close the statement before its name is used for another one.");
-    build::error_response(out, &report);
-}
-
-impl Reply {
-    fn is_local(&self) -> bool {
-        matches!(self, Self::LocalParse { .. } | Self::LocalClose { .. } | Self::CopyEnd)
-    }
+/// Whether the reply in front is the one that was due; another one is a fault.
+#[inline]
+fn due_or(
+    front: Option<Reply>,
+    said: Said<'_>,
+    is_due: impl FnOnce(Reply) -> bool,
+) -> Result<bool, Fault> {
+    if front.is_some_and(is_due) { Ok(true) } else { Err(said.unexpected()) }
 }
 
 impl ServerState {
-    fn command_complete(&mut self, body: &[u8]) -> Result<(), Fault> {
-        let tag = CommandComplete::parse(body).map_err(Fault::Server)?.tag;
-        self.lease.committed = tag == b"COMMIT";
-        self.lease.copy_in = false;
-        Ok(())
-    }
-
-    /// Takes the front reply away when it is the one that was due.
-    #[inline]
-    fn answered(&mut self, due: bool) {
-        if due {
-            self.replies.pop_front();
+    fn command_complete(&mut self, tag: &[u8]) {
+        let lease = &mut self.lease;
+        lease.committed = tag == b"COMMIT";
+        lease.edge |= matches!(tag, b"COMMIT" | b"ROLLBACK" | b"PREPARE TRANSACTION");
+        lease.many |= std::mem::replace(&mut lease.one, true);
+        if std::mem::take(&mut lease.copy_in) && self.replies.get(1) == Some(&Reply::CopyEnd) {
+            self.replies.remove(1);
         }
     }
 
-    fn expect(&mut self, front: Option<Reply>, due: Reply) -> Option<()> {
-        (front == Some(due)).then(|| self.answered(true))
-    }
-
-    fn parsed(&mut self, front: Option<Reply>) -> Option<()> {
-        let due = matches!(front, Some(Reply::Parse { .. } | Reply::Hidden(Hidden::Parse(_))));
-        due.then(|| self.answered(true))
-    }
-
-    fn closed(&mut self, front: Option<Reply>) -> Option<()> {
-        let due = matches!(front, Some(Reply::Close | Reply::Hidden(Hidden::Close)));
-        due.then(|| self.answered(true))
-    }
-
-    /// The statement was not prepared after all.
-    fn not_prepared(&mut self, statement: Option<crate::session::StatementId>) {
-        if let Some(id) = statement {
-            self.prepared.remove(id);
+    /// What was sent for this reply was not done.
+    fn skipped(&mut self, reply: Reply) {
+        match reply {
+            Reply::Parse { slot: Slot::Named(id), .. }
+            | Reply::Hidden(Hidden::Parse(Slot::Named(id))) => {
+                self.prepared.remove(id);
+                if let Some(aside) = &mut self.lease.aside {
+                    aside.remove(id);
+                }
+            }
+            Reply::Parse { slot: Slot::Unnamed, .. }
+            | Reply::Hidden(Hidden::Parse(Slot::Unnamed)) => self.unnamed = None,
+            Reply::Hidden(Hidden::Close(Slot::Named(id))) => self.prepared.put_back(id),
+            // A query behind a failed message is skipped as well.
+            Reply::Query => self.lease.done = self.lease.done.wrapping_add(1),
+            Reply::Parse { slot: Slot::Passing, .. }
+            | Reply::LocalParse
+            | Reply::LocalClose
+            | Reply::Refused(_)
+            | Reply::Bind
+            | Reply::Describe
+            | Reply::Execute
+            | Reply::Close
+            | Reply::Ready
+            | Reply::CopyEnd
+            | Reply::Hidden(_) => {}
         }
-        self.unnamed = None;
+    }
+
+    /// Keeps the error of a statement that was prepared for a simple query: that query fails next,
+    /// and is told why. Returns whether that is so.
+    fn keep_hidden_error(&mut self, said: Said<'_>) -> bool {
+        let before_query = self.replies.front() == Some(&Reply::Hidden(Hidden::Ready));
+        if before_query {
+            self.lease.hidden_error = Some(said.input[said.at..said.end].into());
+        }
+        before_query
+    }
+
+    /// Tells the error that was kept in place of the one that came. Returns whether there was one.
+    fn tell_hidden_error(&mut self, to_client: &mut Outbox, input: &[u8]) -> bool {
+        let kept = self.lease.hidden_error.take();
+        kept.map(|error| to_client.own(input).extend_from_slice(&error)).is_some()
     }
 
     /// The server reads COPY data now. By the protocol it ignores each Sync that it meets while it
-    /// does, so those sent right behind the Execute get no reply.
+    /// does, so those sent right behind the Execute or query get no reply.
     fn copy_in_begins(&mut self) {
         self.lease.copy_in = true;
-        if self.replies.front() != Some(&Reply::Execute) {
-            return;
-        }
         while self.replies.get(1) == Some(&Reply::Ready) {
             self.replies.remove(1);
-            self.lease.unsynced = true;
+            self.lease.done = self.lease.done.wrapping_add(1);
+            let pipeline = self.replies.front() == Some(&Reply::Execute);
+            self.lease.unsynced |= pipeline && !self.replies.contains(&Reply::Ready);
         }
     }
 }

@@ -49,12 +49,12 @@ pub(super) struct Rest {
 pub(super) enum Reply {
     /// Everything up to `ReadyForQuery` answers a simple query or a function call.
     Query,
-    /// `ParseComplete` for a client's Parse.
-    Parse { statement: Option<StatementId>, undo: Undo },
+    /// `ParseComplete` for a client's Parse. `undo`: it changed one of the client's names.
+    Parse { slot: Slot, undo: bool },
     /// `ParseComplete` that we give: the statement was prepared here already.
-    LocalParse { undo: Undo },
-    /// An error of the server in place of which the client is told that the name is taken.
-    DuplicateParse,
+    LocalParse,
+    /// An error that we made the server raise, in place of which the client is told why.
+    Refused(Refusal),
     /// `BindComplete`.
     Bind,
     /// `RowDescription` or `NoData`.
@@ -64,7 +64,7 @@ pub(super) enum Reply {
     /// `CloseComplete`.
     Close,
     /// `CloseComplete` that we give: only the client's name was closed.
-    LocalClose { undo: Undo },
+    LocalClose,
     /// `ReadyForQuery` for a Sync.
     Ready,
     /// No reply: marks where the client ended its COPY data.
@@ -73,14 +73,34 @@ pub(super) enum Reply {
     Hidden(Hidden),
 }
 
+/// Where a statement is prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// Under our name for it.
+    Named(StatementId),
+    /// As the unnamed statement.
+    Unnamed,
+    /// Under a name of ours that means nothing.
+    Passing,
+}
+
+/// Why the server is made to raise an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The client's name for a statement is taken.
+    Duplicate,
+    /// Statement mode has no transaction blocks.
+    Block,
+}
+
 /// What we asked of the server on our own account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hidden {
     /// Prepare a statement that the client prepared elsewhere.
-    Parse(StatementId),
-    /// Close a statement to make room.
-    Close,
-    /// The Sync behind statements prepared before a simple query.
+    Parse(Slot),
+    /// Close a statement to make room, or one that has no name of ours.
+    Close(Slot),
+    /// The Sync behind statements prepared before a simple query, or for an evicted client.
     Ready,
     /// Bring the settings to the client's.
     Overrides,
@@ -88,7 +108,7 @@ pub(super) enum Hidden {
     Begin,
     /// Ask what the session's state is.
     Inquiry,
-    /// Roll back for a client that is gone.
+    /// Roll back for a client that is gone or evicted.
     Rollback,
     /// `DISCARD ALL`.
     Reset,
@@ -96,42 +116,82 @@ pub(super) enum Hidden {
     Check,
 }
 
-/// Which entry of [`Lease::undo`] takes back a client's change should the server refuse it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Undo(pub(super) Option<u32>);
+impl Reply {
+    /// We give it, or nobody does: the server says nothing to it.
+    #[inline]
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::LocalParse | Self::LocalClose | Self::CopyEnd)
+    }
 
-/// How a client's statement name was before a Parse or Close that may still fail.
-#[derive(Debug)]
-pub(super) struct Before {
-    /// The client's name for it.
-    pub(super) name: Box<[u8]>,
-    /// What it meant; this entry holds a use of it.
-    pub(super) meant: Option<StatementId>,
+    /// It ends with `ReadyForQuery`, of which the client is told.
+    pub(super) fn ends_request(&self) -> bool {
+        matches!(self, Self::Query | Self::Ready)
+    }
+
+    /// An error before it does not go beyond it.
+    pub(super) fn ends_pipeline(&self) -> bool {
+        match self {
+            Self::Ready => true,
+            Self::Hidden(hidden) => !matches!(hidden, Hidden::Parse(_) | Hidden::Close(_)),
+            Self::Query
+            | Self::Parse { .. }
+            | Self::LocalParse
+            | Self::Refused(_)
+            | Self::Bind
+            | Self::Describe
+            | Self::Execute
+            | Self::Close
+            | Self::LocalClose
+            | Self::CopyEnd => false,
+        }
+    }
+
+    /// It answers the Parse of a client's unnamed statement.
+    pub(super) fn makes_unnamed(&self) -> bool {
+        matches!(self, Self::Parse { slot: Slot::Unnamed, .. })
+    }
+
+    /// It confirms a change of the client's names.
+    #[inline]
+    pub(super) fn confirms(&self) -> bool {
+        matches!(self, Self::Parse { undo: true, .. } | Self::LocalParse | Self::LocalClose)
+    }
 }
 
 /// Facts about one lease.
 #[derive(Debug, Default)]
 pub(super) struct Lease {
-    /// Changes of settings that take effect when the transaction commits.
-    pub(super) pending: Vec<Change>,
+    /// Changes of settings that take effect when their transaction commits.
+    pub(super) pending: Vec<Pending>,
+    /// Requests of this lease that have been answered, or skipped.
+    pub(super) done: u32,
     /// What to ask the server about when the transaction has ended.
     pub(super) suspects: Suspects,
     /// An error was seen in this transaction.
     pub(super) failed: bool,
+    /// The transaction may have changed the schema.
+    pub(super) schema: bool,
     /// The transaction was begun explicitly.
     pub(super) explicit: bool,
     /// The last command tag was COMMIT.
     pub(super) committed: bool,
-    /// `DISCARD ALL` or `DEALLOCATE ALL` was sent.
-    pub(super) forget_prepared: bool,
+    /// A command of this request ended a transaction, or rolled a part of it back.
+    pub(super) edge: bool,
+    /// More than one command of this request was completed.
+    pub(super) many: bool,
+    /// At least one was.
+    pub(super) one: bool,
+    /// The statements that `DEALLOCATE ALL`, which has been sent, will have closed.
+    pub(super) aside: Option<Box<Prepared>>,
     /// The server reads COPY data.
     pub(super) copy_in: bool,
-    /// The client has ended its COPY data.
-    pub(super) copy_ended: bool,
+    /// A message of the extended protocol failed: the server ignores all up to the Sync that the
+    /// client has not sent yet.
+    pub(super) skipping: bool,
+    /// The unnamed statement is the client's, and too long to be kept.
+    pub(super) unread: bool,
     /// Extended-protocol messages were sent that no Sync has followed yet.
     pub(super) unsynced: bool,
-    /// How to take back names.
-    pub(super) undo: Vec<Before>,
     /// Rows of an inquiry.
     pub(super) answers: Vec<Answer>,
     /// When the statement under way was sent.
@@ -140,10 +200,22 @@ pub(super) struct Lease {
     pub(super) transaction_since: Instant,
     /// When the last transaction status arrived.
     pub(super) ready_since: Instant,
-    /// A statement was closed to make room for the one being prepared.
-    pub(super) room_made: bool,
     /// A hidden request failed.
     pub(super) hidden_failed: bool,
+    /// It failed because of a cancel request.
+    pub(super) hidden_cancelled: bool,
+    /// The client's settings are on their way: none of its statements may go before the answer.
+    pub(super) settling: bool,
+    /// The error of a statement prepared for a simple query: what that query will be told.
+    pub(super) hidden_error: Option<Box<[u8]>>,
+}
+
+/// A change of settings that has been sent.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) change: Change,
+    /// How many requests of the lease go before the one that makes it.
+    pub(super) request: u32,
 }
 
 /// One row of an inquiry: a kind and up to two texts.
@@ -160,10 +232,20 @@ pub(super) struct Suspects(pub(super) u8);
 
 impl Suspects {
     pub(super) const SETTINGS: Self = Self(1);
-    pub(super) const STATE: Self = Self(2);
+    pub(super) const STATE: Self = Self(1 << 1);
+    /// Something that nobody can ask for.
+    pub(super) const OTHER: Self = Self(1 << 2);
+
+    pub(super) fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 
     pub(super) fn add(&mut self, other: Self) {
         self.0 |= other.0;
+    }
+
+    pub(super) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub(super) fn any(self) -> bool {
@@ -199,15 +281,56 @@ impl ServerState {
     /// What the lease is doing.
     #[must_use]
     pub fn activity(&self) -> Activity {
-        if self.lease.copy_in && !self.lease.copy_ended {
+        if self.lease.copy_in && !self.copy_ended() {
             Activity::CopyIn
-        } else if !self.replies.is_empty() || self.lease.unsynced || self.rest.left > 0 {
+        } else if !self.is_waiting() {
             Activity::Executing
-        } else if self.status == TransactionStatus::Idle {
+        } else if self.status == TransactionStatus::Idle && !self.lease.unsynced {
             Activity::Idle
         } else {
             Activity::IdleInTransaction
         }
+    }
+
+    /// The server has nothing to answer: it waits for its client. Without a Sync it does so inside
+    /// of an implicit transaction.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.replies.iter().all(Reply::is_local) && self.rest.left == 0
+    }
+
+    /// How many requests of the lease go before the next one.
+    pub(super) fn requests_before(&self) -> u32 {
+        let under_way = self.replies.iter().filter(|reply| reply.ends_request()).count();
+        self.lease.done.wrapping_add(u32::try_from(under_way).unwrap_or(u32::MAX))
+    }
+
+    /// The client has ended its COPY data, though the server may still be reading it.
+    pub(super) fn copy_ended(&self) -> bool {
+        self.replies.contains(&Reply::CopyEnd)
+    }
+
+    /// Replies that are still to come.
+    #[must_use]
+    pub fn awaited(&self) -> usize {
+        self.replies.len()
+    }
+
+    /// What the server works on now was asked by us: a cancel would not hit the client's statement.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self.replies.front(), Some(Reply::Hidden(_)))
+    }
+
+    /// It is being cleaned: the lease is over.
+    #[inline]
+    pub(super) fn is_resetting(&self) -> bool {
+        self.replies.front() == Some(&Reply::Hidden(Hidden::Reset))
+    }
+
+    /// A message of the server has passed in part. Nothing else can be said to the client.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        self.rest.left > 0 && self.rest.forward
     }
 
     /// When the statement under way was sent.

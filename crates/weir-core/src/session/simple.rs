@@ -7,9 +7,9 @@ use weir_wire::message::{Query, TransactionStatus};
 use weir_wire::sql::{self, Effect, Facts, Flags, Verb};
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
-use crate::session::server::{Reply, Suspects};
+use crate::session::server::{Refusal, Reply, Suspects};
 use crate::session::settings::PoolMode;
-use crate::session::state::{Context, Fault, Local, Session};
+use crate::session::state::{Context, Fault, Local, Session, Skip};
 
 impl Session {
     pub(super) fn query(
@@ -26,21 +26,27 @@ impl Session {
         };
         let text = Query::parse(body).map_err(Fault::Client)?.text;
         let facts = cx.shared.statements.facts(text);
-        if cx.server.is_none() && !self.answer_query(cx, message.input, text, facts)? {
-            return Ok(Progress::Checkout);
+        if cx.refuses(facts) {
+            return self.refuse_query(cx, message);
         }
-        if cx.server.is_none() || self.refuse_by_mode(cx, message.input, facts) {
+        if cx.server.is_none() {
+            if !self.answer_query(cx, message.input, text, facts)? {
+                return Ok(Progress::Checkout);
+            }
+            self.forget_unnamed(&mut cx.shared.statements);
             return Ok(Progress::Taken(message.present()));
         }
-        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
-        // PostgreSQL drops the unnamed statement at each simple query.
-        server.unnamed = None;
+        if self.engage(cx, message.input)?.is_none() {
+            return Ok(Progress::Checkout);
+        }
+        self.unnamed_is_dropped(cx);
         cx.tally.queries += 1;
+        cx.note_schema(text, facts);
         if facts.flags.without(HARMLESS).is_empty() {
             cx.push_reply(Reply::Query);
             return Ok(self.relay(cx, message));
         }
-        self.note_effects(cx, text, facts);
+        self.note_effects(cx, text);
         self.relay_renamed(cx, message, text, facts)
     }
 
@@ -51,10 +57,10 @@ impl Session {
         message: Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
-        server.unnamed = None;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
         server.replies.push_back(Reply::Query);
+        self.unnamed_is_dropped(cx);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))
     }
@@ -96,26 +102,92 @@ impl Session {
         Ok(true)
     }
 
-    /// In statement mode a transaction block is refused; the connection lives on.
-    fn refuse_by_mode(&mut self, cx: &mut Context<'_>, input: &[u8], facts: Facts) -> bool {
-        if cx.settings.mode != PoolMode::Statement || !facts.flags.contains(Flags::BEGIN) {
-            return false;
+    /// PostgreSQL drops the unnamed statement at each simple query.
+    #[inline]
+    fn unnamed_is_dropped(&mut self, cx: &mut Context<'_>) {
+        self.forget_unnamed(&mut cx.shared.statements);
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.unnamed = None;
+            server.lease.unread = false;
         }
-        let report = Report::error(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "transaction blocks are not allowed in statement pooling mode",
-        )
-        .with_hint("Use a pool in transaction mode for transactions of several statements.");
-        let out = cx.to_client.own(input);
-        build::error_response(out, &report);
-        build::ready_for_query(out, TransactionStatus::Idle);
-        true
+    }
+
+    /// In statement mode a transaction block is refused; the connection lives on. While the server
+    /// has something to answer it is made to raise an error, so that ours comes in its place.
+    fn refuse_query(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        self.forget_unnamed(&mut cx.shared.statements);
+        let Some(server) = cx.server.as_deref_mut() else {
+            let out = cx.to_client.own(message.input);
+            Refusal::Block.write(out, b"");
+            build::ready_for_query(out, TransactionStatus::Idle);
+            return Ok(Progress::Taken(message.present()));
+        };
+        server.replies.push_back(Reply::Refused(Refusal::Block));
+        server.replies.push_back(Reply::Query);
+        build::query(cx.to_server.own(message.input), REFUSED)?;
+        Ok(Progress::Taken(message.present()))
+    }
+
+    /// The same for a Parse.
+    pub(super) fn refuse_parse(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: Message<'_>,
+    ) -> Result<Progress, Fault> {
+        self.forget_unnamed(&mut cx.shared.statements);
+        let Some(server) = cx.server.as_deref_mut() else {
+            Refusal::Block.write(cx.to_client.own(message.input), b"");
+            self.skip = Skip::UntilSync;
+            return Ok(self.drop_message(message));
+        };
+        server.lease.unsynced = true;
+        server.unnamed = None;
+        server.replies.push_back(Reply::Refused(Refusal::Block));
+        build::parse(cx.to_server.own(message.input), b"", REFUSED, b"")?;
+        Ok(Progress::Taken(message.present()))
+    }
+}
+
+/// No statement: the server answers with an error, and its log says why.
+const REFUSED: &[u8] = b"refused: transaction blocks need a pool in transaction mode";
+
+impl Refusal {
+    /// What the client is told; `name` is its name for a statement.
+    pub(super) fn write(self, out: &mut Vec<u8>, name: &[u8]) {
+        match self {
+            Self::Duplicate => {
+                let name = String::from_utf8_lossy(name);
+                let message = format!("prepared statement \"{name}\" already exists");
+                let code = SqlState::DUPLICATE_PREPARED_STATEMENT;
+                build::error_response(out, &Report::error(code, &message));
+            }
+            Self::Block => {
+                let report = Report::error(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "transaction blocks are not allowed in statement pooling mode",
+                )
+                .with_hint(
+                    "Use a pool in transaction mode for transactions of several statements.",
+                );
+                build::error_response(out, &report);
+            }
+        }
     }
 }
 
 impl Context<'_> {
     fn may_defer(&self) -> bool {
         self.settings.deferred_begin && self.settings.mode == PoolMode::Transaction
+    }
+
+    /// Whether statement mode forbids the text.
+    #[inline]
+    pub(super) fn refuses(&self, facts: Facts) -> bool {
+        self.settings.mode == PoolMode::Statement && facts.flags.contains(Flags::BEGIN)
     }
 
     #[inline]

@@ -1,6 +1,5 @@
 //! The session itself, what it is given for a call, and what it answers.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use thiserror::Error;
@@ -9,7 +8,9 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
 
+use crate::session::encoding;
 use crate::session::greeting::Welcome;
+use crate::session::names::Names;
 use crate::session::outbox::Outbox;
 use crate::session::overrides::{OverrideBook, OverrideSet};
 use crate::session::server::{Rest, ServerState};
@@ -36,12 +37,26 @@ pub struct Session {
     pub(super) skip: Skip,
     /// Session state that only the leased server connection has.
     pub(super) pins: Pins,
+    /// It is among the pinned clients of its pool's tally.
+    pub(super) counted: bool,
+    /// The server connection is to be put in order once the client's message has passed.
+    pub(super) late: bool,
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
 }
 
-/// A client's names for statements.
-pub(super) type Names = HashMap<Box<[u8]>, StatementId>;
+/// What became of an eviction.
+#[derive(Debug)]
+pub enum Evicted {
+    /// Nothing: the transaction is not idle.
+    No,
+    /// The server connection is this session's now; [`Session::take_over`] makes it roll back
+    /// there and give the connection back.
+    HandedOver(Box<Session>),
+    /// The client keeps its server connection, because it has session state there; the
+    /// transaction is being rolled back.
+    InPlace,
+}
 
 /// The transaction, as far as no server connection knows of it.
 #[derive(Debug, Default)]
@@ -126,6 +141,9 @@ impl Pins {
     pub const TEMP: Self = Self(1 << 4);
     /// A library was loaded, or something else that nobody can ask for was left.
     pub const OTHER: Self = Self(1 << 5);
+    /// Texts that cannot be read byte by byte: an encoding with quotes inside of characters, or
+    /// backslashes that escape in plain strings.
+    pub const TEXT: Self = Self(1 << 6);
 
     /// Nothing pins.
     #[must_use]
@@ -138,6 +156,13 @@ impl Pins {
         self.0 |= other.0;
     }
 
+    /// Adds or removes a reason. Returns whether it was there.
+    pub(super) fn set(&mut self, other: Self, there: bool) -> bool {
+        let was = self.contains(other);
+        self.0 = if there { self.0 | other.0 } else { self.0 & !other.0 };
+        was
+    }
+
     /// Whether `other`'s reasons are all there.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
@@ -147,13 +172,14 @@ impl Pins {
     /// The reasons in words, for people.
     #[must_use]
     pub fn describe(self) -> String {
-        const WORDS: [(Pins, &str); 6] = [
+        const WORDS: [(Pins, &str); 7] = [
             (Pins::LOCK, "advisory lock"),
             (Pins::LISTEN, "listen"),
             (Pins::CURSOR, "cursor with hold"),
             (Pins::PREPARED, "sql prepare"),
             (Pins::TEMP, "temporary table"),
             (Pins::OTHER, "session function"),
+            (Pins::TEXT, "encoding"),
         ];
         let words: Vec<_> =
             WORDS.iter().filter(|(pin, _)| self.contains(*pin)).map(|(_, word)| *word).collect();
@@ -229,6 +255,9 @@ pub enum Ask {
     /// A server connection. Answered by [`Session::granted`] or [`Session::refused`]; after either
     /// the bytes not taken are offered again.
     Checkout,
+    /// The server connection has the client's settings now: the client's bytes that were not taken
+    /// are to be offered again.
+    Resume,
     /// The server connection may be given to somebody else.
     Release,
     /// The client connection is to be closed once what is in its outbox has been sent.
@@ -269,6 +298,8 @@ impl Session {
     /// A client that asked for `startup` settings in its startup packet.
     #[must_use]
     pub fn new(startup: OverrideSet) -> Self {
+        let mut pins = Pins::default();
+        pins.set(Pins::TEXT, encoding::is_unreadable(&startup));
         Self {
             overrides: Rc::clone(&startup),
             startup,
@@ -277,7 +308,9 @@ impl Session {
             local: Local::Idle,
             rest: Rest::default(),
             skip: Skip::No,
-            pins: Pins::default(),
+            pins,
+            counted: false,
+            late: false,
             gone: false,
         }
     }
@@ -334,14 +367,23 @@ impl Session {
 
     /// Gives back what the session shares with others. Must be called once, at its end.
     pub fn end(&mut self, shared: &mut Shared) {
-        self.forget_statements(shared);
+        if let Some(names) = self.names.take() {
+            names.end(&mut shared.statements);
+        }
+        self.forget_unnamed(&mut shared.statements);
     }
 
-    pub(super) fn forget_statements(&mut self, shared: &mut Shared) {
-        let names = self.names.take().unwrap_or_default();
-        for id in names.into_values().chain(self.unnamed.take()) {
-            shared.statements.release(id);
+    /// The unnamed statement is gone.
+    #[inline]
+    pub(super) fn forget_unnamed(&mut self, all: &mut Statements) {
+        if let Some(id) = self.unnamed.take() {
+            all.release(id);
         }
+    }
+
+    /// The client's names, made when they are first needed.
+    pub(super) fn names_mut(&mut self, all: &Statements) -> &mut Names {
+        self.names.get_or_insert_with(|| Box::new(Names::new(all.seed())))
     }
 
     /// The status byte the client is told while no server connection is leased.

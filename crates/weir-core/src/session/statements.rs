@@ -4,19 +4,55 @@
 //! name: two clients that prepare the same text share one statement on each server connection.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 
 use weir_wire::sql::{self, Facts};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::session::hash::NumberHash;
+use crate::session::overrides::{Override, Value};
 
 /// Names one statement text with its parameter types, for the life of the worker. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StatementId(u32);
 
 impl StatementId {
-    /// The statement's name on server connections.
-    pub fn write_name(self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"weir.");
-        out.extend_from_slice(self.0.to_string().as_bytes());
+    /// The statement's name on server connections: [`OUR_NAMES`] and a number.
+    pub(super) fn name(self) -> StatementName {
+        let mut bytes = [0; NAME_LEN_MAX];
+        let mut start = NAME_LEN_MAX;
+        let mut rest = self.0;
+        while rest > 0 || start == NAME_LEN_MAX {
+            start -= 1;
+            // A digit.
+            #[expect(clippy::cast_possible_truncation)]
+            let digit = (rest % 10) as u8;
+            bytes[start] = b'0' + digit;
+            rest /= 10;
+        }
+        start -= OUR_NAMES.len();
+        bytes[start..start + OUR_NAMES.len()].copy_from_slice(OUR_NAMES);
+        StatementName { bytes, start }
+    }
+}
+
+/// What all our names of statements begin with.
+pub(super) const OUR_NAMES: &[u8] = b"weir.";
+
+const NAME_LEN_MAX: usize = OUR_NAMES.len() + 10;
+
+/// A statement's name on server connections, on the stack.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StatementName {
+    bytes: [u8; NAME_LEN_MAX],
+    start: usize,
+}
+
+impl Deref for StatementName {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..]
     }
 }
 
@@ -29,6 +65,7 @@ pub struct Statement {
     pub types: Box<[u8]>,
     /// What it means to a pooler.
     pub facts: Facts,
+    scope: u64,
     hash: u64,
     users: u32,
     touched: bool,
@@ -38,8 +75,9 @@ pub struct Statement {
 #[derive(Debug)]
 pub struct Statements {
     seed: u64,
-    by_id: HashMap<StatementId, Statement>,
-    by_hash: HashMap<u64, StatementId>,
+    schema_changes: u64,
+    by_id: HashMap<StatementId, Statement, NumberHash>,
+    by_hash: HashMap<u64, StatementId, NumberHash>,
     next: u32,
     unused_max: usize,
     unused: usize,
@@ -57,8 +95,9 @@ impl Statements {
         let nothing = (0, sql::facts(b""));
         Self {
             seed,
-            by_id: HashMap::new(),
-            by_hash: HashMap::new(),
+            schema_changes: 0,
+            by_id: HashMap::default(),
+            by_hash: HashMap::default(),
             next: 0,
             unused_max,
             unused: 0,
@@ -82,27 +121,44 @@ impl Statements {
     }
 
     /// The statement with this text and these types, known or new, with one user more.
-    pub fn retain(&mut self, text: &[u8], types: &[u8]) -> StatementId {
-        let hash = xxh3_64_with_seed(text, self.seed ^ xxh3_64_with_seed(types, self.seed));
+    ///
+    /// `scope` tells apart equal texts that may mean different things: see [`Self::scope`].
+    pub fn retain(&mut self, text: &[u8], types: &[u8], scope: u64) -> StatementId {
+        let seed = self.seed ^ xxh3_64_with_seed(types, self.seed ^ scope);
+        let hash = xxh3_64_with_seed(text, seed);
         if let Some(&id) = self.by_hash.get(&hash)
             && let Some(known) = self.by_id.get_mut(&id)
             && *known.text == *text
             && *known.types == *types
+            && known.scope == scope
         {
             self.unused -= usize::from(known.users == 0);
             known.users += 1;
             known.touched = true;
             return id;
         }
-        self.insert(hash, text, types)
+        self.insert(hash, text, types, scope)
     }
 
-    /// One user more of a statement that has one.
-    pub fn share(&mut self, id: StatementId) {
-        if let Some(statement) = self.by_id.get_mut(&id) {
-            self.unused -= usize::from(statement.users == 0);
-            statement.users += 1;
-        }
+    /// What decides, beside its text, what a statement means when it is parsed now: where names
+    /// are looked up (`search_path`, and the role behind `$user`), and how often the schema has
+    /// changed. PostgreSQL refuses a prepared statement whose columns have changed since ("cached
+    /// plan must not change result type"), so a Parse must never be answered with one that was
+    /// prepared before the change.
+    #[must_use]
+    pub fn scope(&self, overrides: &[Override]) -> u64 {
+        let deciding = overrides
+            .iter()
+            .filter(|o| matches!(&*o.name, b"search_path" | b"role" | b"session_authorization"));
+        deciding.fold(self.schema_changes, |scope, item| {
+            let (Value::Raw(text) | Value::Literal(text)) = &item.value;
+            xxh3_64_with_seed(text, scope ^ xxh3_64_with_seed(&item.name, self.seed))
+        })
+    }
+
+    /// The schema of some database is about to change, or has changed.
+    pub fn schema_changed(&mut self) {
+        self.schema_changes += 1;
     }
 
     /// One user less.
@@ -129,18 +185,30 @@ impl Statements {
         self.by_id.len()
     }
 
+    /// What hashes of clients' texts are keyed with.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Uses of all statements together.
+    #[cfg(test)]
+    pub(super) fn users(&self) -> u32 {
+        self.by_id.values().map(|statement| statement.users).sum()
+    }
+
     /// No statement is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
 
-    fn insert(&mut self, hash: u64, text: &[u8], types: &[u8]) -> StatementId {
+    fn insert(&mut self, hash: u64, text: &[u8], types: &[u8], scope: u64) -> StatementId {
         let id = StatementId(self.next);
         self.next = self.next.wrapping_add(1);
         let facts = sql::facts(text);
         let (text, types) = (text.into(), types.into());
-        self.by_id.insert(id, Statement { text, types, facts, hash, users: 1, touched: true });
+        let (users, touched) = (1, true);
+        self.by_id.insert(id, Statement { text, types, facts, scope, hash, users, touched });
         self.by_hash.insert(hash, id);
         id
     }
@@ -173,7 +241,7 @@ impl Statements {
 /// Which statements one server connection has prepared, bounded, least recently used first out.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    uses: HashMap<StatementId, u64>,
+    uses: HashMap<StatementId, u64, NumberHash>,
     clock: u64,
 }
 
@@ -198,6 +266,16 @@ impl Prepared {
         let oldest = oldest.map(|(&other, _)| other)?;
         self.uses.remove(&oldest);
         Some(oldest)
+    }
+
+    /// The statement was not closed after all: it is the next to go.
+    pub(super) fn put_back(&mut self, id: StatementId) {
+        self.uses.entry(id).or_insert(0);
+    }
+
+    /// All of `others` are prepared there as well.
+    pub(super) fn put_all_back(&mut self, others: Self) {
+        others.uses.into_keys().for_each(|id| self.put_back(id));
     }
 
     /// The statement is not prepared there after all.
@@ -230,34 +308,63 @@ mod tests {
     #[test]
     fn text_and_types_make_a_statement() {
         let mut all = Statements::new(7, 10);
-        let one = all.retain(b"select $1", &[0, 0, 0, 23]);
-        assert_eq!(all.retain(b"select $1", &[0, 0, 0, 23]), one);
-        assert_ne!(all.retain(b"select $1", &[0, 0, 0, 25]), one);
-        assert_ne!(all.retain(b"select $2", &[0, 0, 0, 23]), one);
+        let one = all.retain(b"select $1", &[0, 0, 0, 23], 0);
+        assert_eq!(all.retain(b"select $1", &[0, 0, 0, 23], 0), one);
+        assert_ne!(all.retain(b"select $1", &[0, 0, 0, 25], 0), one);
+        assert_ne!(all.retain(b"select $2", &[0, 0, 0, 23], 0), one);
+    }
+
+    #[test]
+    fn a_changed_schema_or_search_path_makes_another_statement() {
+        let path = |value: &str| Override {
+            name: b"search_path"[..].into(),
+            value: Value::Raw(value.as_bytes().into()),
+        };
+        let mut all = Statements::new(7, 10);
+        let mut parse = |overrides: &[Override], change: bool| {
+            if change {
+                all.schema_changed();
+            }
+            let scope = all.scope(overrides);
+            all.retain(b"select * from t", b"", scope)
+        };
+        let plain = parse(&[], false);
+        assert_eq!(parse(&[], false), plain);
+        let (a, b) = (parse(&[path("a")], false), parse(&[path("b")], false));
+        assert!(a != plain && b != plain && a != b);
+        assert_ne!(parse(&[], true), plain);
     }
 
     #[test]
     fn unused_statements_are_bounded() {
         let mut all = Statements::new(7, 8);
-        let kept = all.retain(b"kept", b"");
+        let kept = all.retain(b"kept", b"", 0);
         for number in 0..1000 {
-            let id = all.retain(format!("select {number}").as_bytes(), b"");
+            let id = all.retain(format!("select {number}").as_bytes(), b"", 0);
             all.release(id);
         }
         assert!(all.len() <= 10, "{} statements", all.len());
-        assert_eq!(all.retain(b"kept", b""), kept);
+        assert_eq!(all.retain(b"kept", b"", 0), kept);
     }
 
     #[test]
     fn a_server_connection_forgets_the_least_recently_used() {
         let mut all = Statements::new(7, 8);
-        let ids: Vec<_> = [&b"a"[..], b"b", b"c"].iter().map(|t| all.retain(t, b"")).collect();
+        let ids: Vec<_> = [&b"a"[..], b"b", b"c"].iter().map(|t| all.retain(t, b"", 0)).collect();
         let mut prepared = Prepared::default();
         assert_eq!(prepared.insert(ids[0], 2), None);
         assert_eq!(prepared.insert(ids[1], 2), None);
         assert!(prepared.touch(ids[0]));
         assert_eq!(prepared.insert(ids[2], 2), Some(ids[1]));
         assert!(!prepared.touch(ids[1]));
+    }
+
+    #[test]
+    fn a_name_is_written_without_allocation() {
+        let check = |id, expected: &[u8]| assert_eq!(&*StatementId(id).name(), expected);
+        check(0, b"weir.0");
+        check(1907, b"weir.1907");
+        check(u32::MAX, b"weir.4294967295");
     }
 
     #[test]

@@ -75,11 +75,13 @@ impl PgServer {
     /// Freezes the server and all its backends: sockets stay open, nothing is answered.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it does not run, or does not freeze in a minute.
     pub fn suspend(&mut self) -> Result<()> {
-        self.signal_all(Signal::STOP)?;
-        let all = self.children()?;
-        until("the server to freeze", PATIENCE, || Ok(all.iter().all(frozen).then_some(())))
+        until("the server to freeze", PATIENCE, || {
+            // Again for children that were made before the postmaster had stopped.
+            self.signal_all(Signal::STOP)?;
+            Ok(self.children()?.iter().all(frozen).then_some(()))
+        })
     }
 
     /// Lets a frozen server go on.
@@ -120,8 +122,9 @@ fn state_of(pid: i32) -> Option<(char, i32)> {
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
+/// Stopped, or ended and not yet noticed by its parent, which is stopped.
 fn frozen(pid: &Pid) -> bool {
-    state_of(raw(*pid)).is_none_or(|(state, _)| state == 'T')
+    state_of(raw(*pid)).is_none_or(|(state, _)| matches!(state, 'T' | 'Z'))
 }
 
 fn gone(pid: &Pid) -> bool {

@@ -31,6 +31,8 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer sends nothing more.
     pub hangup: bool,
+    /// Nothing can be sent any more either.
+    pub broken: bool,
 }
 
 /// The outcome of a read.
@@ -96,12 +98,14 @@ impl Driver {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let closed = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
+        let broken = EventFlags::HUP | EventFlags::ERR;
+        let closed = EventFlags::RDHUP | broken;
         ready.extend(self.events.iter().map(|&Event { flags, data }| Readiness {
             token: Token(data.u64()),
             readable: flags.intersects(EventFlags::IN | closed),
             writable: flags.intersects(EventFlags::OUT | closed),
             hangup: flags.intersects(closed),
+            broken: flags.intersects(broken),
         }));
         Ok(())
     }

@@ -4,24 +4,27 @@ mod requests;
 mod turns;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};
+use tokio::task::JoinHandle;
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
 
 use crate::proxy::admission::Admission;
 use crate::proxy::auth::query::Secrets;
 use crate::proxy::chance;
+use crate::proxy::console::Console;
 use crate::proxy::dial::{Dialler, ServerConn};
 use crate::proxy::directory::Directory;
 use crate::proxy::listen::{self, Listener};
 use crate::proxy::lobby::Lobby;
+use crate::proxy::login::Visitor;
 use crate::proxy::mail::{DialFailure, FromWorker, Mailbox, ToWorker};
 use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::{DialSpec, PoolKey};
@@ -37,10 +40,14 @@ pub struct House {
     pub admission: Admission,
     /// Counts half-open logins.
     pub lobby: Lobby,
+    /// Where clients of the console go.
+    pub visitors: Sender<Visitor>,
     /// Set when the process is about to end: nobody is let in any more, cancels still are.
     pub stopping: AtomicBool,
     /// Places for cancel requests that wait to be delivered.
     pub cancels: Semaphore,
+    /// What the sessions of the console share.
+    pub console: Console,
     /// Secrets that PostgreSQL told.
     pub secrets: Secrets,
     /// Salts the verifiers of users who do not exist; new with each start.
@@ -56,7 +63,12 @@ pub struct LoginThreads {
     house: Arc<House>,
     requests: UnboundedSender<FromWorker>,
     addresses: Vec<String>,
+    accepting: Vec<JoinHandle<()>>,
+    console: Mutex<Option<Receiver<Visitor>>>,
 }
+
+/// Clients of the console that nobody has taken yet; further ones wait to be let in.
+const VISITORS_WAITING: usize = 16;
 
 impl House {
     /// The letter box of the worker that owns a pool. Always the same one for the same pool.
@@ -96,13 +108,16 @@ impl LoginThreads {
             .build()
             .context("cannot start the login threads")?;
         let listeners = runtime.block_on(listen::bind(&settings.listen))?;
+        let (visitors, console) = channel(VISITORS_WAITING);
         let house = Arc::new(House {
             directory: ArcSwap::from_pointee(Directory::new(settings)?),
             mailboxes,
             admission: Admission::default(),
             lobby: Lobby::new(limits::HALF_OPEN_LOGINS),
+            visitors,
             stopping: AtomicBool::new(false),
             cancels: Semaphore::new(limits::CANCELS_QUEUED),
+            console: Console::default(),
             secrets: Secrets::default(),
             mock_secret: chance::bytes().context("no random bytes")?,
             scram_keys: ScramKeys::default(),
@@ -110,10 +125,10 @@ impl LoginThreads {
         let addresses = listeners.iter().map(Listener::to_string).collect();
         let (requests, inbox) = unbounded_channel();
         runtime.spawn(requests::serve(Arc::clone(&house), inbox));
-        for listener in listeners {
-            runtime.spawn(listen::accept(Arc::clone(&house), listener));
-        }
-        Ok(Self { runtime, house, requests, addresses })
+        let accept = |listener| runtime.spawn(listen::accept(Arc::clone(&house), listener));
+        let accepting = listeners.into_iter().map(accept).collect();
+        let console = Mutex::new(Some(console));
+        Ok(Self { runtime, house, requests, addresses, accepting, console })
     }
 
     /// Where workers send their requests. Bounded by what they may ask for: a dial for each slot,
@@ -121,6 +136,12 @@ impl LoginThreads {
     #[must_use]
     pub fn requests(&self) -> UnboundedSender<FromWorker> {
         self.requests.clone()
+    }
+
+    /// Who comes to the console. Given once; dropping it closes the console.
+    #[must_use]
+    pub fn visitors(&self) -> Option<Receiver<Visitor>> {
+        self.console.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The addresses that are listened on, with the ports the kernel chose.
@@ -153,6 +174,12 @@ impl LoginThreads {
     /// transactions that are to end.
     pub fn refuse_new(&self) {
         self.house.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes the listening sockets, so that another process can take the addresses. Logins under
+    /// way go on.
+    pub fn stop_accepting(&self) {
+        self.accepting.iter().for_each(JoinHandle::abort);
     }
 
     /// The runtime, for what else must run beside the workers.

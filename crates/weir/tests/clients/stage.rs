@@ -111,8 +111,8 @@ impl Stage {
         output_within(PROGRAM_MAX, client).unwrap()
     }
 
-    /// Checks the process ids that each client met: behind the rotating pool each has met several
-    /// servers, and all of them no more than the pool has.
+    /// Checks the process ids that each client met: behind the rotating pool some client has met
+    /// several servers, and all of them no more than the pool has.
     pub(crate) fn check_servers(&self, seen: &[Vec<i32>]) {
         let Some(servers) = self.servers() else { return };
         let distinct = |pids: &mut Vec<i32>| {
@@ -122,9 +122,8 @@ impl Stage {
         };
         let all = distinct(&mut seen.concat());
         assert!(all <= servers as usize, "{all} servers for a pool of {servers}");
-        for pids in seen {
-            assert!(distinct(&mut pids.clone()) > 1, "a client always met server {pids:?}");
-        }
+        let moved = seen.iter().any(|pids| distinct(&mut pids.clone()) > 1);
+        assert!(moved, "every client stayed on its server: {seen:?}");
     }
 }
 

@@ -23,7 +23,27 @@ pub(crate) async fn check(stage: &Stage) {
     stage.check_servers(&seen);
     join_all((0..CLIENTS).map(|client| transactions(url, client))).await;
     join_all((0..CLIENTS).map(|client| copies(url, client))).await;
+    changed_schemas(url).await;
     cancels(url).await;
+}
+
+/// A statement is prepared by one client, the table gets a column, another client prepares the same
+/// text: it must see the new column. So must a client with another search path see its own table.
+async fn changed_schemas(url: &str) {
+    const TEXT: &str = "SELECT * FROM changing";
+    let (first, second, third) = (connect(url).await, connect(url).await, connect(url).await);
+    first.batch_execute("CREATE TABLE changing (a int); CREATE SCHEMA other").await.unwrap();
+    first.batch_execute("CREATE TABLE other.changing (a int, b int, c int)").await.unwrap();
+    third.batch_execute("SET search_path = other").await.unwrap();
+    for round in 0..ROUNDS {
+        let columns = usize::try_from(round).unwrap() + 1;
+        let prepared = second.prepare(TEXT).await.unwrap();
+        assert_eq!(prepared.columns().len(), columns);
+        second.query(&prepared, &[]).await.unwrap();
+        assert_eq!(third.prepare(TEXT).await.unwrap().columns().len(), 3);
+        let add = format!("ALTER TABLE changing ADD COLUMN more_{round} int");
+        first.batch_execute(&add).await.unwrap();
+    }
 }
 
 async fn connect(url: &str) -> Client {

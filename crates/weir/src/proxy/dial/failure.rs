@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
+use rustls::CertificateError;
 use weir_wire::error::SqlState;
 use weir_wire::message::ErrorFields;
 
@@ -55,22 +56,26 @@ pub(super) fn no_tls(address: &ServerAddress) -> DialFailure {
         SqlState::UNABLE_TO_CONNECT,
         format!(
             "PostgreSQL at {address} does not offer TLS: switch `ssl` on there, or set \
-             server_tls.mode to `prefer`"
+             tls.server.mode to `prefer`"
         ),
     )
 }
 
 /// The TLS handshake failed.
 pub(super) fn handshake(address: &ServerAddress, error: &io::Error) -> DialFailure {
-    let message = format!("TLS with PostgreSQL at {address} failed: {error}");
-    let certificate = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .is_some_and(|inner| matches!(inner, rustls::Error::InvalidCertificate(_)));
-    if certificate {
-        permanent(SqlState::UNABLE_TO_CONNECT, message)
-    } else {
-        temporary(SqlState::UNABLE_TO_CONNECT, message)
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let advice = match inner {
+        Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            " (tls.server.ca must hold the certificate of the authority that signed the server's)"
+        }
+        Some(_) | None => "",
+    };
+    let message = format!("TLS with PostgreSQL at {address} failed: {error}{advice}");
+    match inner {
+        Some(rustls::Error::InvalidCertificate(_)) => {
+            permanent(SqlState::UNABLE_TO_CONNECT, message)
+        }
+        Some(_) | None => temporary(SqlState::UNABLE_TO_CONNECT, message),
     }
 }
 

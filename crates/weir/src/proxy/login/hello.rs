@@ -33,7 +33,7 @@ pub(super) fn read(directory: &Directory, conn: &Conn, startup: &Startup) -> Res
     if !tls && !conn.socket().is_unix() && tls_is_mandatory(directory) {
         return Err(Ended::Refused(
             Refusal::new(SqlState::INVALID_AUTHORIZATION, "TLS is required")
-                .hint("Connect with sslmode=require, or set client_tls.mode to prefer here."),
+                .hint("Connect with sslmode=require, or set tls.client.mode to prefer here."),
         ));
     }
     hello(directory, startup, tls).map_err(Ended::Refused)

@@ -5,11 +5,13 @@
 //! routed.
 
 mod cancel;
+mod console;
 mod hello;
 mod opening;
 mod peer;
 mod route;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,6 +21,7 @@ use weir_wire::build;
 use weir_wire::error::SqlState;
 use weir_wire::startup::Startup;
 
+pub use console::{Access, Visitor};
 pub use hello::Hello;
 pub use peer::Peer;
 
@@ -118,7 +121,7 @@ fn crowded_out() -> Ended {
 
 async fn log_in(
     house: &Arc<House>,
-    directory: &Arc<Directory>,
+    directory: &Directory,
     mut conn: Conn,
     startup: &Startup,
     (peer, deadline): (&Peer, Option<Instant>),
@@ -133,7 +136,7 @@ async fn log_in(
 
 async fn admit(
     house: &Arc<House>,
-    directory: &Arc<Directory>,
+    directory: &Directory,
     conn: &mut Conn,
     startup: &Startup,
     peer: &Peer,
@@ -144,6 +147,8 @@ async fn admit(
     let hello = hello::read(directory, conn, startup)?;
     hello::negotiate(conn, startup).await?;
     let proof = auth::authenticate(house, directory, conn, &hello, peer).await?;
+    // By the settings of now, so that a reload during the login does not miss this client's pool.
+    let directory = house.directory.load_full();
     route::admit(house, directory, Proven { hello, proof }, peer).map_err(Ended::Refused)
 }
 
@@ -172,6 +177,10 @@ fn log_end(directory: &Directory, peer: &Peer, ended: &Ended) {
             refusal.message
         ),
         Ended::Refused(_) => {}
+        // TLS that cannot be agreed on (certificates, versions) is for the operator to see.
+        Ended::Broken(Broken::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+            info!(client = %peer, "TLS with the client failed: {error}");
+        }
         Ended::Broken(broken) => debug!(client = %peer, "gone during login: {broken}"),
     }
 }

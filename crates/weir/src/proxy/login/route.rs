@@ -6,6 +6,7 @@ use tracing::info;
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
+use super::console::{self, Pass};
 use super::{Ended, Peer, Proven};
 use crate::proxy::admission::{Bounds, Claim, ClientSlot};
 use crate::proxy::conn::Conn;
@@ -17,19 +18,31 @@ use crate::proxy::threads::House;
 /// A client that may come in, and where it goes.
 pub(super) struct Admission {
     proven: Proven,
-    route: Route,
-    slot: ClientSlot,
+    way: Way,
     directory: Arc<Directory>,
+}
+
+enum Way {
+    Pool(Route, ClientSlot),
+    Console(Pass),
 }
 
 /// Finds the client's pool and counts it in.
 pub(super) fn admit(
     house: &House,
-    directory: &Arc<Directory>,
+    directory: Arc<Directory>,
     proven: Proven,
     peer: &Peer,
 ) -> Result<Admission, Refusal> {
     let hello = &proven.hello;
+    let settings = &directory.settings;
+    if settings.console.answers_to(&hello.database) {
+        let way = Way::Console(console::admit(house, settings, hello, peer)?);
+        return Ok(Admission { proven, way, directory });
+    }
+    if house.console.is_disabled(&hello.database) {
+        return Err(disabled(&hello.database));
+    }
     let route = directory
         .route(&hello.database, &hello.user, &proven.proof)
         .map_err(|why| no_route(why, &hello.database))?;
@@ -38,8 +51,17 @@ pub(super) fn admit(
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
-    let slot = house.admission.enter(claim, bounds(directory, &hello.user, &hello.database))?;
-    Ok(Admission { proven, route, slot, directory: Arc::clone(directory) })
+    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database))?;
+    Ok(Admission { proven, way: Way::Pool(route, slot), directory })
+}
+
+/// In PostgreSQL's words for a database that allows no connections.
+fn disabled(database: &str) -> Refusal {
+    Refusal::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!("database \"{database}\" is not currently accepting connections"),
+    )
+    .hint("An administrator has disabled it; ENABLE on the console ends that.")
 }
 
 fn no_route(why: NoRoute, database: &str) -> Refusal {
@@ -79,7 +101,13 @@ impl Admission {
         mut conn: Conn,
         peer: &Peer,
     ) -> Result<(), Ended> {
-        let Self { proven: Proven { mut hello, proof: _ }, route, slot, directory } = self;
+        let Self { proven: Proven { mut hello, proof: _ }, way, directory } = self;
+        let (route, slot) = match way {
+            Way::Pool(route, slot) => (route, slot),
+            Way::Console(pass) => {
+                return console::hand_over(house, &directory, (conn, hello), pass, peer).await;
+            }
+        };
         let settings = &directory.settings;
         let mut ok = Vec::new();
         build::authentication_ok(&mut ok);

@@ -2,11 +2,13 @@
 
 use weir_core::config::choices::AuthMethod;
 use weir_core::config::hba;
+use weir_core::config::settings::{Secret, ServerLogin};
 use weir_wire::md5::Md5Hash;
 use weir_wire::scram::{Iterations, Verifier};
 
 use super::client::{Outcome, answer};
 use super::world::{World, settings, user};
+use crate::proxy::mail::ToWorker;
 use crate::proxy::target::Credential;
 
 /// Users by what is stored about them; each one's password is `right`.
@@ -150,4 +152,43 @@ fn anything_but_an_answer_ends_the_login() {
         assert_eq!(client.error().0, "08P01");
         client.closed();
     }
+}
+
+#[test]
+fn users_of_a_database_with_a_fixed_login_share_a_pool_in_peace() {
+    let mut settings = settings(AuthMethod::Scram, 1);
+    for (name, salt) in [("one", b"0123456789abcdef"), ("two", b"fedcba9876543210")] {
+        let verifier = Verifier::derive(b"right", salt, Iterations::DEFAULT);
+        settings.users.insert(name.into(), user(&verifier.to_text()));
+    }
+    settings.databases.get_mut("app").unwrap().login =
+        ServerLogin::Fixed { user: "owner".into(), password: Some(Secret::new("theirs")) };
+    let mut world = World::new(settings);
+    for name in ["one", "two", "one"] {
+        assert_eq!(log_in(&world, name, "right").refused, None);
+        // Nothing but clients: no letter says that the pool has changed.
+        let admitted = world.admitted();
+        assert_eq!((&*admitted.user, &*admitted.pool.user), (name, "owner"));
+        let dial = &admitted.target.dial;
+        assert_eq!(dial.user, "owner");
+        assert_eq!(dial.credential, Credential::Password("theirs".into()));
+    }
+}
+
+#[test]
+fn a_changed_password_changes_the_pool() {
+    let secret = |salt: &[u8; 16]| Verifier::derive(b"right", salt, Iterations::DEFAULT).to_text();
+    let mut settings = settings(AuthMethod::Scram, 1);
+    settings.users.insert("u".into(), user(&secret(b"0123456789abcdef")));
+    let mut world = World::new(settings.clone());
+    assert_eq!(log_in(&world, "u", "right").refused, None);
+    world.admitted();
+    settings.users.insert("u".into(), user(&secret(b"fedcba9876543210")));
+    world.threads.reload(settings).unwrap();
+    assert!(matches!(world.letter(), ToWorker::Reconfigure { .. }));
+    assert_eq!(log_in(&world, "u", "right").refused, None);
+    let ToWorker::Reconfigure { target: Some(target), .. } = world.letter() else {
+        panic!("the pool keeps the old keys")
+    };
+    assert_eq!(world.admitted().target.dial.credential, target.dial.credential);
 }

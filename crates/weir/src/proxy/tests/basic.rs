@@ -1,8 +1,16 @@
 //! Trust over plain TCP, routing, cancels.
 
-use weir_core::config::choices::AuthMethod;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
 
-use super::world::{World, settings};
+use weir_core::config::choices::AuthMethod;
+use weir_core::config::hba;
+use weir_core::config::settings::ListenAddress;
+use weir_testkit::{Account, Scratch};
+
+use super::world::{Peer, World, settings};
+use crate::proxy::login::Access;
 use crate::proxy::mail::ToWorker;
 
 #[test]
@@ -93,4 +101,63 @@ fn a_reload_tells_the_pools_that_exist() {
     gone.databases.clear();
     world.threads.reload(gone).unwrap();
     assert!(matches!(world.letter(), ToWorker::Reconfigure { target: None, .. }));
+}
+
+#[test]
+fn the_console_is_for_those_whom_the_configuration_names() {
+    let mut settings = settings(AuthMethod::Trust, 1);
+    settings.console.admin_users = vec!["root".into()];
+    settings.console.stats_users = vec!["grafana".into()];
+    let world = World::new(settings);
+    let mut visitors = world.threads.visitors().unwrap();
+    for (user, access) in [("root", Access::Admin), ("grafana", Access::Stats)] {
+        for database in ["weir", "pgbouncer"] {
+            let mut client = world.connect();
+            client.startup(&[("user", user), ("database", database)]);
+            assert_eq!(client.message().0, b'R');
+            let visitor = visitors.blocking_recv().unwrap();
+            assert_eq!((&*visitor.user, visitor.access), (user, access));
+        }
+    }
+    let mut client = world.connect();
+    client.startup(&[("user", "app"), ("database", "weir")]);
+    assert_eq!(client.error().0, "42501");
+}
+
+#[test]
+fn a_unix_socket_knows_who_is_there() {
+    let home = Scratch::new(Account::unprivileged().unwrap()).unwrap();
+    let dir = home.path().display().to_string();
+    let mut settings = settings(AuthMethod::Hba, 1);
+    let rules = hba::parse("local all all peer", "hba", &|_| Err("no files".into())).unwrap();
+    settings.auth.hba = Some(rules);
+    let address = ListenAddress::Unix { dir, port: 6432 };
+    settings.listen.addresses = vec![address];
+    settings.listen.unix_socket_mode = 0o700;
+    let file = home.path().join(".s.PGSQL.6432");
+    // What a crash leaves behind.
+    drop(std::os::unix::net::UnixListener::bind(&file).unwrap());
+    let mut world = World::new(settings);
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let mut client = Peer { stream: Box::new(UnixStream::connect(&file).unwrap()) };
+    client.send(b"\0\0\0\x08\x04\xd2\x16\x2f");
+    let mut answer = [0];
+    client.stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"N");
+    let me = Command::new("id").arg("-un").output().unwrap().stdout;
+    let me = String::from_utf8(me).unwrap();
+    client.startup(&[("user", me.trim()), ("database", "app")]);
+    assert_eq!(client.message().0, b'R');
+    assert_eq!(world.admitted().address, "unix");
+    // The process's own user is the console's operator without being named.
+    for (user, database, tag) in
+        [(me.trim(), "weir", b'R'), ("u", "weir", b'E'), ("u", "app", b'E')]
+    {
+        let mut other = Peer { stream: Box::new(UnixStream::connect(&file).unwrap()) };
+        other.startup(&[("user", user), ("database", database)]);
+        assert_eq!(other.message().0, tag, "{user} {database}");
+    }
+    drop(world);
+    assert!(!file.exists());
 }

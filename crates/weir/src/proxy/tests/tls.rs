@@ -200,8 +200,9 @@ fn nothing_is_lost_between_login_thread_and_worker() {
     let mut tls = admitted.tls.unwrap();
     let mut socket = TcpStream::from(admitted.socket);
     socket.set_nonblocking(false).unwrap();
-    tls.process_new_packets().unwrap();
     let mut chunk = [0; 4096];
+    assert!(tls.reader().read(&mut chunk).is_err(), "decrypted bytes belong to the leftover");
+    tls.process_new_packets().unwrap();
     while seen.len() < behind.len() {
         match tls.reader().read(&mut chunk) {
             Ok(count) => seen.extend_from_slice(&chunk[..count]),

@@ -89,3 +89,49 @@ fn pss_hash(mut algorithm: Der<'_>) -> Option<Hash> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A certificate of which only the signature's algorithm is there.
+    fn signed_with(oid: &[u8], parameters: &[u8]) -> Vec<u8> {
+        let element = |tag: u8, content: &[u8]| -> Vec<u8> {
+            [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+        };
+        let algorithm = [element(OID, oid), parameters.to_vec()].concat();
+        element(SEQUENCE, &[element(SEQUENCE, b""), element(SEQUENCE, &algorithm)].concat())
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_signature() {
+        const RSA: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01];
+        const ECDSA: [u8; 7] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03];
+        let rsa = |last: u8| signature_hash(&signed_with(&[&RSA[..], &[last]].concat(), b""));
+        let ecdsa = |last: u8| signature_hash(&signed_with(&[&ECDSA[..], &[last]].concat(), b""));
+        assert_eq!([rsa(4), rsa(5), rsa(11)], [Some(Hash::Sha256); 3]);
+        assert_eq!([rsa(12), rsa(13)], [Some(Hash::Sha384), Some(Hash::Sha512)]);
+        assert_eq!([ecdsa(2), ecdsa(3)], [Some(Hash::Sha256), Some(Hash::Sha384)]);
+        assert_eq!(ecdsa(4), Some(Hash::Sha512));
+        // Ed25519 (1.3.101.112) hashes on its own.
+        assert_eq!(signature_hash(&signed_with(&[0x2b, 0x65, 0x70], b"")), None);
+        // RSASSA-PSS by its parameters: SHA-512, and SHA-1 when it names none.
+        let sha512 = b"\x30\x0f\xa0\x0d\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03";
+        let pss = [&RSA[..], &[10]].concat();
+        assert_eq!(signature_hash(&signed_with(&pss, sha512)), Some(Hash::Sha512));
+        assert_eq!(signature_hash(&signed_with(&pss, b"\x30\x00")), Some(Hash::Sha256));
+    }
+
+    #[test]
+    fn a_certificate_that_lies_is_not_read_past_its_end() {
+        let whole = signed_with(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02], b"");
+        assert!(end_point_hash(&whole).is_some());
+        for end in 0..whole.len() {
+            assert_eq!(end_point_hash(&whole[..end]), None, "{end}");
+            assert_eq!(common_name(&whole[..end]), None, "{end}");
+        }
+        for lie in [&b"\x30\x84\xff\xff\xff\xff"[..], b"\x30\x83\xff\xff\xff\x00", b"\x30\x80"] {
+            assert_eq!(end_point_hash(lie), None);
+        }
+    }
+}

@@ -35,21 +35,21 @@ impl ClientSide {
         }
         let (Some(cert), Some(key)) = (&settings.cert, &settings.key) else {
             return Err(TlsError::Missing(
-                "TLS towards clients needs both client_tls.cert and client_tls.key",
+                "TLS towards clients needs both tls.client.cert and tls.client.key",
             ));
         };
         let chain = read_chain(cert)?;
         let end_point = chain.first().and_then(|certificate| end_point_hash(certificate));
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions(settings.min_version))
-            .map_err(|source| TlsError::Material { what: "client_tls.min_version", source })?;
+            .map_err(|source| TlsError::Material { what: "tls.client.min_version", source })?;
         let builder = match verifier(settings)? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
         };
         let mut config = builder
             .with_single_cert(chain, read_key(key)?)
-            .map_err(|source| TlsError::Material { what: "client_tls.cert and key", source })?;
+            .map_err(|source| TlsError::Material { what: "tls.client.cert and key", source })?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.ticketer = Ticketer::new()
             .map_err(|source| TlsError::Material { what: "the session ticket key", source })?;
@@ -62,7 +62,7 @@ impl ClientSide {
 fn verifier(settings: &ClientTls) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
     let Some(file) = &settings.ca else {
         return if settings.mode.verifies() {
-            Err(TlsError::Missing("verifying client certificates needs client_tls.ca"))
+            Err(TlsError::Missing("verifying client certificates needs tls.client.ca"))
         } else {
             Ok(None)
         };

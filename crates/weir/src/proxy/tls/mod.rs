@@ -107,7 +107,7 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     let (_, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(TlsError::Missing(
-            "this machine has no trusted root certificates: name a file in server_tls.ca",
+            "this machine has no trusted root certificates: name a file in tls.server.ca",
         ));
     }
     Ok(roots)

@@ -1,8 +1,12 @@
 //! Clients and server connections that come from the login threads.
 
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use weir_core::console::Traffic;
 use weir_core::ids::{DialId, PoolId, ServerId};
+use weir_core::ledger::Histogram;
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
@@ -10,11 +14,13 @@ use crate::proxy::chance;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
 use crate::proxy::worker::socket::{Socket, Tls};
-use crate::proxy::worker::state::{Client, Holder, Home, Server, Stage, Traffic};
+use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
 use crate::proxy::worker::{Worker, notice, token};
 
 /// Bits of the process id that name the client; the bits above name the worker.
-pub(super) const CLIENT_BITS: u32 = 24;
+const CLIENT_BITS: u32 = 24;
+
+const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
 
 /// Bytes of a cancel key in protocol version 3.2.
 const SECRET_LEN: usize = 32;
@@ -25,6 +31,7 @@ impl Worker {
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
         let application = application.map_or("", |(_, value)| value.as_str()).into();
+        let id = self.next_number();
         let (at, generation) = self.clients.next();
         if let Err(error) = self.driver.watch(&client.socket, token(at, generation, false)) {
             tracing::error!(%error, "cannot watch a client's connection; it is closed");
@@ -39,8 +46,12 @@ impl Worker {
                 return;
             }
         };
-        self.homes[pool.0 as usize].clients += 1;
+        let home = &mut self.homes[pool.0 as usize];
+        home.clients += 1;
+        home.traffic.logins += 1;
+        let local = local_name(&client.socket);
         self.clients.insert(Client {
+            id,
             session: Session::new(startup),
             socket: Socket::new(client.socket, client.tls.map(Tls::Client)),
             stage: Stage::Greeting,
@@ -53,6 +64,7 @@ impl Worker {
             secret,
             user: client.user,
             address: client.address.into(),
+            local,
             application,
             connected: self.now,
             active: self.now,
@@ -101,7 +113,8 @@ impl Worker {
         if std::mem::take(&mut home.failing) {
             tracing::info!(database = %home.key.database, user = %home.key.user, "server reached again");
         }
-        if home.welcome.is_none() {
+        let first = home.welcome.is_none();
+        if first {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
@@ -111,7 +124,10 @@ impl Worker {
             return;
         }
         let state = ServerState::new(self.shared.overrides.empty());
+        let local = local_name(&server.socket);
         let server = Server {
+            id: self.next_number(),
+            local,
             state,
             socket: Socket::new(server.socket, server.tls.map(Tls::Server)),
             pool,
@@ -119,18 +135,42 @@ impl Worker {
             parked: server.leftover,
             blocked: false,
             cancelling: false,
+            cancel_later: None,
             settling: false,
             key: server.key,
             opened: view.opened,
             leased: self.now,
-            timed_out: false,
+            timed_out: None,
         };
         self.servers.put(id.0, server);
+        if first {
+            self.greet_waiting(pool);
+        }
+    }
+
+    /// Greets those who waited for a server connection only to learn what it reports.
+    fn greet_waiting(&mut self, pool: PoolId) {
+        let waits = |client: &Client| client.pool == pool && client.stage == Stage::Greeting;
+        let waiting: Vec<_> =
+            self.clients.iter().filter(|(_, c)| waits(c)).map(|(at, c)| (at, c.ticket)).collect();
+        for (at, ticket) in waiting {
+            // One whose grant is under way already is greeted when that arrives.
+            if ticket.is_some_and(|ticket| self.pools.withdraw(ticket)) {
+                if let Some(client) = self.clients.get_mut(at) {
+                    client.ticket = None;
+                }
+                self.greet(at);
+            }
+        }
     }
 
     pub(super) fn dial_failed(&mut self, dial: DialId, failure: DialFailure) {
         if let Some(pool) = self.pool_of(ServerId(dial.0)) {
             let home = &mut self.homes[pool.0 as usize];
+            if failure.permanent {
+                // The next client is told at its login, as PostgreSQL would.
+                home.welcome = None;
+            }
             if !std::mem::replace(&mut home.failing, true) {
                 let PoolKey { database, user } = &home.key;
                 tracing::warn!(%database, %user, "cannot reach the server: {}", failure.message);
@@ -151,11 +191,14 @@ impl Worker {
         let Some(target) = target else {
             self.by_key.remove(key);
             self.pools.remove_pool(self.now, pool);
+            self.dismiss(pool, |client| client.server.is_none() && client.ticket.is_none());
+            self.paused(pool);
             return;
         };
         self.pools.reconfigure(self.now, pool, target.pool.clone());
         let home = &mut self.homes[pool.0 as usize];
         let moved = !target.dial.reaches_the_same(&home.target.dial);
+        home.place = Place::of(&target);
         home.target = target;
         if moved {
             home.welcome = None;
@@ -180,24 +223,43 @@ impl Worker {
             target: Arc::clone(target),
             tally: Tally::default(),
             traffic: Traffic::default(),
+            waits: Histogram::default(),
             welcome: None,
             clients: 0,
             failing: false,
-            pausers: Vec::new(),
+            place: Place::of(target),
         };
         match self.homes.get_mut(pool.0 as usize) {
             Some(place) => *place = home,
             None => self.homes.push(home),
         }
         self.by_key.insert(key.clone(), pool);
+        if self.holds.is_paused(&key.database) {
+            self.pools.pause(self.now, pool);
+        }
         pool
     }
 }
 
-/// The process id a client is told: where it is found when it wants to cancel.
+/// Our end of a connection: `127.0.0.1:6432`, or `unix`.
+fn local_name(socket: &OwnedFd) -> Arc<str> {
+    let name = rustix::net::getsockname(socket).ok();
+    match name.and_then(|name| SocketAddr::try_from(name).ok()) {
+        Some(name) => SocketAddr::new(name.ip().to_canonical(), name.port()).to_string().into(),
+        None => "unix".into(),
+    }
+}
+
+/// The process id a client is told: where it is found when it wants to cancel. Never 0, which
+/// clients take for none.
 fn process_id(worker: usize, at: u32) -> i32 {
     let worker = u32::try_from(worker).unwrap_or(0) & 0x7f;
-    (worker << CLIENT_BITS | at & ((1 << CLIENT_BITS) - 1)).cast_signed()
+    (worker << CLIENT_BITS | at.wrapping_add(1) & CLIENT_MASK).cast_signed()
+}
+
+/// The place of the client that was told this process id.
+pub(super) fn place_of(pid: i32) -> u32 {
+    (pid.cast_unsigned() & CLIENT_MASK).wrapping_sub(1)
 }
 
 fn startup_override((name, value): &(String, String)) -> Override {

@@ -12,7 +12,7 @@ use weir_core::session::Activity;
 use weir_wire::error::SqlState;
 
 use crate::proxy::mail::{CancelRequest, FromWorker};
-use crate::proxy::worker::arrival::CLIENT_BITS;
+use crate::proxy::worker::arrival::place_of;
 use crate::proxy::worker::{Worker, notice};
 
 /// Cancels that are on their way: at most one for each server connection.
@@ -28,13 +28,13 @@ struct UnderWay {
     /// The server connection it was for is gone.
     void: bool,
     /// The client that asked, waiting on a connection of its own.
-    _asker: Option<oneshot::Sender<()>>,
+    asker: Option<oneshot::Sender<()>>,
 }
 
 impl Worker {
     /// A client wants its statement cancelled. A wrong key is ignored, as PostgreSQL does.
     pub(super) fn cancel_asked(&mut self, request: CancelRequest) {
-        let at = request.pid.cast_unsigned() & ((1 << CLIENT_BITS) - 1);
+        let at = place_of(request.pid);
         let Some(client) = self.clients.get_mut(at) else { return };
         if !same(&client.secret, &request.secret) {
             return;
@@ -66,11 +66,16 @@ impl Worker {
         if !busy || server.cancelling {
             return;
         }
+        if server.state.is_ours() {
+            // It would hit the client's settings or its BEGIN, and leave the statement unharmed.
+            server.cancel_later = Some(asker);
+            return;
+        }
         server.cancelling = true;
         let dial = &self.homes[server.pool.0 as usize].target.dial;
         let token = self.cancels.next;
         self.cancels.next += 1;
-        let under_way = UnderWay { server: id.0, void: false, _asker: asker };
+        let under_way = UnderWay { server: id.0, void: false, asker };
         self.cancels.under_way.insert(token, under_way);
         // The login threads outlive the workers.
         let _ = self.requests.send(FromWorker::Cancel {
@@ -79,6 +84,16 @@ impl Worker {
             tls: dial.tls.clone(),
             key: server.key.clone(),
         });
+    }
+
+    /// Sends the cancel that waited for what we had asked ourselves.
+    pub(super) fn cancel_now(&mut self, at: u32) {
+        if let Some(server) = self.servers.get_mut(at)
+            && !server.state.is_ours()
+            && let Some(asker) = server.cancel_later.take()
+        {
+            self.cancel_statement(ServerId(at), asker);
+        }
     }
 
     /// A cancel has arrived, or never will: the slot is free if it was released meanwhile.
@@ -92,6 +107,12 @@ impl Worker {
         if std::mem::take(&mut server.settling) {
             self.pools.settled(self.now, ServerId(under_way.server));
         }
+    }
+
+    /// A client asked for the cancel that is on its way to this server connection.
+    pub(super) fn is_cancelled_by_client(&self, at: u32) -> bool {
+        let mut under_way = self.cancels.under_way.values();
+        under_way.any(|cancel| cancel.server == at && cancel.asker.is_some())
     }
 
     /// A server connection is gone: cancels for it have nothing to settle any more.

@@ -1,13 +1,14 @@
 //! A client's bytes: read, offered to its session, relayed, parked.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use weir_core::ids::{ClientId, ServerId};
-use weir_core::pool::{Checkout, Claim};
+use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Readiness, Received};
-use crate::proxy::worker::state::{Holder, Stage};
+use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::{READ_LEN, Worker, notice};
 
 /// Bytes a slow server may leave unsent before its client is not read any more.
@@ -22,19 +23,23 @@ const READS_PER_TURN: usize = 8;
 impl Worker {
     pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
         let Some(client) = self.clients.get_mut(at) else { return };
-        if event.writable && !client.socket.flush() {
-            return;
-        }
-        client.socket.readable |= event.readable;
+        client.socket.note(event);
+        let full = client.is_full();
+        let flushed = event.writable && client.socket.flush();
         let waiting = client.ticket.is_some();
-        let server = client.server;
-        if event.writable
-            && let Some(id) = server
+        if let Some(id) = client.server
+            && flushed
         {
             self.unblock_server(id);
         }
+        let Some(client) = self.clients.get(at) else { return };
         if waiting && event.hangup {
             self.close_client(at, "client left while it waited");
+        } else if event.broken && !client.may_speak() {
+            // It is not read now, so its end would not be.
+            self.close_client(at, "client is gone");
+        } else if full {
+            self.resume_client(at);
         } else {
             self.pump_client(at);
         }
@@ -44,8 +49,7 @@ impl Worker {
     pub(super) fn pump_client(&mut self, at: u32) {
         for _ in 0..READS_PER_TURN {
             let Some(client) = self.clients.get_mut(at) else { return };
-            let held = client.ticket.is_some() || client.blocked || client.stage != Stage::Live;
-            if held || !client.socket.readable {
+            if !client.may_speak() || !client.socket.is_readable() {
                 return;
             }
             let parked = !client.parked.is_empty();
@@ -79,8 +83,15 @@ impl Worker {
 
     /// Offers what is parked to the client's session, then goes on reading.
     pub(super) fn resume_client(&mut self, at: u32) {
+        if self.clients.get(at).is_some_and(Client::may_speak) {
+            self.offer_parked(at);
+        }
+    }
+
+    /// The same when the client has just been given what it asked for.
+    pub(super) fn offer_parked(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
-        if client.stage == Stage::Live && !client.parked.is_empty() {
+        if !client.parked.is_empty() {
             let buffer = std::mem::take(&mut client.parked);
             let taken = self.client_input(at, &buffer);
             let filled = buffer.len();
@@ -116,8 +127,8 @@ impl Worker {
             let step = match step {
                 Ok(step) => step,
                 Err(fault) => {
-                    self.desk.to_client.clear();
-                    self.desk.to_server.clear();
+                    // What came before the fault is complete, and its replies are awaited.
+                    self.flush_from_client(at, rest);
                     self.close_client_for(at, &fault);
                     return input.len();
                 }
@@ -135,7 +146,13 @@ impl Worker {
 
     fn client_asks(&mut self, at: u32, step: Step) -> Next {
         match step.ask {
-            Ask::Nothing | Ask::Release => Next::Wait,
+            Ask::Nothing | Ask::Resume => Next::Wait,
+            Ask::Release => {
+                if let Some(id) = self.clients.get(at).and_then(|client| client.server) {
+                    self.server_asks(id.0, Ask::Release);
+                }
+                Next::Again
+            }
             Ask::Checkout => self.checkout(at),
             Ask::Close(_) => {
                 self.close_client(at, "session over");
@@ -153,6 +170,7 @@ impl Worker {
         let claim = Claim { client: ClientId(at), class: 0, affinity: client.last_server };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
+                self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
                 self.link(at, server);
                 Next::Again
             }
@@ -163,6 +181,10 @@ impl Worker {
             }
             Checkout::Refused(refusal) => {
                 let notice = notice::refusal(&refusal);
+                if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
+                    self.farewell(at, &notice);
+                    return Next::Over;
+                }
                 self.refuse(at, &notice);
                 Next::Again
             }
@@ -185,7 +207,7 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(server.0) {
             server.holder = Holder::Client(at);
             server.leased = self.now;
-            server.timed_out = false;
+            server.timed_out = None;
         }
         self.with_client(at, |session, cx| session.granted(cx));
     }
@@ -198,7 +220,8 @@ impl Worker {
         if !self.desk.to_server.is_empty() {
             if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
                 server.socket.send(self.desk.to_server.bytes(input));
-                client.blocked = server.socket.unsent_len() > SERVER_UNSENT_MAX;
+                client.blocked =
+                    server.socket.unsent_len() > SERVER_UNSENT_MAX || server.has_long_pipeline();
             }
             self.desk.to_server.clear();
         }
@@ -206,7 +229,7 @@ impl Worker {
             let bytes = self.desk.to_client.bytes(input);
             self.homes[client.pool.0 as usize].traffic.sent += bytes.len() as u64;
             client.socket.send(bytes);
-            if client.socket.unsent_len() > CLIENT_UNSENT_MAX
+            if client.is_full()
                 && let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0))
             {
                 server.blocked = true;
@@ -232,13 +255,28 @@ impl Worker {
         for name in std::mem::take(&mut self.desk.let_go) {
             let pools: Vec<_> = self.pools.pools().collect();
             for pool in pools {
-                let home = &self.homes[pool.0 as usize];
+                let home = &mut self.homes[pool.0 as usize];
                 if home.target.dial.database.as_bytes() == &*name {
+                    // Whether it is there is for the server to say to whoever comes next.
+                    home.welcome = None;
                     self.pools.let_go_idle(self.now, pool);
                 }
             }
         }
         self.perform_effects();
+    }
+}
+
+impl Client {
+    /// It does not take what it is sent.
+    fn is_full(&self) -> bool {
+        self.socket.unsent_len() > CLIENT_UNSENT_MAX
+    }
+
+    /// What it says can be dealt with now. One that does not read its answers is not listened to:
+    /// they would pile up.
+    fn may_speak(&self) -> bool {
+        self.stage == Stage::Live && self.ticket.is_none() && !self.blocked && !self.is_full()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Clients and server connections that go.
 
-use weir_core::ids::ServerId;
+use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::{Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
 use weir_wire::build;
@@ -23,6 +23,16 @@ impl Worker {
     pub(super) fn farewell(&mut self, at: u32, notice: &Notice) {
         self.tell(at, &notice.report(true));
         self.close_client(at, &notice.message);
+    }
+
+    /// Closes those clients of a pool that is no more.
+    pub(super) fn dismiss(&mut self, pool: PoolId, which: impl Fn(&Client) -> bool) {
+        let going =
+            |(at, client): (u32, &Client)| (client.pool == pool && which(client)).then_some(at);
+        let going: Vec<u32> = self.clients.iter().filter_map(going).collect();
+        for at in going {
+            self.farewell(at, &notice::removed());
+        }
     }
 
     /// Closes a client. What it was told is still sent; its server connection, if it has one, is
@@ -73,9 +83,10 @@ impl Worker {
                 self.server_asks(id.0, Ask::Release);
             }
             Ask::Discard => self.drop_server(id.0, "client left in the middle of a message"),
-            Ask::Nothing | Ask::Checkout | Ask::Close(_) => {
+            Ask::Nothing | Ask::Checkout | Ask::Resume | Ask::Close(_) => {
                 self.pools.release(self.now, id, Release::Settling);
-                self.pump_server(id.0);
+                // Not at once: the caller may be in the middle of what this server has sent.
+                self.again_servers.push(id.0);
             }
         }
     }
@@ -102,6 +113,10 @@ impl Worker {
             self.pools.lost(self.now, ServerId(at));
         }
         self.forget_cancel(at);
+        if server.state.is_mid_message() {
+            // The client would take our words for the rest of that message.
+            return self.end_holder_quietly(server.holder);
+        }
         self.end_holder(server.holder, &notice::server_lost());
     }
 
@@ -119,7 +134,7 @@ impl Worker {
         if !why.is_empty() {
             tracing::debug!(backend = server.key.pid, "server connection closed: {why}");
         }
-        if why.is_empty() {
+        if why.is_empty() || server.state.is_mid_message() {
             self.end_holder_quietly(server.holder);
         } else {
             self.end_holder(server.holder, &notice::server_lost());
@@ -140,7 +155,7 @@ impl Worker {
         self.perform_effects();
     }
 
-    /// The client has had the server's own words.
+    /// The client has had the server's own words, or half a message that nothing can follow.
     fn end_holder_quietly(&mut self, holder: Holder) {
         match holder {
             Holder::Client(at) => {
@@ -164,6 +179,10 @@ impl Worker {
     }
 
     fn tell(&mut self, at: u32, report: &Report<'_>) {
+        let server = self.clients.get(at).and_then(|client| client.server);
+        if server.and_then(|id| self.servers.get(id.0)).is_some_and(|s| s.state.is_mid_message()) {
+            return;
+        }
         if let Some(client) = self.clients.get_mut(at) {
             let mut words = Vec::new();
             build::error_response(&mut words, report);

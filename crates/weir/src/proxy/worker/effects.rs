@@ -21,7 +21,7 @@ impl Worker {
                 self.perform(effect);
             }
             // Only now: whoever waits goes before a client that had its turn.
-            match self.resumes.pop() {
+            match self.resumes.pop_front() {
                 Some(at) => self.resume_client(at),
                 None => break,
             }
@@ -45,12 +45,9 @@ impl Worker {
             Effect::AbandonDial { .. } => {}
             Effect::Close { server, why } => self.close_server(server, why),
             Effect::Check { server } => self.check(server),
-            Effect::Paused { pool } => {
-                for done in self.homes[pool.0 as usize].pausers.drain(..) {
-                    let _ = done.send(());
-                }
-            }
-            Effect::Forgotten { .. } => {}
+            Effect::Paused { pool } => self.paused(pool),
+            // The id will name another pool: nobody may be left who means this one.
+            Effect::Forgotten { pool } => self.dismiss(pool, |_| true),
             Effect::Drained => self.drained = true,
         }
     }
@@ -63,14 +60,16 @@ impl Worker {
         };
         client.ticket = None;
         let wait_ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
-        self.homes[client.pool.0 as usize].traffic.wait_ns += wait_ns;
+        let home = &mut self.homes[client.pool.0 as usize];
+        home.traffic.wait_ns += wait_ns;
+        home.waits.record(waited);
         if client.stage == Stage::Greeting {
             self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
             self.greet(at);
             return;
         }
         self.link(at, server);
-        self.resume_client(at);
+        self.offer_parked(at);
     }
 
     fn refused(&mut self, ticket: Ticket, at: u32, refusal: &Refusal) {

@@ -13,11 +13,13 @@
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
 //! | `sweep` | time limits |
+//! | `command` | what operators order |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
 mod cancel;
 mod client;
+mod command;
 mod departure;
 mod effects;
 mod inspect;
@@ -28,11 +30,12 @@ mod socket;
 mod state;
 mod sweep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
+use weir_core::console::{Holds, Serial};
 use weir_core::ids::{BudgetId, PoolId};
 use weir_core::pool::Pools;
 use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
@@ -44,9 +47,8 @@ use crate::proxy::target::{PoolKey, ServerAddress};
 use cancel::Cancels;
 use slab::Slab;
 use socket::Socket;
-use state::{Client, Holder, Home, Server};
+use state::{Client, Holder, Home, Pauser, Server};
 
-pub use inspect::{ClientRow, PoolRow, ServerRow, Snapshot};
 pub use state::WorkerOptions;
 
 /// How often time limits are looked at.
@@ -73,6 +75,11 @@ pub struct Worker {
     desk: Desk,
     scratch: Vec<u8>,
     cancels: Cancels,
+    /// What is paused, for pools that are made later.
+    holds: Holds,
+    pausers: Vec<Pauser>,
+    /// Clients and servers so far, for their numbers.
+    serial: u64,
     stopping: Option<Instant>,
     swept: Instant,
     drained: bool,
@@ -80,7 +87,7 @@ pub struct Worker {
     /// Sockets of clients that are gone, with bytes the kernel has not taken.
     lingering: Vec<(Socket, Instant)>,
     /// Clients whose parked bytes may go on now that their lease has ended.
-    resumes: Vec<u32>,
+    resumes: VecDeque<u32>,
     /// Clients with more to read than one turn allows.
     again: Vec<u32>,
     /// Servers likewise.
@@ -143,12 +150,15 @@ impl Worker {
             desk: Desk::default(),
             scratch: vec![0; READ_LEN],
             cancels: Cancels::default(),
+            holds: Holds::default(),
+            pausers: Vec::new(),
+            serial: 0,
             stopping: None,
             swept: Instant::ZERO,
             drained: false,
             performing: false,
             lingering: Vec::new(),
-            resumes: Vec::new(),
+            resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
         })
@@ -176,6 +186,12 @@ impl Worker {
             self.upkeep();
         }
         Ok(())
+    }
+
+    /// A number for the next client or server connection.
+    fn next_number(&mut self) -> Serial {
+        self.serial += 1;
+        Serial::new(self.options.index, self.serial)
     }
 
     fn clock(&self) -> Instant {
@@ -238,9 +254,9 @@ impl Worker {
                 ToWorker::Cancel(request) => self.cancel_asked(request),
                 ToWorker::Cancelled { token } => self.cancel_delivered(token),
                 ToWorker::Reconfigure { pool, target } => self.reconfigure(&pool, target),
-                ToWorker::Inspect(answer) => {
+                ToWorker::Inspect { detail, answer } => {
                     // Whoever asked may have gone.
-                    let _ = answer.send(self.snapshot());
+                    let _ = answer.send(self.snapshot(detail));
                 }
                 ToWorker::Command(command) => self.command(command),
             }

@@ -36,9 +36,14 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
             detail: "PostgreSQL refused the proxy's own connection for this pool.".into(),
             hint: "Check user, password and database in the configuration of the proxy.".into(),
         },
-        Refusal::Removed => plain(SqlState::ADMIN_SHUTDOWN, &refusal.to_string()),
+        Refusal::Removed => removed(),
         Refusal::Stopping => stopping(),
     }
+}
+
+/// The pool is not configured any more.
+pub(super) fn removed() -> Notice {
+    plain(SqlState::ADMIN_SHUTDOWN, &Refusal::Removed.to_string())
 }
 
 /// The proxy is being stopped.

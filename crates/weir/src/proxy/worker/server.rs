@@ -1,33 +1,45 @@
 //! A server connection's bytes, and the end of a lease.
 
+use weir_core::config::limits;
 use weir_core::ids::ServerId;
 use weir_core::pool::{Release, State};
 use weir_core::session::{Ask, Fault, Step};
 
 use crate::proxy::driver::{Readiness, Received};
-use crate::proxy::worker::state::Holder;
+use crate::proxy::worker::state::{Holder, Server};
 use crate::proxy::worker::{READ_LEN, Worker};
 
 const READS_PER_TURN: usize = 16;
 
+impl Server {
+    /// Its client has asked for so much that it is not listened to for now.
+    pub(super) fn has_long_pipeline(&self) -> bool {
+        self.state.awaited() > limits::PIPELINE_REQUESTS
+    }
+}
+
 impl Worker {
     pub(super) fn server_ready(&mut self, at: u32, event: Readiness) {
         let Some(server) = self.servers.get_mut(at) else { return };
-        server.socket.readable |= event.readable;
-        if event.writable
-            && server.socket.flush()
-            && let Holder::Client(client) = server.holder
-        {
-            self.unblock_client(client);
+        server.socket.note(event);
+        if event.writable {
+            server.socket.flush();
         }
+        self.unblock_client(at);
         self.pump_server(at);
     }
 
+    /// Reads the client again when its server connection has taken what was sent and is not too
+    /// far behind.
     fn unblock_client(&mut self, at: u32) {
-        if let Some(client) = self.clients.get_mut(at)
+        if let Some(server) = self.servers.get(at)
+            && let Holder::Client(at) = server.holder
+            && server.socket.unsent_len() == 0
+            && !server.has_long_pipeline()
+            && let Some(client) = self.clients.get_mut(at)
             && std::mem::take(&mut client.blocked)
         {
-            self.resume_client(at);
+            self.resumes.push_back(at);
         }
     }
 
@@ -36,7 +48,7 @@ impl Worker {
     pub(super) fn pump_server(&mut self, at: u32) {
         for _ in 0..READS_PER_TURN {
             let Some(server) = self.servers.get_mut(at) else { return };
-            if server.blocked || !server.socket.readable {
+            if server.blocked || !server.socket.is_readable() {
                 return;
             }
             let mut buffer = std::mem::take(&mut self.scratch);
@@ -55,10 +67,12 @@ impl Worker {
             }
             buffer.truncate(READ_LEN);
             self.scratch = buffer;
+            self.cancel_now(at);
+            self.unblock_client(at);
             self.perform_effects();
             match received {
-                Received::Bytes { more: true, .. } => {}
-                Received::Bytes { more: false, .. } | Received::Nothing => return,
+                Received::Bytes { .. } => {}
+                Received::Nothing => return,
                 Received::End => return self.server_lost(at),
             }
         }
@@ -131,6 +145,12 @@ impl Worker {
     pub(super) fn server_asks(&mut self, at: u32, ask: Ask) -> bool {
         match ask {
             Ask::Nothing | Ask::Checkout => false,
+            Ask::Resume => {
+                if let Some(Holder::Client(client)) = self.servers.get(at).map(|s| &s.holder) {
+                    self.resumes.push_back(*client);
+                }
+                true
+            }
             Ask::Release => {
                 self.give_back(at);
                 true
@@ -158,9 +178,8 @@ impl Worker {
             Holder::Client(client) => {
                 if let Some(state) = self.clients.get_mut(client) {
                     state.server = None;
-                    state.blocked = false;
-                    if !state.parked.is_empty() {
-                        self.resumes.push(client);
+                    if std::mem::take(&mut state.blocked) || !state.parked.is_empty() {
+                        self.resumes.push_back(client);
                     }
                 }
             }
@@ -181,6 +200,7 @@ impl Worker {
         let Some(server) = self.servers.get_mut(at) else { return };
         let id = ServerId(at);
         server.blocked = false;
+        server.cancel_later = None;
         let active = self.pools.server(id).is_some_and(|view| view.state == State::Active);
         if server.cancelling {
             server.settling = true;

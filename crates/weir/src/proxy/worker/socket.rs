@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 
-use crate::proxy::driver::{Received, receive, transmit};
+use crate::proxy::driver::{Readiness, Received, receive, transmit};
 
 /// TLS state of either side.
 #[derive(Debug)]
@@ -23,13 +23,28 @@ pub(super) struct Socket {
     /// Bytes for the kernel, encrypted if TLS is on, that it did not take yet.
     unsent: Vec<u8>,
     /// Reading may bring something.
-    pub(super) readable: bool,
+    readable: bool,
+    /// The peer sends nothing more, which is told once: what is left is read up to its end.
+    ending: bool,
 }
 
 impl Socket {
     /// A connection that may have bytes waiting.
     pub(super) fn new(fd: OwnedFd, tls: Option<Tls>) -> Self {
-        Self { fd, tls, unsent: Vec::new(), readable: true }
+        Self { fd, tls, unsent: Vec::new(), readable: true, ending: false }
+    }
+
+    /// Remembers what the kernel says: it says each thing once.
+    #[inline]
+    pub(super) fn note(&mut self, event: Readiness) {
+        self.readable |= event.readable;
+        self.ending |= event.hangup;
+    }
+
+    /// Whether reading may bring something.
+    #[inline]
+    pub(super) fn is_readable(&self) -> bool {
+        self.readable
     }
 
     /// Whether TLS is on.
@@ -50,7 +65,9 @@ impl Socket {
             Some(_) => self.receive_tls(buffer),
         };
         match received {
-            Received::Bytes { more, .. } => self.readable = more || self.tls.is_some(),
+            Received::Bytes { more, .. } => {
+                self.readable = more || self.ending || self.tls.is_some();
+            }
             Received::Nothing => self.readable = false,
             Received::End => {}
         }

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use weir_core::console::{Serial, Traffic};
 use weir_core::ids::{PoolId, ServerId, Ticket};
+use weir_core::ledger::Histogram;
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::mail::ServerKey;
-use crate::proxy::target::{PoolKey, ServerAddress, Target};
+use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, Target};
 use crate::proxy::worker::socket::Socket;
 
 /// What a worker is started with.
@@ -35,27 +37,38 @@ pub(super) struct Home {
     pub(super) target: Arc<Target>,
     pub(super) tally: Tally,
     pub(super) traffic: Traffic,
+    /// How long checkouts waited.
+    pub(super) waits: Histogram,
     /// What its servers report at login; known after the first one.
     pub(super) welcome: Option<Welcome>,
     /// Clients connected.
     pub(super) clients: u32,
     /// The last failure to connect has been logged.
     pub(super) failing: bool,
-    /// Who waits for PAUSE to be complete.
-    pub(super) pausers: Vec<oneshot::Sender<()>>,
+    /// Where its servers are and what their database is called, as the console shows them.
+    pub(super) place: Place,
 }
 
-/// Bytes and waits of one pool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Bytes from clients.
-    pub received: u64,
-    /// Bytes to clients.
-    pub sent: u64,
-    /// Nanoseconds clients spent in the wait queue.
-    pub wait_ns: u64,
-    /// Checkouts.
-    pub assignments: u64,
+/// A target in words.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) address: Arc<str>,
+    pub(super) database: Arc<str>,
+}
+
+impl Place {
+    pub(super) fn of(target: &Target) -> Self {
+        let DialSpec { address, database, .. } = &*target.dial;
+        Self { address: address.to_string().into(), database: database.as_str().into() }
+    }
+}
+
+/// Somebody who waits for PAUSE to be complete.
+#[derive(Debug)]
+pub(super) struct Pauser {
+    /// The pools that are not paused yet.
+    pub(super) pools: Vec<PoolId>,
+    pub(super) done: oneshot::Sender<()>,
 }
 
 /// How far a client has come.
@@ -70,6 +83,7 @@ pub(super) enum Stage {
 /// A client connection.
 #[derive(Debug)]
 pub(super) struct Client {
+    pub(super) id: Serial,
     pub(super) session: Session,
     pub(super) socket: Socket,
     pub(super) stage: Stage,
@@ -86,8 +100,10 @@ pub(super) struct Client {
     /// Proves a cancel request.
     pub(super) secret: Box<[u8]>,
     pub(super) user: Arc<str>,
-    pub(super) address: Box<str>,
-    pub(super) application: Box<str>,
+    pub(super) address: Arc<str>,
+    /// Our end of its connection.
+    pub(super) local: Arc<str>,
+    pub(super) application: Arc<str>,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,
@@ -110,6 +126,9 @@ pub(super) enum Holder {
 /// A server connection.
 #[derive(Debug)]
 pub(super) struct Server {
+    pub(super) id: Serial,
+    /// Our end of the connection.
+    pub(super) local: Arc<str>,
     pub(super) state: ServerState,
     pub(super) socket: Socket,
     pub(super) pool: PoolId,
@@ -120,11 +139,13 @@ pub(super) struct Server {
     pub(super) blocked: bool,
     /// A cancel request for it is on its way: its slot is given to nobody until it has arrived.
     pub(super) cancelling: bool,
+    /// A cancel that waits until the server works on what its client asked.
+    pub(super) cancel_later: Option<Option<oneshot::Sender<()>>>,
     /// It is released and waits for the cancel to arrive.
     pub(super) settling: bool,
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
-    /// Its statement has been cancelled for its time limit.
-    pub(super) timed_out: bool,
+    /// When the statement began that has been cancelled for its time limit.
+    pub(super) timed_out: Option<Instant>,
 }

@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
-use weir_core::session::{Activity, Notice, SessionSettings};
+use weir_core::session::{Activity, Evicted, Notice, SessionSettings};
 use weir_core::time::Instant;
 use weir_wire::error::SqlState;
 
 use crate::proxy::worker::state::{Holder, Server, Stage};
 use crate::proxy::worker::{Worker, notice};
 
+/// How much longer than its limit a statement may take that was cancelled. One whose client does
+/// not read its answer does not even notice the cancel.
+const CANCEL_GRACE: Duration = Duration::from_secs(3);
+
 /// What a time limit demands of a leased server connection.
 enum Overdue {
     /// Cancel what it executes.
     Cancel(u32),
+    /// Give its client up: the cancel has not helped.
+    GiveUp(u32),
     /// Roll back for its client, which is told at its next statement.
     Evict(u32, Notice),
 }
@@ -33,10 +39,11 @@ impl Worker {
             match item {
                 Overdue::Cancel(at) => {
                     if let Some(server) = self.servers.get_mut(at) {
-                        server.timed_out = true;
+                        server.timed_out = Some(server.state.statement_since());
                     }
                     self.cancel_statement(ServerId(at), None);
                 }
+                Overdue::GiveUp(client) => self.farewell(client, &does_not_end()),
                 Overdue::Evict(at, notice) => self.evict(at, notice),
             }
         }
@@ -46,20 +53,21 @@ impl Worker {
     }
 
     fn overdue(&self, at: u32, server: &Server, limits: &SessionSettings) -> Option<Overdue> {
-        if !matches!(server.holder, Holder::Client(_)) {
-            return None;
-        }
+        let Holder::Client(client) = server.holder else { return None };
         let state = &server.state;
         let past = |since: Instant, limit: Option<Duration>| {
             limit.filter(|limit| self.now.since(since) >= *limit)
         };
         match state.activity() {
             Activity::Idle => None,
-            Activity::Executing | Activity::CopyIn if server.timed_out => None,
             Activity::Executing | Activity::CopyIn => {
-                past(state.statement_since(), limits.statement_timeout)
-                    .or(past(state.transaction_since(), limits.transaction_timeout))
-                    .map(|_| Overdue::Cancel(at))
+                let cancelled = server.timed_out == Some(state.statement_since());
+                let add = |limit: Option<Duration>| {
+                    limit.map(|limit| if cancelled { limit + CANCEL_GRACE } else { limit })
+                };
+                past(state.statement_since(), add(limits.statement_timeout))
+                    .or(past(state.transaction_since(), add(limits.transaction_timeout)))
+                    .map(|_| if cancelled { Overdue::GiveUp(client) } else { Overdue::Cancel(at) })
             }
             Activity::IdleInTransaction => {
                 let idle =
@@ -76,12 +84,21 @@ impl Worker {
     fn evict(&mut self, at: u32, notice: Notice) {
         let Some(server) = self.servers.get(at) else { return };
         let Holder::Client(client) = server.holder else { return };
-        let heir = self.with_client(client, |session, cx| session.evict(cx, notice)).flatten();
-        let (Some(heir), Some(state)) = (heir, self.clients.get_mut(client)) else { return };
+        let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
+        self.flush_from_client(client, &[]);
+        let Some(Ok(evicted)) = evicted else { return };
+        let Some(state) = self.clients.get_mut(client) else { return };
+        let heir = match evicted {
+            Evicted::No | Evicted::InPlace => return,
+            Evicted::HandedOver(heir) => heir,
+        };
         state.server = None;
+        if std::mem::take(&mut state.blocked) {
+            self.resumes.push_back(client);
+        }
         tracing::info!(address = %state.address, user = %state.user, "idle transaction rolled back");
         if let Some(server) = self.servers.get_mut(at) {
-            server.holder = Holder::Ghost { session: Box::new(heir), check: false };
+            server.holder = Holder::Ghost { session: heir, check: false };
         }
         self.pools.release(self.now, ServerId(at), Release::Settling);
         let asked = self.with_ghost(at, |session, cx| session.take_over(cx));
@@ -113,7 +130,7 @@ impl Worker {
 
     /// While stopping: clients go as soon as they are outside a transaction, all at the end of
     /// the grace.
-    fn stop_idle_clients(&mut self) {
+    pub(super) fn stop_idle_clients(&mut self) {
         let Some(deadline) = self.stopping else { return };
         let late = self.now >= deadline;
         let going: Vec<u32> = self
@@ -142,6 +159,15 @@ impl Worker {
             && self.clients.is_empty()
             && self.servers.is_empty()
             && self.lingering.is_empty()
+    }
+}
+
+fn does_not_end() -> Notice {
+    Notice {
+        sqlstate: SqlState::QUERY_CANCELED,
+        message: "terminating connection: its statement did not end when its time was over".into(),
+        detail: "The statement was cancelled, without effect.".into(),
+        hint: "Read results as they come; a client that does not holds up its statement.".into(),
     }
 }
 

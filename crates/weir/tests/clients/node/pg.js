@@ -81,7 +81,7 @@ function checkServers(seen) {
   if (!process.env.SERVERS) return;
   const distinct = new Set(seen.flat()).size;
   assert.ok(distinct <= Number(process.env.SERVERS), `${distinct} servers`);
-  for (const pids of seen) assert.ok(new Set(pids).size > 1, `always met server ${pids[0]}`);
+  assert.ok(seen.some((pids) => new Set(pids).size > 1), `every client stayed on its server`);
 }
 
 async function main() {

@@ -26,16 +26,16 @@ def together(work):
 def check_servers(seen):
     """seen: for each client, the backend's process id in each of its transactions.
 
-    Behind the rotating pool every client must have met several servers, and all of them no more
-    than the pool has. Without that the other checks would prove little.
+    Behind the rotating pool some client must have met several servers, and all of them no more
+    than the pool has. Without that the other checks would prove little. (Not every client: one
+    that always waits gets what is released next, which may always be the same.)
     """
     servers = os.environ.get("SERVERS")
     if servers is None:
         return
     everyone = set().union(*seen)
     assert len(everyone) <= int(servers), f"{len(everyone)} servers for a pool of {servers}"
-    for client, pids in enumerate(seen):
-        assert len(set(pids)) > 1, f"client {client} always met server {pids[0]}"
+    assert any(len(set(pids)) > 1 for pids in seen), f"every client stayed on its server: {seen}"
 
 
 def same(found, expected):

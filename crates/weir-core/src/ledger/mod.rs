@@ -1,0 +1,5 @@
+//! The accountant: what time was spent on what.
+
+mod histogram;
+
+pub use histogram::Histogram;

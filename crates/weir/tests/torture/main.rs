@@ -1,0 +1,22 @@
+//! The proxy under rough treatment, with real sockets and a real server: clients that vanish, lie,
+//! stall and cancel; servers that die, freeze and restart.
+//!
+//! `WEIR_TORTURE_SECONDS` makes the random test longer, `WEIR_TORTURE_SEED` repeats a run.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod actor;
+mod bad_input;
+mod cancels;
+mod chance;
+mod client;
+mod databases;
+mod faults;
+mod frames;
+mod limits;
+mod mixed;
+mod reload;
+mod slow;
+mod stage;
+mod tls;
+mod vanish;

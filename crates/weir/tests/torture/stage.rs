@@ -1,0 +1,134 @@
+//! A private server, a proxy with a small pool before it, and what can be seen of both.
+
+use std::path::Path;
+use std::time::Duration;
+
+use weir_testkit::{Options, PgServer, Want, Weir, until};
+
+use crate::client::Client;
+
+/// How long a condition may take to hold.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server, a database of the test's own, and the proxy before it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    weir: Weir,
+    database: String,
+    pub(crate) server: Upstream,
+}
+
+/// The server behind the proxy.
+#[derive(Debug)]
+pub(crate) enum Upstream {
+    /// Used by other tests at the same time: it must not be stopped.
+    Shared(&'static PgServer),
+    /// The test's own.
+    Own(PgServer),
+}
+
+impl Upstream {
+    pub(crate) fn get(&self) -> &PgServer {
+        match self {
+            Self::Shared(server) => server,
+            Self::Own(server) => server,
+        }
+    }
+
+    /// The test's own server, to be stopped and started.
+    pub(crate) fn own(&mut self) -> &mut PgServer {
+        match self {
+            Self::Shared(_) => panic!("the server is shared"),
+            Self::Own(server) => server,
+        }
+    }
+}
+
+impl Stage {
+    /// A pool of `size` before the shared server, with `more` lines of `[pool]` and other tables.
+    pub(crate) fn new(size: u32, more: &str) -> Self {
+        Self::before(Upstream::Shared(PgServer::shared(Want::major(15)).unwrap()), size, more)
+    }
+
+    /// The same before a server of its own, which may be treated roughly.
+    pub(crate) fn own(size: u32, more: &str) -> Self {
+        let server = PgServer::start(Options::new(Want::major(15))).unwrap();
+        Self::before(Upstream::Own(server), size, more)
+    }
+
+    /// A pool before this server.
+    pub(crate) fn before(server: Upstream, size: u32, more: &str) -> Self {
+        let database = server.get().fresh_database().unwrap();
+        let port = server.get().port();
+        let toml = format!(
+            "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
+             [auth]\nmethod = \"trust\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {port}\n\
+             [pool]\nrotation = \"every-transaction\"\nsize = {size}\n{more}\n"
+        );
+        let weir = Weir::configured(Path::new(env!("CARGO_BIN_EXE_weir")), &toml).unwrap();
+        Self { weir, database, server }
+    }
+
+    /// Where clients connect.
+    pub(crate) fn port(&self) -> u16 {
+        self.weir.listen().port()
+    }
+
+    /// The proxy.
+    pub(crate) fn weir(&mut self) -> &mut Weir {
+        &mut self.weir
+    }
+
+    /// The name of the database.
+    pub(crate) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// A client that has logged in.
+    pub(crate) fn client(&self) -> Client {
+        Client::open(self.port(), &self.database)
+    }
+
+    /// What the server itself answers, asked directly.
+    pub(crate) fn ask(&self, sql: &str) -> String {
+        self.server.get().session("postgres").unwrap().value(sql).unwrap()
+    }
+
+    /// The number of the pool's server connections of which `condition` holds.
+    pub(crate) fn servers(&self, condition: &str) -> u32 {
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND {condition}",
+            self.database
+        );
+        self.ask(&sql).parse().unwrap()
+    }
+
+    /// Waits until so many of the pool's server connections meet `condition`.
+    pub(crate) fn await_servers(&self, count: u32, condition: &str) {
+        let what = format!("{count} server connections with {condition}");
+        let probe = || Ok((self.servers(condition) == count).then_some(()));
+        until(&what, PATIENCE, probe).unwrap();
+    }
+
+    /// Waits until every server connection is idle, then checks that as many clients as there are
+    /// slots get theirs at the same time: no slot is lost.
+    pub(crate) fn check_all_free(&self, size: usize) {
+        self.await_servers(0, "state <> 'idle'");
+        let mut clients: Vec<Client> = (0..size).map(|_| self.client()).collect();
+        for client in &mut clients {
+            let answer = client.query("BEGIN; SELECT 1");
+            assert_eq!(answer.status, Some(b'T'), "{answer:?}");
+        }
+        for client in &mut clients {
+            assert_eq!(client.query("ROLLBACK").status, Some(b'I'));
+        }
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the proxy's log:\n{}", self.weir.log());
+        }
+    }
+}
