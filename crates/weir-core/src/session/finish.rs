@@ -115,6 +115,12 @@ impl Session {
             server.send_hidden(cx.to_server.own(input), text.as_bytes(), Hidden::Inquiry)?;
             return Ok(Ask::Nothing);
         }
+        if server.lease.unsure && self.pins.is_empty() {
+            server.lease.unsure = false;
+            server.prepared.clear();
+            server.send_hidden(cx.to_server.own(input), b"DEALLOCATE ALL", Hidden::Forget)?;
+            return Ok(Ask::Nothing);
+        }
         if !self.count_pins(cx) {
             write_too_many_pins(cx, input, self.pins);
             return Ok(Ask::Close(CloseReason::TooManyPins));
@@ -194,10 +200,13 @@ impl Session {
             Hidden::Inquiry => self.inquiry_ended(cx, input),
             Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
             Hidden::Rollback => {
+                // A `COMMIT AND CHAIN` before it is not its.
+                server.lease.committed = false;
                 self.transaction_ended(cx);
                 self.tidy(cx, input)
             }
-            Hidden::Reset if failed => Ok(Ask::Discard),
+            Hidden::Forget | Hidden::Reset if failed => Ok(Ask::Discard),
+            Hidden::Forget => self.tidy(cx, input),
             Hidden::Reset => {
                 // What the client has set stays its own, and goes with it to the next connection.
                 server.forget_session();
