@@ -331,7 +331,20 @@ impl ServerState {
     /// What the server works on now was asked by us: a cancel would not hit the client's statement.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self.replies.front(), Some(Reply::Hidden(_)))
+        // A statement that we prepare is answered with the client's that follows: those are one.
+        self.replies.front().is_some_and(|reply| {
+            matches!(
+                reply,
+                Reply::Hidden(
+                    Hidden::Overrides
+                        | Hidden::Begin
+                        | Hidden::Inquiry
+                        | Hidden::Rollback
+                        | Hidden::Reset
+                        | Hidden::Check
+                )
+            )
+        })
     }
 
     /// It is being cleaned: the lease is over.
