@@ -124,11 +124,3 @@ impl Stage {
         }
     }
 }
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the proxy's log:\n{}", self.weir.log());
-        }
-    }
-}
