@@ -125,7 +125,9 @@ impl Proxy {
                 let next = tokio::select! {
                     next = signals.next() => next,
                     Some(order) = self.ordered.recv() => order.into(),
-                    () = deserted(&self.logins, self.waits_for_clients) => Event::Stop(Shutdown::WaitForServers),
+                    () = deserted(&self.logins, self.waits_for_clients) => {
+                        Event::Stop(Shutdown::WaitForServers)
+                    }
                     ended = self.ended.recv() => {
                         ended.context("the workers are gone")??;
                         if !self.told_to_stop {
