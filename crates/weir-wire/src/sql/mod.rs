@@ -14,6 +14,7 @@ mod levels;
 pub mod lex;
 mod name;
 mod normal;
+mod quick;
 mod route;
 mod scan;
 mod set;
