@@ -20,14 +20,13 @@ const WORD_END: u8 = 2;
 
 const MEANING: [u8; 256] = {
     let mut meaning = [UNCLEAR; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        let c = byte as u8;
+    let mut c = 0_u8;
+    while c < 128 {
         if c.is_ascii_alphanumeric() || matches!(c, b' ' | b',' | b'.' | b'=' | b'<' | b'>' | b'+')
         {
-            meaning[byte] = PLAIN;
+            meaning[c as usize] = PLAIN;
         }
-        byte += 1;
+        c += 1;
     }
     meaning[b'_' as usize] = WORD_END;
     meaning[b'o' as usize] = WORD_END;
