@@ -10,11 +10,12 @@ use super::server::State;
 use super::settings::PoolSettings;
 
 impl Pools {
-    /// Adds a pool that draws on `budget`. Its minimum is opened at the next tick.
-    pub fn add_pool(&mut self, budget: BudgetId, settings: PoolSettings) -> PoolId {
+    /// Adds a pool whose slots each count against all of `budgets`, which are different ones. Its
+    /// minimum is opened at the next tick.
+    pub fn add_pool(&mut self, budgets: &[BudgetId], settings: PoolSettings) -> PoolId {
         let fresh = PoolId(u32::try_from(self.pools.len()).unwrap_or(u32::MAX));
         let id = self.forgotten.pop().unwrap_or(fresh);
-        let mut one = Pool::new(id, budget, settings);
+        let mut one = Pool::new(id, budgets, settings);
         if self.stopping {
             one.mode = Mode::Stopping;
         }
@@ -23,7 +24,9 @@ impl Pools {
             Some(place) => *place = one,
             None => self.pools.push(one),
         }
-        self.budgets[budget.0 as usize].pools.push(id);
+        for budget in budgets {
+            self.budgets[budget.0 as usize].pools.push(id);
+        }
         id
     }
 
@@ -112,7 +115,7 @@ impl Pools {
             self.abandon(now, slot);
         }
         self.close_idle(now, pool, why);
-        self.share(now, self.one(pool).budget);
+        self.share_all(now, pool);
         self.conclude(pool);
     }
 
@@ -134,7 +137,7 @@ impl Pools {
             }
             Mode::Removing => {
                 self.one_mut(pool).mode = Mode::Forgotten;
-                self.leave_budget(pool);
+                self.leave_budgets(pool);
                 self.forgotten.push(pool);
                 self.effects.push_back(Effect::Forgotten { pool });
                 self.report_drained();
@@ -145,7 +148,7 @@ impl Pools {
     }
 
     fn report_drained(&mut self) {
-        let empty = self.budgets.iter().all(|budget| budget.used == 0);
+        let empty = self.pools.iter().all(|one| one.open == 0);
         if self.stopping && empty && !self.drained {
             self.drained = true;
             self.effects.push_back(Effect::Drained);

@@ -99,9 +99,9 @@ impl Referee {
     }
 
     /// Adds a pool.
-    pub fn add_pool(&mut self, budget: BudgetId, settings: PoolSettings) -> PoolId {
-        let pool = self.pools.add_pool(budget, settings.clone());
-        self.books.pools.insert(pool, Account::new(budget, settings));
+    pub fn add_pool(&mut self, budgets: &[BudgetId], settings: PoolSettings) -> PoolId {
+        let pool = self.pools.add_pool(budgets, settings.clone());
+        self.books.pools.insert(pool, Account::new(budgets, settings));
         pool
     }
 

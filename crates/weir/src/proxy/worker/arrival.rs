@@ -203,7 +203,7 @@ impl Worker {
             .budgets
             .entry(target.dial.address.clone())
             .or_insert_with(|| pools.add_budget(slots, lend_after));
-        let pool = pools.add_pool(budget, target.pool.clone());
+        let pool = pools.add_pool(&[budget], target.pool.clone());
         let home = Home {
             key: key.clone(),
             target: Arc::clone(target),
