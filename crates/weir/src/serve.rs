@@ -1,6 +1,5 @@
 //! `weir up`: starts the threads, tells when it serves, and waits for signals.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,9 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weir_core::config::settings::Settings;
 
 use crate::proxy::chance;
-use crate::proxy::directory::address;
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
-use crate::proxy::target::ServerAddress;
 use crate::proxy::threads::LoginThreads;
 use crate::proxy::worker::{Worker, WorkerOptions};
 
@@ -175,7 +172,7 @@ fn start_worker(
         index,
         seed: u64::from_ne_bytes(chance::bytes()?),
         statements_unused_max: STATEMENTS_UNUSED_MAX,
-        budgets: budgets(settings),
+        workers: usize::from(settings.workers.count.max(1)),
         linger: LINGER,
     };
     let (mailbox, requests, ends) = (mailbox.clone(), logins.requests(), ends.clone());
@@ -188,14 +185,6 @@ fn start_worker(
         .name(format!("worker-{index}"))
         .spawn(run)
         .context("cannot start a worker thread")
-}
-
-/// The slots of each server that one worker may use: pools are spread over the workers, so each
-/// has its part of a stated budget.
-fn budgets(settings: &Settings) -> HashMap<ServerAddress, u32> {
-    let workers = u32::from(settings.workers.count.max(1));
-    let part = |slots: u32| (slots / workers).max(1);
-    settings.budgets.iter().map(|(host, &slots)| (address(host), part(slots))).collect()
 }
 
 /// Each client and server needs a descriptor; the soft limit is often only 1024.

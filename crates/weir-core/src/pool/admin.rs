@@ -1,6 +1,6 @@
 //! What an operator does to pools.
 
-use crate::ids::{BudgetId, PoolId};
+use crate::ids::{BudgetId, PoolId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect, Refusal};
@@ -82,6 +82,24 @@ impl Pools {
         one.epoch = one.epoch.wrapping_add(1);
         self.close_idle(now, pool, CloseReason::Reconnect);
         self.pump(now, pool);
+    }
+
+    /// What a connection leads to is not there any more: it is closed when it is free.
+    pub fn expel(&mut self, now: Instant, server: ServerId) {
+        let Some(state) = self.state_of(server) else { return };
+        let pool = self.slots[server.0].pool;
+        self.slots[server.0].epoch = self.one(pool).epoch.wrapping_sub(1);
+        if state == State::Idle {
+            self.close(now, server.0, CloseReason::Reconnect);
+        }
+    }
+
+    /// Whether a connection will be closed when it is free because it is older than a RECONNECT,
+    /// or was expelled.
+    #[must_use]
+    pub fn is_stale(&self, server: ServerId) -> bool {
+        let slot = self.slots.get(server.0).filter(|slot| slot.open);
+        slot.is_some_and(|slot| slot.epoch != self.one(slot.pool).epoch)
     }
 
     /// The database of `pool` is about to be dropped: closes the idle connections, and opens none

@@ -54,21 +54,70 @@ impl Pools {
     /// Adds a budget of `slots` server connections. A busy pool gives a connection up for a
     /// sibling whose client waits longer than its own by more than `lend_after`.
     pub fn add_budget(&mut self, slots: u32, lend_after: Duration) -> BudgetId {
-        let id = BudgetId(u32::try_from(self.budgets.len()).unwrap_or(u32::MAX));
+        let fresh = BudgetId(u32::try_from(self.budgets.len()).unwrap_or(u32::MAX));
+        let id = self.retired.pop().unwrap_or(fresh);
         let (used, leaving, hungry, pools) = (0, 0, 0, Vec::new());
-        self.budgets.push(Budget { slots, lend_after, used, leaving, hungry, pools });
+        let budget = Budget { slots, lend_after, used, leaving, hungry, pools };
+        match self.budgets.get_mut(id.0 as usize) {
+            Some(place) => *place = budget,
+            None => self.budgets.push(budget),
+        }
         id
+    }
+
+    /// Frees the id of a budget that no pool draws on for another. Returns whether that is so.
+    pub fn retire_budget(&mut self, budget: BudgetId) -> bool {
+        let unused = self.budgets[budget.0 as usize].pools.is_empty();
+        if unused && !self.retired.contains(&budget) {
+            self.retired.push(budget);
+        }
+        unused
+    }
+
+    /// Replaces the budgets a pool draws on, which must be different ones. One that has fewer
+    /// slots than are taken now gets rid of idle connections at once, of others as they are
+    /// released.
+    pub fn draw_on(&mut self, now: Instant, pool: PoolId, budgets: &[BudgetId]) {
+        if *self.one(pool).budgets == *budgets || self.one(pool).mode == Mode::Forgotten {
+            return;
+        }
+        self.mark(pool, false);
+        let before = std::mem::replace(&mut self.one_mut(pool).budgets, budgets.into());
+        let one = &self.pools[pool.0 as usize];
+        let (open, leaving) = (one.open, one.open - one.staying());
+        for id in before {
+            let shared = &mut self.budgets[id.0 as usize];
+            shared.pools.retain(|&other| other != pool);
+            shared.used -= open;
+            shared.leaving -= leaving;
+            self.share(now, id);
+        }
+        for &id in budgets {
+            let shared = &mut self.budgets[id.0 as usize];
+            shared.pools.push(pool);
+            shared.used += open;
+            shared.leaving += leaving;
+        }
+        for &id in budgets {
+            self.trim(now, id);
+        }
+        self.pump(now, pool);
     }
 
     /// Changes a budget. When it shrinks, idle connections are closed at once, whatever the
     /// pools' minimum, and others as they are released.
     pub fn set_budget(&mut self, now: Instant, budget: BudgetId, slots: u32) {
         self.budgets[budget.0 as usize].slots = slots;
+        self.trim(now, budget);
+        self.share(now, budget);
+    }
+
+    /// Closes idle connections beyond the budget.
+    fn trim(&mut self, now: Instant, budget: BudgetId) {
         while self.budgets[budget.0 as usize].is_over() {
             let Some(slot) = self.coldest(budget, |_| true) else { break };
             self.close(now, slot, CloseReason::Surplus);
         }
-        self.share(now, budget);
     }
 
     /// Opens what `pool` wants, in the order of need among its siblings.

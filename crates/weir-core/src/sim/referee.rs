@@ -239,6 +239,21 @@ impl Referee {
         self.judge(false)
     }
 
+    /// A pool draws on other budgets.
+    pub fn draw_on(&mut self, pool: PoolId, budgets: &[BudgetId]) -> Judged {
+        if let Some(account) = self.books.pools.get_mut(&pool) {
+            account.budgets = budgets.to_vec();
+        }
+        self.pools.draw_on(self.now, pool, budgets);
+        self.judge(false)
+    }
+
+    /// A connection must go.
+    pub fn expel(&mut self, server: ServerId) -> Judged {
+        self.pools.expel(self.now, server);
+        self.judge(false)
+    }
+
     /// A pool is removed.
     pub fn remove_pool(&mut self, pool: PoolId) -> Judged {
         self.mode(pool, Mode::Removing)?;

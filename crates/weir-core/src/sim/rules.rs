@@ -79,6 +79,10 @@ impl Books {
 
     /// What must hold after every input and its effects.
     pub(super) fn audit(&self, now: Instant, pools: &Pools, ticked: bool) -> Verdict {
+        for &budget in self.budgets.keys() {
+            let (seen, booked) = (pools.budget(budget).used, self.used(budget));
+            rule(seen == booked, || format!("budget {budget} shows {seen}, has {booked}"))?;
+        }
         for (&pool, account) in &self.pools {
             let (seen, booked) = (counts_of(&pools.view(pool)), self.counts(pool));
             rule(seen == booked, || format!("pool {pool} shows {seen:?}, has {booked:?}"))?;

@@ -17,6 +17,7 @@ pub mod login;
 pub mod mail;
 pub mod refusal;
 pub mod scram_keys;
+pub mod shares;
 pub mod socket;
 pub mod target;
 pub mod threads;

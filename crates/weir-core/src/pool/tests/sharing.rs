@@ -180,3 +180,21 @@ fn a_pool_without_budgets_has_its_own_size() {
     }
     assert_eq!(dial_for(&bench.effects()), [pool, pool]);
 }
+
+#[test]
+fn a_pool_that_draws_on_another_budget_takes_its_connections_along() {
+    let (mut bench, first, second) = two(3, 0);
+    let servers = bench.warm(first, 3);
+    let narrow = bench.pools.add_budget(1, super::bench::ms(100));
+    bench.pools.draw_on(bench.now, first, &[narrow]);
+    let gone = [servers[0], servers[1]].map(|server| (server, CloseReason::Surplus));
+    assert_eq!(bench.closes(), gone);
+    let used = |bench: &Bench| [bench.budget, narrow].map(|id| bench.pools.budget(id).used);
+    assert_eq!(used(&bench), [0, 3]);
+    bench.queue(second, 0);
+    assert_eq!(dial_for(&bench.effects()), [second], "the first budget is free");
+    assert!(!bench.pools.retire_budget(narrow), "it is drawn on");
+    bench.pools.draw_on(bench.now, first, &[]);
+    assert!(bench.pools.retire_budget(narrow));
+    assert_eq!(bench.pools.add_budget(1, super::bench::ms(100)), narrow, "the id is used again");
+}

@@ -23,7 +23,7 @@ struct Input {
 
 fn inputs() -> impl Strategy<Value = Vec<Input>> {
     let pass = prop_oneof![4 => Just(0), 4 => 0u64..5, 1 => 0u64..300];
-    let input = (0u8..32, any::<u8>(), pass);
+    let input = (0u8..34, any::<u8>(), pass);
     prop::collection::vec(
         input.prop_map(|(kind, pick, pass_ms)| Input { kind, pick, pass_ms }),
         1..120,
@@ -106,6 +106,7 @@ fn apply(referee: &mut Referee, pools: &[PoolId], input: Input) -> Judged {
         28 => referee.resume(pool),
         29 => referee.reconnect(pool),
         30 => referee.let_go_idle(pool),
+        31 => act(referee, one(in_phase(referee, |phase| !is_dial(phase))), Referee::expel),
         _ => referee.tick(),
     }
 }

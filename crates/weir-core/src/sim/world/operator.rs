@@ -14,13 +14,14 @@ impl World {
         self.within(self.scenario.operator_every * 2, Event::Operator);
         let at = self.chance.below(self.clients.len() as u64);
         let pool = self.clients[usize::try_from(at).unwrap_or(0)].pool;
-        match self.chance.below(9) {
+        match self.chance.below(10) {
             0 => self.referee.pause(pool),
             1 | 2 => self.referee.resume(pool),
             3 => self.referee.reconnect(pool),
             4 => self.referee.let_go_idle(pool),
             5 => self.reconfigure(pool),
             6 => self.referee.remove_pool(pool),
+            7 => self.redraw(pool),
             _ => {
                 let at = self.chance.below(self.budgets.len() as u64);
                 let at = usize::try_from(at).unwrap_or(0);
@@ -39,6 +40,15 @@ impl World {
         after.dials_parallel_max = before.dials_parallel_max;
         after.size_min = before.size_min.min(after.size_max);
         self.referee.reconfigure(pool, after)
+    }
+
+    /// The pool draws on other budgets.
+    fn redraw(&mut self, pool: PoolId) -> Judged {
+        let count = self.budgets.len();
+        let draws: Vec<_> = (0..count).filter(|_| self.chance.percent(50)).collect();
+        let budgets: Vec<_> = draws.iter().map(|&at| self.budgets[at]).collect();
+        self.scenario.draws[pool.0 as usize] = draws;
+        self.referee.draw_on(pool, &budgets)
     }
 
     /// A removed pool comes back while clients still ask for it.

@@ -177,6 +177,7 @@ impl Worker {
             Checkout::Queued(ticket) => {
                 client.ticket = Some(ticket);
                 client.waiting_since = self.now;
+                client.told_to_wait = false;
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
@@ -193,6 +194,7 @@ impl Worker {
 
     /// Tells the client that its request was refused.
     pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
+        self.log_error(at, notice.sqlstate, &notice.message);
         self.with_client(at, |session, cx| session.refused(cx, notice));
         self.flush_from_client(at, &[]);
     }

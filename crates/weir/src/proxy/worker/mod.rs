@@ -12,21 +12,27 @@
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
+//! | `shares` | the budgets that pools draw on |
 //! | `sweep` | time limits |
+//! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
+//! | `totals` | the totals in the log |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
 mod cancel;
+mod chores;
 mod client;
 mod departure;
 mod effects;
 mod inspect;
 mod notice;
 mod server;
+mod shares;
 mod slab;
 mod socket;
 mod state;
 mod sweep;
+mod totals;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -40,7 +46,8 @@ use weir_core::time::Instant;
 
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
-use crate::proxy::target::{PoolKey, ServerAddress};
+use crate::proxy::shares::Common;
+use crate::proxy::target::PoolKey;
 use cancel::Cancels;
 use slab::Slab;
 use socket::Socket;
@@ -66,7 +73,7 @@ pub struct Worker {
     pools: Pools,
     homes: Vec<Home>,
     by_key: HashMap<PoolKey, PoolId>,
-    budgets: HashMap<ServerAddress, BudgetId>,
+    budgets: HashMap<Common, BudgetId>,
     clients: Slab<Client>,
     servers: Slab<Server>,
     shared: Shared,
@@ -237,6 +244,7 @@ impl Worker {
                 ToWorker::DialFailed { dial, failure } => self.dial_failed(dial, failure),
                 ToWorker::Cancel(request) => self.cancel_asked(request),
                 ToWorker::Cancelled { token } => self.cancel_delivered(token),
+                ToWorker::Moved { address, sockets } => self.moved(&address, &sockets),
                 ToWorker::Reconfigure { pool, target } => self.reconfigure(&pool, target),
                 ToWorker::Inspect(answer) => {
                     // Whoever asked may have gone.
