@@ -1,6 +1,7 @@
 //! `weir up`: starts the threads, tells when it serves, and waits for signals.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,15 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::Settings;
 
 use crate::proxy::chance;
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 use crate::proxy::worker::{Worker, WorkerOptions};
-
-/// Statement texts that a worker remembers after their last client left.
-const STATEMENTS_UNUSED_MAX: usize = 10_000;
+use crate::state_dir::StateDir;
 
 /// How long a closed client may take to read what it was told.
 const LINGER: Duration = Duration::from_secs(5);
@@ -27,26 +27,34 @@ pub struct Proxy {
     mailboxes: Vec<Mailbox>,
     threads: Vec<JoinHandle<()>>,
     ended: UnboundedReceiver<Result<()>>,
+    _state: Option<StateDir>,
 }
 
 impl Proxy {
     /// Binds the addresses and starts all threads.
     ///
     /// # Errors
-    /// When an address cannot be bound, TLS cannot be set up, or a thread cannot be started.
+    /// When the state directory is not ours, an address cannot be bound, TLS cannot be set up, or a thread cannot be started.
     pub fn start(settings: &Settings) -> Result<Self> {
+        let state = settings.state_dir.as_ref().map(|dir| StateDir::claim(Path::new(dir)));
+        let state = state.transpose()?;
         raise_descriptor_limit();
         let count = usize::from(settings.workers.count.max(1));
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
+        match settings.workers.driver {
+            DriverChoice::Auto | DriverChoice::Epoll => {
+                tracing::info!(workers = count, "the event loop is epoll");
+            }
+        }
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
             .enumerate()
             .map(|(index, mailbox)| start_worker(index, settings, mailbox, &logins, &ends))
             .collect::<Result<_>>()?;
-        Ok(Self { logins, mailboxes, threads, ended })
+        Ok(Self { logins, mailboxes, threads, ended, _state: state })
     }
 
     /// The addresses clients connect to.
@@ -171,7 +179,6 @@ fn start_worker(
     let options = WorkerOptions {
         index,
         seed: u64::from_ne_bytes(chance::bytes()?),
-        statements_unused_max: STATEMENTS_UNUSED_MAX,
         workers: usize::from(settings.workers.count.max(1)),
         linger: LINGER,
     };

@@ -112,6 +112,8 @@ pub(super) enum Hidden {
     Rollback,
     /// `DISCARD ALL`.
     Reset,
+    /// The statement that the settings want before it.
+    ResetQuery,
     /// A health check.
     Check,
 }

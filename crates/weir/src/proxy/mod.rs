@@ -15,6 +15,7 @@ pub mod listen;
 pub mod lobby;
 pub mod login;
 pub mod mail;
+pub mod names;
 pub mod refusal;
 pub mod scram_keys;
 pub mod shares;

@@ -15,8 +15,8 @@ impl Worker {
     /// Closes a client that broke the protocol; it is told how.
     pub(super) fn close_client_for(&mut self, at: u32, fault: &Fault) {
         let text = fault.to_string();
-        self.log_error(at, SqlState::PROTOCOL_VIOLATION, &text);
-        let report = Report::fatal(SqlState::PROTOCOL_VIOLATION, &text);
+        self.log_error(at, fault.sqlstate(), &text);
+        let report = Report::fatal(fault.sqlstate(), &text);
         self.tell(at, &report);
         self.close_client(at, &text);
     }

@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
+use weir_core::config::limits;
 use weir_core::ids::{BudgetId, PoolId};
 use weir_core::pool::Pools;
 use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
@@ -60,7 +61,7 @@ pub use state::WorkerOptions;
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes read from a connection in one system call. Shared by all connections of the worker.
-const READ_LEN: usize = 64 << 10;
+const READ_LEN: usize = limits::READ_BYTES;
 
 /// A worker's state. Runs on one thread from [`Worker::run`] until it is told to stop.
 pub struct Worker {
@@ -132,7 +133,7 @@ impl Worker {
     ) -> Result<Self> {
         let driver = Driver::new().context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
-        let statements = Statements::new(options.seed, options.statements_unused_max);
+        let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
             mailbox,

@@ -21,8 +21,6 @@ pub struct WorkerOptions {
     pub index: usize,
     /// Keys the hashes of statement texts.
     pub seed: u64,
-    /// Statements remembered after their last client left.
-    pub statements_unused_max: usize,
     /// How many workers there are.
     pub workers: usize,
     /// How long connections that are being closed may take to send what is left.
