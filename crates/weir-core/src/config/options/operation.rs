@@ -59,8 +59,8 @@ pub struct LimitOptions {
     #[schemars(range(min = 1, max = 100_000))]
     pub prepared_per_server_max: u32,
     /// Server connections of one pool that clients may pin at once in transaction mode (with
-    /// session advisory locks, temporary tables, WITH HOLD cursors). One more is an ERROR.
-    /// Without it, half of the pool's size.
+    /// session advisory locks, temporary tables, WITH HOLD cursors). The client of one more is
+    /// told and disconnected. Without it, half of the pool's size.
     /// Example: `5`
     #[schemars(range(min = 1, max = 10_000))]
     pub pins_max: Option<u32>,
