@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// Time between two samples.
 const EVERY: Duration = Duration::from_millis(250);
 
+/// The application name of the replay's own connections, which are not counted.
+pub const OUR_NAME: &str = "replay";
+
 /// One look. Counts are client backends of the whole server, ours left out.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Sample {
@@ -46,7 +49,7 @@ SELECT count(*) AS connections,
         WHEN state LIKE 'idle in transaction%' THEN xact_start
     END < clock_timestamp() - $1 * interval '1 second') AS long
 FROM pg_stat_activity
-WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+WHERE backend_type = 'client backend' AND application_name <> $2";
 
 impl Sampler {
     /// Connects and starts looking. A statement or transaction is long from `long_s` on.
@@ -58,7 +61,7 @@ impl Sampler {
         begun: Instant,
         long_s: f64,
     ) -> Result<Self, sqlx::Error> {
-        let connection = options.clone().application_name("sampler").connect().await?;
+        let connection = options.connect().await?;
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(look_until(stopped, connection, begun, long_s));
         Ok(Self { stop, task })
@@ -100,7 +103,7 @@ async fn look(
     begun: Instant,
     long_s: f64,
 ) -> Result<Sample, sqlx::Error> {
-    let row = sqlx::query(LOOK).bind(long_s).fetch_one(connection).await?;
+    let row = sqlx::query(LOOK).bind(long_s).bind(OUR_NAME).fetch_one(connection).await?;
     Ok(Sample {
         at_s: begun.elapsed().as_secs_f64(),
         connections: row.try_get("connections")?,

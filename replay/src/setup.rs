@@ -9,6 +9,7 @@ use serde::Serialize;
 use sqlx::postgres::PgConnectOptions;
 use weir_testkit::{Account, Options, PgBouncer, PgServer, Scratch, Want, Weir};
 
+use crate::sampler::OUR_NAME;
 use crate::service::Program;
 
 /// The role of the service: no superuser, so that the server's reserve is not its.
@@ -119,7 +120,8 @@ impl World {
     /// # Errors
     /// Never in practice: the URL is ours.
     pub fn superuser(&self, database: &str) -> Result<PgConnectOptions> {
-        Ok(PgConnectOptions::from_str(&self.server.url(database))?.extra_float_digits(None))
+        let options = PgConnectOptions::from_str(&self.server.url(database))?;
+        Ok(options.application_name(OUR_NAME))
     }
 
     /// What the server says its version is.

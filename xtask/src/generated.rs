@@ -5,12 +5,15 @@ use std::fs;
 
 use anyhow::Context;
 use weir_core::config::{import, reference, sample, schema};
+use weir_core::console;
 
 use crate::root;
 
 /// Every generated file: its path from the top of the tree, and its content.
-fn files() -> [(&'static str, String); 4] {
+fn files() -> [(&'static str, String); 6] {
     [
+        ("docs/using/console.md", console::reference()),
+        ("docs/using/metrics.md", console::metrics_page()),
         ("docs/using/configuration.md", reference()),
         ("docs/using/pgbouncer.md", import::reference()),
         ("docs/using/weir.schema.json", format!("{:#}\n", schema())),

@@ -171,7 +171,18 @@ fn a_baseline_accepts_what_was_there_and_reports_what_is_new() {
 
 #[test]
 fn ignores_silence_and_idle_ones_are_told() {
-    let text = "import requests\n\n# weir: ignore[http-no-timeout]\nrequests.get(\"a\")\nrequests.get(\n    \"b\",\n)  # weir: ignore[http-no-timeout]\nrequests.get(\"c\", timeout=1)  # weir: ignore[http-no-timeout]\nx = 1  # weir: ignore[no-such-rule]\nrequests.get(\"d\")  # weir: ignore[thread-orm, http-no-timeout]\n";
+    let text = "\
+import requests
+
+# weir: ignore[http-no-timeout]
+requests.get(\"a\")
+requests.get(
+    \"b\",
+)  # weir: ignore[http-no-timeout]
+requests.get(\"c\", timeout=1)  # weir: ignore[http-no-timeout]
+x = 1  # weir: ignore[no-such-rule]
+requests.get(\"d\")  # weir: ignore[thread-orm, http-no-timeout]
+";
     let found: Vec<(usize, &str)> =
         findings(&modules(text)).iter().map(|f| (f.start.line, f.rule)).collect();
     assert_eq!(found, [(8, "unused-ignore"), (9, "unused-ignore"), (10, "unused-ignore")]);
@@ -198,7 +209,8 @@ fn findings_do_not_depend_on_the_order_of_files() {
     let sources = [
         (
             "shop/models.py",
-            "from django.db import models\n\n\nclass User(models.Model):\n    pass\n\n\nclass Order(models.Model):\n    user = models.ForeignKey(User, on_delete=models.CASCADE)\n",
+            "from django.db import models\n\n\nclass User(models.Model):\n    pass\n\n\n\
+             class Order(models.Model):\n    user = models.ForeignKey(User, models.CASCADE)\n",
         ),
         (
             "shop/views.py",

@@ -113,7 +113,8 @@ fn deep_nesting_gives_a_clear_message_and_never_a_crash() {
 
 #[test]
 fn a_broken_file_is_told_and_its_sound_parts_are_checked() {
-    let text = "import requests\n\ndef good():\n    requests.get('u')\n\ndef broken(:\n    pass\n\ndef after():\n    requests.post('u')\n";
+    let text = "import requests\n\ndef good():\n    requests.get('u')\n\ndef broken(:\n    pass\n\n\
+                def after():\n    requests.post('u')\n";
     let modules = vec![Module::parse(Source { path: "shop/jobs.py".into(), text: text.into() })];
     let problem = modules[0].problem().expect("a syntax error");
     assert_eq!(problem.place.line, 6);

@@ -1,5 +1,5 @@
-//! What the layer takes back from a leaking request is really back: a pool of one connection goes on
-//! serving, and a leaked transaction is rolled back.
+//! What the layer takes back from a leaking request is really back: a pool of one connection goes
+//! on serving, and a leaked transaction is rolled back.
 
 #![allow(clippy::unwrap_used, reason = "a failed helper is a failed test")]
 

@@ -5,6 +5,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod http;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod log;

@@ -1,6 +1,7 @@
 //! `weir up`: starts the threads, tells when it serves, and waits for signals.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,15 +9,28 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::oneshot;
 use weir_core::config::choices::DriverChoice;
-use weir_core::config::settings::Settings;
+use weir_core::config::settings::{Http, Settings};
+use weir_core::console::{ConfigRow, Shutdown};
 
+use crate::http::HttpListener;
 use crate::proxy::chance;
+use crate::proxy::console::{self, Order};
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 use crate::proxy::worker::{Worker, WorkerOptions};
 use crate::state_dir::StateDir;
+
+/// Orders of console sessions that wait for their turn; each session has at most one.
+const ORDERS_QUEUED: usize = 16;
+
+/// With no limit on the wait for transactions, a stop still ends one day.
+const SHUTDOWN_WAIT_MAX: Duration = Duration::from_secs(86_400);
+
+/// How often it is looked whether the last client has left, once that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a closed client may take to read what it was told.
 const LINGER: Duration = Duration::from_secs(5);
@@ -28,39 +42,133 @@ pub struct Proxy {
     threads: Vec<JoinHandle<()>>,
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
+    ordered: Receiver<Order>,
+    /// Where HTTP is served.
+    http: Option<SocketAddr>,
+    /// Workers that have not ended.
+    running: usize,
+    /// Workers have been told to stop.
+    told_to_stop: bool,
+    waits_for_clients: bool,
+}
+
+/// A configuration that was read again.
+pub struct Reloaded {
+    /// What the proxy reads.
+    pub settings: Settings,
+    /// The same as it is written, for the console.
+    pub config: Vec<ConfigRow>,
 }
 
 impl Proxy {
     /// Binds the addresses and starts all threads.
     ///
     /// # Errors
-    /// When the state directory is not ours, an address cannot be bound, TLS cannot be set up, or a thread cannot be started.
-    pub fn start(settings: &Settings) -> Result<Self> {
+    /// When the state directory is not ours, an address cannot be bound, TLS cannot be set up, or
+    /// a thread cannot be started.
+    pub fn start(settings: &Settings, config: Vec<ConfigRow>) -> Result<Self> {
         let state = settings.state_dir.as_ref().map(|dir| StateDir::claim(Path::new(dir)));
         let state = state.transpose()?;
         raise_descriptor_limit();
         let count = usize::from(settings.workers.count.max(1));
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
+        let (orders, ordered) = channel(ORDERS_QUEUED);
         let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
         match settings.workers.driver {
             DriverChoice::Auto | DriverChoice::Epoll => {
                 tracing::info!(workers = count, "the event loop is epoll");
             }
         }
+        if let Some(visitors) = logins.visitors() {
+            let house = Arc::clone(logins.house());
+            logins.runtime().spawn(console::serve(house, visitors, orders));
+        }
+        logins.house().console.config.store(config.into());
+        let http = settings.http.as_ref().map(|http| serve_http(http, &logins)).transpose()?;
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
             .enumerate()
             .map(|(index, mailbox)| start_worker(index, settings, mailbox, &logins, &ends))
             .collect::<Result<_>>()?;
-        Ok(Self { logins, mailboxes, threads, ended, _state: state })
+        let running = mailboxes.len();
+        Ok(Self {
+            logins,
+            mailboxes,
+            threads,
+            ended,
+            _state: state,
+            ordered,
+            http,
+            running,
+            told_to_stop: false,
+            waits_for_clients: false,
+        })
     }
 
     /// The addresses clients connect to.
     #[must_use]
     pub fn addresses(&self) -> &[String] {
         self.logins.addresses()
+    }
+
+    /// Serves until it is told to stop: SIGTERM and SIGINT let transactions end (a second one does
+    /// not wait), SIGHUP reads the configuration again by `reload`; administrators on the console
+    /// can do the same. Says `ready` once signals are heard.
+    ///
+    /// # Errors
+    /// When a worker ended by itself, which is a bug.
+    pub fn serve(
+        mut self,
+        ready: impl FnOnce() -> Result<()>,
+        mut reload: impl FnMut() -> Result<Reloaded, String>,
+    ) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut signals = Signals::new()?;
+            ready()?;
+            loop {
+                let next = tokio::select! {
+                    next = signals.next() => next,
+                    Some(order) = self.ordered.recv() => order.into(),
+                    () = deserted(&self.logins, self.waits_for_clients) => {
+                        Event::Stop(Shutdown::WaitForServers)
+                    }
+                    ended = self.ended.recv() => {
+                        ended.context("the workers are gone")??;
+                        if !self.told_to_stop {
+                            bail!("a worker ended by itself");
+                        }
+                        self.running -= 1;
+                        if self.running == 0 {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                };
+                match next {
+                    Event::Stop(how) => self.begin_stop(how),
+                    Event::Reload(answer) => {
+                        let done = self.reload(reload());
+                        if let Some(answer) = answer {
+                            // The session may have gone.
+                            let _ = answer.send(done);
+                        }
+                    }
+                }
+            }
+        })?;
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+        Ok(())
+    }
+
+    /// Where HTTP is served, with the port the kernel chose; `None` where it is off.
+    #[must_use]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
     }
 
     /// The workers' letter boxes.
@@ -84,53 +192,44 @@ impl Proxy {
         }
     }
 
-    /// Serves until a signal says to stop: SIGTERM and SIGINT let transactions end (a second one
-    /// does not wait), SIGHUP reads the configuration again by `reload`.
-    ///
-    /// # Errors
-    /// When a worker ended by itself, which is a bug.
-    pub fn serve(
-        mut self,
-        grace: Duration,
-        mut reload: impl FnMut() -> Option<Settings>,
-    ) -> Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let mut stop = Stops::new()?;
-            let mut hangup = signal(SignalKind::hangup())?;
-            loop {
-                tokio::select! {
-                    () = stop.next() => break,
-                    _ = hangup.recv() => self.reload(reload()),
-                    ended = self.ended.recv() => {
-                        ended.context("the workers are gone")??;
-                        bail!("a worker ended by itself");
-                    }
-                }
-            }
-            tracing::info!("stopping: transactions may end, none begin");
-            self.logins.refuse_new();
-            self.tell_to_stop(grace);
-            for _ in 0..self.mailboxes.len() {
-                tokio::select! {
-                    ended = self.ended.recv() => ended.context("the workers are gone")??,
-                    () = stop.next() => self.tell_to_stop(Duration::ZERO),
-                }
-            }
+    fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
+        let done = read.and_then(|Reloaded { settings, config }| {
+            self.logins.reload(settings).map_err(|error| format!("{error:#}"))?;
+            self.logins.house().console.config.store(config.into());
             Ok(())
-        })?;
-        for thread in self.threads {
-            let _ = thread.join();
+        });
+        match &done {
+            Ok(()) => tracing::info!("configuration reloaded"),
+            Err(why) => tracing::error!("reload refused, the old configuration stays: {why}"),
         }
-        Ok(())
+        done
     }
 
-    fn reload(&self, settings: Option<Settings>) {
-        let Some(settings) = settings else { return };
-        match self.logins.reload(settings) {
-            Ok(()) => tracing::info!("configuration reloaded"),
-            Err(error) => tracing::error!("reload refused, the old configuration stays: {error:#}"),
+    /// Begins to stop, or stops faster when that has begun.
+    fn begin_stop(&mut self, how: Shutdown) {
+        self.logins.refuse_new();
+        let settings = &self.logins.house().directory.load().settings;
+        if how == Shutdown::WaitForClients || settings.listen.reuse_port {
+            // Another process takes over. Else the sockets stay open, for cancel requests.
+            self.logins.stop_accepting();
         }
+        if how == Shutdown::WaitForClients && !self.told_to_stop {
+            tracing::info!("stopping: when the last client has left");
+            self.waits_for_clients = true;
+            return;
+        }
+        let patience = settings.timeouts.shutdown_wait.unwrap_or(SHUTDOWN_WAIT_MAX);
+        let grace = match how {
+            Shutdown::WaitForServers | Shutdown::WaitForClients if !self.told_to_stop => patience,
+            Shutdown::Now | Shutdown::WaitForServers | Shutdown::WaitForClients => Duration::ZERO,
+        };
+        match grace {
+            Duration::ZERO => tracing::info!("stopping at once"),
+            _ => tracing::info!("stopping: transactions may end, none begin"),
+        }
+        self.told_to_stop = true;
+        self.waits_for_clients = false;
+        self.tell_to_stop(grace);
     }
 
     fn tell_to_stop(&self, grace: Duration) {
@@ -140,33 +239,73 @@ impl Proxy {
     }
 }
 
-/// Prints the one line that scripts wait for.
+/// Waits for the last client to leave, where that is waited for.
+async fn deserted(logins: &LoginThreads, awaited: bool) {
+    if !awaited {
+        return std::future::pending().await;
+    }
+    while logins.house().admission.total() > 0 {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What the process is told.
+enum Event {
+    Stop(Shutdown),
+    Reload(Option<oneshot::Sender<Result<(), String>>>),
+}
+
+impl From<Order> for Event {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Stop(how) => Self::Stop(how),
+            Order::Reload(answer) => Self::Reload(Some(answer)),
+        }
+    }
+}
+
+/// Prints the one line that scripts wait for: `ready listen=ADDRESS,… http=ADDRESS`, where HTTP is
+/// `off` when it is not served.
 ///
 /// # Errors
 /// When standard output is closed.
-pub fn announce(addresses: &[String], http: &str) -> Result<()> {
+pub fn announce(addresses: &[String], http: Option<SocketAddr>) -> Result<()> {
+    let http = http.map_or_else(|| "off".to_owned(), |address| address.to_string());
     let mut out = std::io::stdout();
     writeln!(out, "ready listen={} http={http}", addresses.join(","))?;
     Ok(out.flush()?)
 }
 
-/// The signals that stop the process.
-struct Stops {
+/// The signals that tell the process something.
+struct Signals {
     term: Signal,
     int: Signal,
+    hangup: Signal,
 }
 
-impl Stops {
+impl Signals {
     fn new() -> Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Event {
         tokio::select! {
-            _ = self.term.recv() => {}
-            _ = self.int.recv() => {}
+            _ = self.term.recv() => Event::Stop(Shutdown::WaitForServers),
+            _ = self.int.recv() => Event::Stop(Shutdown::WaitForServers),
+            _ = self.hangup.recv() => Event::Reload(None),
         }
     }
+}
+
+fn serve_http(settings: &Http, logins: &LoginThreads) -> Result<SocketAddr> {
+    let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
+    let address = listener.address();
+    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), settings.clone()));
+    Ok(address)
 }
 
 fn start_worker(

@@ -43,7 +43,9 @@ fn pure_crates_name_nothing_that_acts() {
 fn banned_in(file: &File) -> Vec<String> {
     let tokens = flat(file.tokens());
     let mut breaches = Vec::new();
-    for banned in BANNED {
+    // A failed test may say what it saw.
+    let speaks = |banned: &&&str| banned.ends_with("println!") && file.path.contains("/tests/");
+    for banned in BANNED.iter().filter(|banned| !speaks(banned)) {
         let wanted = flat(banned.parse().unwrap());
         for window in tokens.windows(wanted.len()) {
             if window.iter().zip(&wanted).all(|(found, wanted)| found.text == wanted.text) {

@@ -36,7 +36,7 @@ const BANNED: [(&str, &str); 5] = [
 ];
 
 /// Licences that ask for no more than their own text.
-const LICENCES: [&str; 15] = [
+const LICENCES: [&str; 16] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -50,6 +50,7 @@ const LICENCES: [&str; 15] = [
     "MIT-0",
     "OpenSSL",
     "Unicode-3.0",
+    "Unicode-DFS-2016",
     "Unlicense",
     "Zlib",
 ];

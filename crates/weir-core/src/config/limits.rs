@@ -90,8 +90,14 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
-    /// Rows of one console answer. The last row says how many were left out.
+    /// Rows of one console answer. A notice says how many were left out.
     CONSOLE_ROWS = 100_000;
+    /// Console sessions at once. One more is refused.
+    CONSOLE_SESSIONS = 64;
+    /// Pools with series of their own in `/metrics`. Further ones are summed up as `other`.
+    METRIC_POOLS = 1_000;
+    /// HTTP connections at once. Further ones wait to be accepted.
+    HTTP_CONNECTIONS = 64;
     /// A console command. A longer one is refused.
     CONSOLE_COMMAND_BYTES = 8 * KIB;
     /// Files read for one configuration, `%include` and user lists among them.

@@ -4,6 +4,7 @@
 //! [`options`]. Files, environment and flags are read by the program and given as text.
 
 pub mod choices;
+mod flat;
 pub mod hba;
 pub mod import;
 pub mod limits;
@@ -21,6 +22,8 @@ mod shape;
 pub mod units;
 mod userlist;
 
+pub use flat::config_rows;
+pub(crate) use nearest::nearest;
 pub use options::Options;
 pub use places::Places;
 pub use problem::{Place, Problem};

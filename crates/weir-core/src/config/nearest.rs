@@ -1,7 +1,7 @@
 //! The known word nearest to one that is not known.
 
 /// The candidate that needs the fewest edits, when they are few enough to be a slip.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -76,6 +76,8 @@ pub struct ServerView {
     pub opened: Instant,
     /// Who holds it.
     pub holder: Option<ClientId>,
+    /// RECONNECT came after it was opened: it is closed when it is next free.
+    pub stale: bool,
 }
 
 impl Pools {
@@ -125,17 +127,17 @@ impl Pools {
     /// The slots of one pool, by state, each in the order the state was entered.
     pub fn servers(&self, pool: PoolId) -> impl Iterator<Item = ServerView> {
         let lists = self.one(pool).lists.iter();
-        lists.flat_map(|list| self.slots.iter(list)).map(|(index, slot)| Self::look(index, slot))
+        lists.flat_map(|list| self.slots.iter(list)).map(|(index, slot)| self.look(index, slot))
     }
 
     /// One slot, if it is in use.
     #[must_use]
     pub fn server(&self, server: ServerId) -> Option<ServerView> {
         self.state_of(server)?;
-        Some(Self::look(server.0, &self.slots[server.0]))
+        Some(self.look(server.0, &self.slots[server.0]))
     }
 
-    fn look(index: u32, slot: &Slot) -> ServerView {
+    fn look(&self, index: u32, slot: &Slot) -> ServerView {
         ServerView {
             server: ServerId(index),
             pool: slot.pool,
@@ -143,6 +145,7 @@ impl Pools {
             since: slot.since,
             opened: slot.opened,
             holder: slot.holder,
+            stale: slot.epoch != self.one(slot.pool).epoch,
         }
     }
 }

@@ -241,7 +241,7 @@ fn note(mut notes: Notes<'_>, effect: &Effect<'_>) {
         }
         Effect::ResetAll => notes.change(Change::ResetAll),
         Effect::SetConfig { name, value, local } => {
-            note_set_config(&mut notes, *name, *value, *local)
+            note_set_config(&mut notes, *name, *value, *local);
         }
         Effect::RollbackTo if !notes.lease.pending.is_empty() => {
             notes.suspect(Suspects::SETTINGS);

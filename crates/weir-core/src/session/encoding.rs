@@ -59,7 +59,7 @@ mod tests {
         let check = |name: &str, value: &str, expected| {
             let value = Value::Raw(value.as_bytes().into());
             let item = Override { name: name.as_bytes().into(), value };
-            assert_eq!(is_unreadable(&[item.clone()]), expected, "{item:?}");
+            assert_eq!(is_unreadable(std::slice::from_ref(&item)), expected, "{item:?}");
         };
         check("client_encoding", "'UTF8'", false);
         check("client_encoding", "latin1", false);

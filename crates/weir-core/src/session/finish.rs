@@ -120,6 +120,12 @@ impl Session {
             server.send_hidden(cx.to_server.own(input), text.as_bytes(), Hidden::Inquiry)?;
             return Ok(Ask::Nothing);
         }
+        if server.lease.unsure && self.pins.is_empty() {
+            server.lease.unsure = false;
+            server.prepared.clear();
+            server.send_hidden(cx.to_server.own(input), b"DEALLOCATE ALL", Hidden::Forget)?;
+            return Ok(Ask::Nothing);
+        }
         if !self.count_pins(cx) {
             write_too_many_pins(cx, input, self.pins);
             return Ok(Ask::Close(CloseReason::TooManyPins));
@@ -205,11 +211,14 @@ impl Session {
             Hidden::Inquiry => self.inquiry_ended(cx, input),
             Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
             Hidden::Rollback => {
+                // A `COMMIT AND CHAIN` before it is not its.
+                server.lease.committed = false;
                 self.transaction_ended(cx);
                 self.tidy(cx, input)
             }
-            Hidden::ResetQuery | Hidden::Reset if failed => Ok(Ask::Discard),
+            Hidden::Forget | Hidden::ResetQuery | Hidden::Reset if failed => Ok(Ask::Discard),
             Hidden::ResetQuery => Ok(Ask::Nothing),
+            Hidden::Forget => self.tidy(cx, input),
             Hidden::Reset => {
                 // What the client has set stays its own, and goes with it to the next connection.
                 server.forget_session();

@@ -21,6 +21,19 @@
 //! A server connection goes back when `ReadyForQuery` says that no transaction is open, nothing
 //! else is under way, and the client has left no session state that only this connection has.
 
+//!
+//! Differs from PostgreSQL, on purpose or because it cannot be otherwise:
+//!
+//! - A pipeline that is sent while another one is under way sees the names as that one leaves them
+//!   if it succeeds. If it fails, a Parse of a name that it would have closed is let pass, and a
+//!   Parse of one that it would have prepared is refused. The same holds for DEALLOCATE and DISCARD
+//!   ALL behind a query that has failed meanwhile.
+//! - RESET inside a transaction goes to the login's value; what the client asked for in its startup
+//!   packet comes back with the next transaction.
+//! - A name prepared by SQL and one prepared by protocol do not collide.
+//! - In a failed transaction a statement cannot be prepared on a server connection that does not
+//!   have it: Bind gives the failed transaction's error.
+
 mod client;
 mod effects;
 mod encoding;

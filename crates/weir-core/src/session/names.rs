@@ -5,6 +5,7 @@
 //! change is noted until its reply has come. When a pipeline fails, the changes behind the failure
 //! are taken back, newest first.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use crate::session::hash::TextHash;
@@ -134,10 +135,11 @@ impl Names {
     pub(super) fn remember(&mut self, all: &mut Statements) {
         self.forgetting = 0;
         for (name, id) in self.aside.drain(..) {
-            if self.meant.contains_key(&name) {
-                all.release(id);
-            } else {
-                self.meant.insert(name, id);
+            match self.meant.entry(name) {
+                Entry::Occupied(_) => all.release(id),
+                Entry::Vacant(free) => {
+                    free.insert(id);
+                }
             }
         }
     }

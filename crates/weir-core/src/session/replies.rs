@@ -297,6 +297,10 @@ impl Session {
                 names.refused();
             }
         }
+        // What another pipeline prepares or closes behind the Sync relies on what was skipped.
+        let relies =
+            server.replies.get(count) == Some(&Reply::Ready) && server.replies.len() > count + 1;
+        server.lease.unsure |= relies && server.replies.range(..count).any(Reply::prepares);
         server.replies.drain(..count);
         if changes > 0
             && let Some(names) = &mut self.names

@@ -36,7 +36,7 @@ fn changes(text: &[u8], facts: Facts) -> bool {
             let begins = |word: &&[u8]| {
                 text.get(at..at + word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
             };
-            WORDS.iter().any(|word| begins(&word))
+            WORDS.iter().any(begins)
         })
 }
 

@@ -110,6 +110,8 @@ pub(super) enum Hidden {
     Inquiry,
     /// Roll back for a client that is gone or evicted.
     Rollback,
+    /// `DEALLOCATE ALL`, because it is not known any more what is prepared.
+    Forget,
     /// `DISCARD ALL`.
     Reset,
     /// The statement that the settings want before it.
@@ -146,6 +148,15 @@ impl Reply {
             | Self::LocalClose
             | Self::CopyEnd => false,
         }
+    }
+
+    /// It answers what changes the statements that are prepared under our names.
+    pub(super) fn prepares(&self) -> bool {
+        matches!(
+            self,
+            Self::Parse { slot: Slot::Named(_), .. }
+                | Self::Hidden(Hidden::Parse(Slot::Named(_)) | Hidden::Close(Slot::Named(_)))
+        )
     }
 
     /// It answers the Parse of a client's unnamed statement.
@@ -202,6 +213,8 @@ pub(super) struct Lease {
     pub(super) transaction_since: Instant,
     /// When the last transaction status arrived.
     pub(super) ready_since: Instant,
+    /// It is not known what is prepared: a pipeline failed while others relied on it.
+    pub(super) unsure: bool,
     /// A hidden request failed.
     pub(super) hidden_failed: bool,
     /// It failed because of a cancel request.
@@ -320,7 +333,20 @@ impl ServerState {
     /// What the server works on now was asked by us: a cancel would not hit the client's statement.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        matches!(self.replies.front(), Some(Reply::Hidden(_)))
+        // A statement that we prepare is answered with the client's that follows: those are one.
+        self.replies.front().is_some_and(|reply| {
+            matches!(
+                reply,
+                Reply::Hidden(
+                    Hidden::Overrides
+                        | Hidden::Begin
+                        | Hidden::Inquiry
+                        | Hidden::Rollback
+                        | Hidden::Reset
+                        | Hidden::Check
+                )
+            )
+        })
     }
 
     /// It is being cleaned: the lease is over.

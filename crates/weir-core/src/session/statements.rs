@@ -25,8 +25,6 @@ impl StatementId {
         let mut rest = self.0;
         while rest > 0 || start == NAME_LEN_MAX {
             start -= 1;
-            // A digit.
-            #[expect(clippy::cast_possible_truncation)]
             let digit = (rest % 10) as u8;
             bytes[start] = b'0' + digit;
             rest /= 10;

@@ -1,4 +1,5 @@
-//! `on-commit-late-binding`: a callback for after the commit reads a loop variable that has moved on.
+//! `on-commit-late-binding`: a callback for after the commit reads a loop variable that has moved
+//! on.
 
 use super::{Context, Draft, Group, Rule, RuleInfo, Sink, page};
 use crate::finding::Severity;

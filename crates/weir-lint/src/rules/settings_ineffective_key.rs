@@ -95,14 +95,20 @@ fn is_read(context: &Context<'_, '_>, name: &str) -> bool {
         module.text.contains(name) && {
             let mut read = false;
             visit::each_stmt(&module.body, true, &mut |stmt| {
-                let assigned = matches!(&stmt.kind, StmtKind::Assign(targets, _) if targets.iter().any(|t| t.as_name() == Some(name)));
+                let assigned = match &stmt.kind {
+                    StmtKind::Assign(targets, _) => {
+                        targets.iter().any(|t| t.as_name() == Some(name))
+                    }
+                    _ => false,
+                };
                 let exprs = visit::stmt_exprs(stmt);
                 let exprs = exprs.iter().filter(|e| !(assigned && e.as_name() == Some(name)));
                 for expr in exprs {
-                    read = read || visit::any_expr(expr, &mut |e| {
-                        e.as_name() == Some(name)
-                            || e.as_attr().is_some_and(|(_, attr)| attr == name)
-                    });
+                    read = read
+                        || visit::any_expr(expr, &mut |e| {
+                            e.as_name() == Some(name)
+                                || e.as_attr().is_some_and(|(_, attr)| attr == name)
+                        });
                 }
             });
             read

@@ -18,12 +18,12 @@ use anyhow::{Context, Result};
 use tokio::sync::oneshot;
 use weir_core::config::choices::AuthMethod;
 use weir_core::config::settings::Settings;
+use weir_core::console::Snapshot;
 use weir_testkit::{Auth, PgServer, Session, Want};
 
 use crate::cli::ConfigArgs;
 use crate::config;
-use crate::proxy::mail::{Mailbox, ToWorker};
-use crate::proxy::worker::Snapshot;
+use crate::proxy::mail::{Detail, Mailbox, ToWorker};
 use crate::serve::Proxy;
 use traffic::Traffic;
 
@@ -52,7 +52,7 @@ pub fn run() -> Result<()> {
     server.execute(USER, traffic::SCHEMA)?;
 
     writeln!(out, "2/4  starting the proxy with {SLOTS} server connections …")?;
-    let proxy = Proxy::start(&settings(server.port())?)?;
+    let proxy = Proxy::start(&settings(server.port())?, Vec::new())?;
     let address = proxy.addresses().first().cloned().unwrap_or_default();
     let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
     let port: u16 = port.context("the proxy has no TCP address")?;
@@ -140,11 +140,9 @@ fn snapshot(mailboxes: &[Mailbox]) -> Snapshot {
     let mut all = Snapshot::default();
     for mailbox in mailboxes {
         let (answer, asked) = oneshot::channel();
-        mailbox.put(ToWorker::Inspect(answer));
-        if let Ok(mut one) = asked.blocking_recv() {
-            all.pools.append(&mut one.pools);
-            all.clients.append(&mut one.clients);
-            all.servers.append(&mut one.servers);
+        mailbox.put(ToWorker::Inspect { detail: Detail::Connections, answer });
+        if let Ok(one) = asked.blocking_recv() {
+            all.merge(one);
         }
     }
     all

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use weir_core::console::Snapshot;
 use weir_core::ledger::Histogram;
 
 use crate::demo::traffic::{Kind, Outcome};
-use crate::proxy::worker::Snapshot;
 
 /// The table, ready to print.
 pub(super) fn write(

@@ -41,6 +41,12 @@ impl Lobby {
         Self { inner: Arc::default(), places }
     }
 
+    /// Places that are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        lock(&self.inner).taken
+    }
+
     /// Takes a place, evicting the longest silent connection when none is free; `None` when
     /// everyone has spoken.
     #[must_use]

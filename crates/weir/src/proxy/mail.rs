@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
+use weir_core::console::{Serial, Snapshot};
 use weir_core::ids::DialId;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
-use crate::proxy::worker::Snapshot;
 
 /// What a worker receives.
 #[derive(Debug)]
@@ -53,19 +53,34 @@ pub enum ToWorker {
         token: u64,
     },
     /// The console or a metric asks what is here.
-    Inspect(oneshot::Sender<Snapshot>),
+    Inspect {
+        /// How much.
+        detail: Detail,
+        /// Who asks.
+        answer: oneshot::Sender<Snapshot>,
+    },
     /// An operator's command.
     Command(Command),
 }
 
-/// An operator's command to a worker. `done` is answered when it has taken full effect.
+/// How much of a worker is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Pools and sums.
+    Pools,
+    /// Each client and server connection too.
+    Connections,
+}
+
+/// An operator's command to a worker. What names no database is about all of them, those whose
+/// pools are made later included.
 #[derive(Debug)]
 pub enum Command {
     /// Grant nothing any more; done when every server connection of these pools is closed.
     Pause {
         /// The database name clients use; all when `None`.
         database: Option<String>,
-        /// Answered for each worker.
+        /// Answered when that is so; dropped when the pause ends before.
         done: oneshot::Sender<()>,
     },
     /// Grant again.
@@ -85,8 +100,10 @@ pub enum Command {
     },
     /// Close one client, by the number that the console shows.
     KillClient {
-        /// Its place in the worker.
-        client: u32,
+        /// Its number.
+        client: Serial,
+        /// Answered with whether there was such a client.
+        found: oneshot::Sender<bool>,
     },
     /// Start no transaction, let those under way end, close everything, end the thread.
     Stop {

@@ -8,6 +8,7 @@ pub mod admission;
 pub mod auth;
 pub mod chance;
 pub mod conn;
+pub mod console;
 pub mod dial;
 pub mod directory;
 pub mod driver;

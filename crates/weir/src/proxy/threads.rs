@@ -12,12 +12,14 @@ use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};
+use tokio::task::JoinHandle;
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
 
 use crate::proxy::admission::Admission;
 use crate::proxy::auth::query::Secrets;
 use crate::proxy::chance;
+use crate::proxy::console::Console;
 use crate::proxy::dial::{Dialler, ServerConn};
 use crate::proxy::directory::Directory;
 use crate::proxy::listen::{self, Listener};
@@ -45,6 +47,8 @@ pub struct House {
     pub stopping: AtomicBool,
     /// Places for cancel requests that wait to be delivered.
     pub cancels: Semaphore,
+    /// What the sessions of the console share.
+    pub console: Console,
     /// Secrets that PostgreSQL told.
     pub secrets: Secrets,
     /// Salts the verifiers of users who do not exist; new with each start.
@@ -62,6 +66,7 @@ pub struct LoginThreads {
     house: Arc<House>,
     requests: UnboundedSender<FromWorker>,
     addresses: Vec<String>,
+    accepting: Vec<JoinHandle<()>>,
     console: Mutex<Option<Receiver<Visitor>>>,
 }
 
@@ -120,6 +125,7 @@ impl LoginThreads {
             visitors,
             stopping: AtomicBool::new(false),
             cancels: Semaphore::new(limits::CANCELS_QUEUED),
+            console: Console::default(),
             secrets: Secrets::default(),
             mock_secret: chance::bytes().context("no random bytes")?,
             names: Names::default(),
@@ -129,11 +135,10 @@ impl LoginThreads {
         let (requests, inbox) = unbounded_channel();
         runtime.spawn(requests::serve(Arc::clone(&house), inbox));
         runtime.spawn(names::watch(Arc::clone(&house)));
-        for listener in listeners {
-            runtime.spawn(listen::accept(Arc::clone(&house), listener));
-        }
+        let accept = |listener| runtime.spawn(listen::accept(Arc::clone(&house), listener));
+        let accepting = listeners.into_iter().map(accept).collect();
         let console = Mutex::new(Some(console));
-        Ok(Self { runtime, house, requests, addresses, console })
+        Ok(Self { runtime, house, requests, addresses, accepting, console })
     }
 
     /// Where workers send their requests. Bounded by what they may ask for: a dial for each slot,
@@ -179,6 +184,12 @@ impl LoginThreads {
     /// transactions that are to end.
     pub fn refuse_new(&self) {
         self.house.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes the listening sockets, so that another process can take the addresses. Logins under
+    /// way go on.
+    pub fn stop_accepting(&self) {
+        self.accepting.iter().for_each(JoinHandle::abort);
     }
 
     /// The runtime, for what else must run beside the workers.

@@ -25,6 +25,22 @@ fn a_running_statement_is_cancelled() {
     stage.check_all_free(1);
 }
 
+/// A server connection that has not met the statement is told it first, in the same batch.
+#[test]
+fn a_statement_that_was_prepared_elsewhere_is_cancelled() {
+    let stage = Stage::new(2, "");
+    let mut client = stage.client();
+    client.send(&[frames::parse("s", "SELECT pg_sleep(60)"), frames::sync()].concat());
+    assert_eq!(client.answer().status, Some(b'I'));
+    for _ in 0..4 {
+        client.send(&[frames::bind("s", &[]), frames::execute(), frames::sync()].concat());
+        stage.await_servers(1, SLEEPING);
+        client.cancel();
+        assert_eq!(client.answer().code(), "57014");
+    }
+    stage.check_all_free(2);
+}
+
 #[test]
 fn a_waiting_statement_is_cancelled_without_reaching_the_server() {
     let stage = Stage::new(1, "");

@@ -37,9 +37,8 @@ fn a_server_that_is_away_is_told_and_found_again() {
     stage.server.own().stop(Stop::Fast).unwrap();
     let refused = until("the refusal", PATIENCE, || {
         // The first may still meet the end of its connection.
-        let mut client = match Client::try_open(stage.port(), stage.database()) {
-            Ok(client) => client,
-            Err(_) => return Ok(None),
+        let Ok(mut client) = Client::try_open(stage.port(), stage.database()) else {
+            return Ok(None);
         };
         let answer = client.query("SELECT 1");
         Ok(answer.status.is_some().then_some(answer))
@@ -123,7 +122,7 @@ fn an_unknown_database_is_told_in_the_servers_words() {
 fn a_wrong_password_of_the_proxy_is_told_in_the_servers_words() {
     let server = PgServer::start(Options::new(Want::major(15)).auth(Auth::Scram)).unwrap();
     let more = "[users.postgres]\npassword = \"wrong\"\n";
-    let stage = Stage::before(Upstream::Own(server), 1, more);
+    let stage = Stage::before(Upstream::Own(Box::new(server)), 1, more);
     let told = Client::try_open(stage.port(), stage.database()).unwrap_err();
     assert!(told.starts_with("FATAL") && told.contains("28P01"), "{told}");
 }
@@ -135,7 +134,7 @@ fn a_full_server_is_used_as_far_as_it_goes() {
     let options = options.set("superuser_reserved_connections", "0");
     let options = options.set("max_wal_senders", "0");
     let server = PgServer::start(options).unwrap();
-    let stage = Stage::before(Upstream::Own(server), 20, "");
+    let stage = Stage::before(Upstream::Own(Box::new(server)), 20, "");
     let mut clients: Vec<Client> = (0..20).map(|_| stage.client()).collect();
     for client in &mut clients {
         client.send(&frames::query("SELECT pg_sleep(0.05), 7"));

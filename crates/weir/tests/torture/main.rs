@@ -4,6 +4,7 @@
 //! `WEIR_TORTURE_SECONDS` makes the random test longer, `WEIR_TORTURE_SEED` repeats a run.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the seed and the log of a failure")]
 
 mod actor;
 mod bad_input;

@@ -36,7 +36,7 @@ fn check(options: Options, more: &str) {
     let seconds = std::env::var("WEIR_TORTURE_SECONDS").ok();
     let seconds = seconds.map_or(10, |text| text.parse().unwrap());
     let seed = Chance::seed();
-    let server = Upstream::Own(PgServer::start(options).unwrap());
+    let server = Upstream::Own(Box::new(PgServer::start(options).unwrap()));
     let mut stage = Stage::before(server, 3, more);
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());

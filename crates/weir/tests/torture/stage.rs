@@ -24,7 +24,7 @@ pub(crate) enum Upstream {
     /// Used by other tests at the same time: it must not be stopped.
     Shared(&'static PgServer),
     /// The test's own.
-    Own(PgServer),
+    Own(Box<PgServer>),
 }
 
 impl Upstream {
@@ -53,7 +53,7 @@ impl Stage {
     /// The same before a server of its own, which may be treated roughly.
     pub(crate) fn own(size: u32, more: &str) -> Self {
         let server = PgServer::start(Options::new(Want::major(15))).unwrap();
-        Self::before(Upstream::Own(server), size, more)
+        Self::before(Upstream::Own(Box::new(server)), size, more)
     }
 
     /// A pool before this server.
@@ -121,14 +121,6 @@ impl Stage {
         }
         for client in &mut clients {
             assert_eq!(client.query("ROLLBACK").status, Some(b'I'));
-        }
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the proxy's log:\n{}", self.weir.log());
         }
     }
 }

@@ -480,6 +480,13 @@ impl Model {
                 self.done("ROLLBACK");
             }
             ["savepoint", _] => return Err((SqlState::NO_ACTIVE_TRANSACTION, "no block")),
+            other => return self.session_command(other, words),
+        }
+        Ok(())
+    }
+
+    fn session_command(&mut self, lower: &[&str], words: &[&str]) -> Outcome {
+        match lower {
             ["prepare", name, "as", ..] => {
                 let text = words[3..].join(" ");
                 if self.statements.contains_key(name.as_bytes()) {
@@ -499,7 +506,7 @@ impl Model {
                 self.done("DEALLOCATE");
             }
             ["discard", "all"] => {
-                if explicit || !self.saves.is_empty() {
+                if self.transaction == Transaction::Explicit {
                     return Err((SqlState::ACTIVE_TRANSACTION, "in a block"));
                 }
                 self.statements.clear();

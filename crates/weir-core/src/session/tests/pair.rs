@@ -461,6 +461,8 @@ impl World {
             server.parked,
             text(&unread)
         );
+        // The end of a COPY that has failed, or a Flush, may be on its way: it is ignored.
+        server.model.read(&server.to_model.drain(..).collect::<Vec<u8>>());
         match std::mem::replace(&mut server.holder, Holder::Nobody) {
             Holder::Client(who) => {
                 self.clients[who].server = None;

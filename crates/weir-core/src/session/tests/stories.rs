@@ -704,7 +704,7 @@ fn an_evicted_transaction_fails_until_its_end() {
         a> Q select 2
         a< E 25P03 evicted | Z E
         a> Q select 3
-        a< E 25P02 current transaction is aborted, commands ignored until end of transaction block | Z E
+ a< E 25P02 current transaction is aborted, commands ignored until end of transaction block | Z E
         a> P - rollback | D S - | B - | D P - | E | S
         a< 1 | t | n | 2 | n | C ROLLBACK | Z I
         s> C ROLLBACK | Z I
@@ -812,9 +812,9 @@ fn statement_mode_refuses_transaction_blocks() {
         a> Q select 1 | Q begin; select 2
         s< Q select 1 | Q refused: transaction blocks need a pool in transaction mode
         s> C SELECT 1 | Z I | E 42601 syntax | Z I
-        a< C SELECT 1 | Z I | E 0A000 transaction blocks are not allowed in statement pooling mode | Z I
+ a< C SELECT 1 | Z I | E 0A000 transaction blocks are not allowed in statement pooling mode | Z I
         a> P - select 1 | P - begin | B - | S
-        s< P - select 1 | P - refused: transaction blocks need a pool in transaction mode | C S - | B - | S
+ s< P - select 1 | P - refused: transaction blocks need a pool in transaction mode | C S - | B - | S
         s> 1 | E 42601 syntax | Z I
         a< 1 | E 0A000 transaction blocks are not allowed in statement pooling mode | Z I
         s: free

@@ -50,7 +50,7 @@ fn server_message(out: &mut Vec<u8>, word: &str) {
     let (first, second) = split(rest);
     match tag {
         "Z" => {
-            build::ready_for_query(out, TransactionStatus::from_byte(rest.as_bytes()[0]).unwrap())
+            build::ready_for_query(out, TransactionStatus::from_byte(rest.as_bytes()[0]).unwrap());
         }
         "C" => build::command_complete(out, rest.as_bytes()).unwrap(),
         "E" | "F" => {

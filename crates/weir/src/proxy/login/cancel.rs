@@ -7,10 +7,14 @@ use crate::proxy::directory::Directory;
 use crate::proxy::mail::{CancelRequest, ToWorker};
 use crate::proxy::threads::House;
 
-/// Brings a cancel request to the worker whose client it names (its index is in the high byte of
-/// the process id) and waits until it is delivered, as PostgreSQL keeps the connection open until
-/// then. A request that names nobody, or one too many, is void; the protocol gives no answer.
+/// Brings a cancel request to the console session or the worker whose client it names (its index is
+/// in the high byte of the process id) and waits until it is delivered, as PostgreSQL keeps the
+/// connection open until then. A request that names nobody, or one too many, is void; the protocol
+/// gives no answer.
 pub(super) async fn forward(house: &House, directory: &Directory, pid: i32, secret: Vec<u8>) {
+    if house.console.cancel(pid, &secret) {
+        return;
+    }
     let worker = usize::try_from(pid >> 24).ok();
     let Some(mailbox) = worker.and_then(|worker| house.mailboxes.get(worker)) else { return };
     let Ok(_place) = house.cancels.try_acquire() else { return };

@@ -6,7 +6,7 @@ use tracing::info;
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
-use super::console::{self, Access};
+use super::console::{self, Pass};
 use super::{Ended, Peer, Proven};
 use crate::proxy::admission::{Bounds, Claim, ClientSlot};
 use crate::proxy::conn::Conn;
@@ -19,13 +19,12 @@ use crate::proxy::threads::House;
 pub(super) struct Admission {
     proven: Proven,
     way: Way,
-    slot: ClientSlot,
     directory: Arc<Directory>,
 }
 
 enum Way {
-    Pool(Route),
-    Console(Access),
+    Pool(Route, ClientSlot),
+    Console(Pass),
 }
 
 /// Finds the client's pool and counts it in.
@@ -37,19 +36,32 @@ pub(super) fn admit(
 ) -> Result<Admission, Refusal> {
     let hello = &proven.hello;
     let settings = &directory.settings;
-    let way = if settings.console.answers_to(&hello.database) {
-        Way::Console(console::access(&settings.console, hello, peer)?)
-    } else {
-        let route = directory.route(&hello.database, &hello.user, &proven.proof);
-        Way::Pool(route.map_err(|why| no_route(why, &hello.database))?)
-    };
+    if settings.console.answers_to(&hello.database) {
+        let way = Way::Console(console::admit(house, settings, hello, peer)?);
+        return Ok(Admission { proven, way, directory });
+    }
+    if house.console.is_disabled(&hello.database) {
+        return Err(disabled(&hello.database));
+    }
+    let route = directory
+        .route(&hello.database, &hello.user, &proven.proof)
+        .map_err(|why| no_route(why, &hello.database))?;
     let claim = Claim {
         user: Arc::clone(&hello.user),
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
     let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database))?;
-    Ok(Admission { proven, way, slot, directory })
+    Ok(Admission { proven, way: Way::Pool(route, slot), directory })
+}
+
+/// In PostgreSQL's words for a database that allows no connections.
+fn disabled(database: &str) -> Refusal {
+    Refusal::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!("database \"{database}\" is not currently accepting connections"),
+    )
+    .hint("An administrator has disabled it; ENABLE on the console ends that.")
 }
 
 fn no_route(why: NoRoute, database: &str) -> Refusal {
@@ -89,12 +101,11 @@ impl Admission {
         mut conn: Conn,
         peer: &Peer,
     ) -> Result<(), Ended> {
-        let Self { proven: Proven { mut hello, proof: _ }, way, slot, directory } = self;
-        let route = match way {
-            Way::Pool(route) => route,
-            Way::Console(access) => {
-                let visitor = (conn, hello);
-                return console::hand_over(house, &directory, visitor, (access, slot), peer).await;
+        let Self { proven: Proven { mut hello, proof: _ }, way, directory } = self;
+        let (route, slot) = match way {
+            Way::Pool(route, slot) => (route, slot),
+            Way::Console(pass) => {
+                return console::hand_over(house, &directory, (conn, hello), pass, peer).await;
             }
         };
         let settings = &directory.settings;

@@ -1,7 +1,10 @@
 //! Clients and server connections that come from the login threads.
 
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use weir_core::console::Traffic;
 use weir_core::ids::{DialId, PoolId, ServerId};
 use weir_core::ledger::Histogram;
 use weir_core::pool::{DialError, Fault};
@@ -11,7 +14,7 @@ use crate::proxy::chance;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
 use crate::proxy::worker::socket::{Socket, Tls};
-use crate::proxy::worker::state::{Client, Holder, Home, Server, Stage, Traffic};
+use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
 use crate::proxy::worker::totals::Told;
 use crate::proxy::worker::{Worker, notice, token};
 
@@ -29,6 +32,7 @@ impl Worker {
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
         let application = application.map_or("", |(_, value)| value.as_str()).into();
+        let id = self.next_number();
         let (at, generation) = self.clients.next();
         if let Err(error) = self.driver.watch(&client.socket, token(at, generation, false)) {
             tracing::error!(%error, "cannot watch a client's connection; it is closed");
@@ -43,8 +47,12 @@ impl Worker {
                 return;
             }
         };
-        self.homes[pool.0 as usize].clients += 1;
+        let home = &mut self.homes[pool.0 as usize];
+        home.clients += 1;
+        home.traffic.logins += 1;
+        let local = local_name(&client.socket);
         self.clients.insert(Client {
+            id,
             session: Session::new(startup),
             socket: Socket::new(client.socket, client.tls.map(Tls::Client)),
             stage: Stage::Greeting,
@@ -57,6 +65,7 @@ impl Worker {
             secret,
             user: client.user,
             address: client.address.into(),
+            local,
             application,
             connected: self.now,
             active: self.now,
@@ -117,7 +126,10 @@ impl Worker {
             return;
         }
         let state = ServerState::new(self.shared.overrides.empty());
+        let local = local_name(&server.socket);
         let server = Server {
+            id: self.next_number(),
+            local,
             state,
             socket: Socket::new(server.socket, server.tls.map(Tls::Server)),
             pool,
@@ -182,6 +194,7 @@ impl Worker {
             self.by_key.remove(key);
             self.pools.remove_pool(self.now, pool);
             self.dismiss(pool, |client| client.server.is_none() && client.ticket.is_none());
+            self.paused(pool);
             return;
         };
         let budgets = self.budgets_for(&target.shares);
@@ -191,6 +204,7 @@ impl Worker {
         self.retire_budgets(&before.shares);
         let home = &mut self.homes[pool.0 as usize];
         let moved = !target.dial.reaches_the_same(&home.target.dial);
+        home.place = Place::of(&target);
         home.target = target;
         if moved {
             home.welcome = None;
@@ -213,7 +227,7 @@ impl Worker {
             welcome: None,
             clients: 0,
             failing: false,
-            pausers: Vec::new(),
+            place: Place::of(target),
             told: Told::new(self.now),
             deserted: self.now,
         };
@@ -222,7 +236,19 @@ impl Worker {
             None => self.homes.push(home),
         }
         self.by_key.insert(key.clone(), pool);
+        if self.holds.is_paused(&key.database) {
+            self.pools.pause(self.now, pool);
+        }
         pool
+    }
+}
+
+/// Our end of a connection: `127.0.0.1:6432`, or `unix`.
+fn local_name(socket: &OwnedFd) -> Arc<str> {
+    let name = rustix::net::getsockname(socket).ok();
+    match name.and_then(|name| SocketAddr::try_from(name).ok()) {
+        Some(name) => SocketAddr::new(name.ip().to_canonical(), name.port()).to_string().into(),
+        None => "unix".into(),
     }
 }
 

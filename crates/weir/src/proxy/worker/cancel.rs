@@ -28,7 +28,7 @@ struct UnderWay {
     /// The server connection it was for is gone.
     void: bool,
     /// The client that asked, waiting on a connection of its own.
-    _asker: Option<oneshot::Sender<()>>,
+    asker: Option<oneshot::Sender<()>>,
 }
 
 impl Worker {
@@ -75,7 +75,7 @@ impl Worker {
         let dial = &self.homes[server.pool.0 as usize].target.dial;
         let token = self.cancels.next;
         self.cancels.next += 1;
-        let under_way = UnderWay { server: id.0, void: false, _asker: asker };
+        let under_way = UnderWay { server: id.0, void: false, asker };
         self.cancels.under_way.insert(token, under_way);
         // The login threads outlive the workers.
         let _ = self.requests.send(FromWorker::Cancel {
@@ -107,6 +107,12 @@ impl Worker {
         if std::mem::take(&mut server.settling) {
             self.pools.settled(self.now, ServerId(under_way.server));
         }
+    }
+
+    /// A client asked for the cancel that is on its way to this server connection.
+    pub(super) fn is_cancelled_by_client(&self, at: u32) -> bool {
+        let mut under_way = self.cancels.under_way.values();
+        under_way.any(|cancel| cancel.server == at && cancel.asker.is_some())
     }
 
     /// A server connection is gone: cancels for it have nothing to settle any more.

@@ -47,11 +47,7 @@ impl Worker {
             Effect::AbandonDial { .. } => {}
             Effect::Close { server, why } => self.close_server(server, why),
             Effect::Check { server } => self.check(server),
-            Effect::Paused { pool } => {
-                for done in self.homes[pool.0 as usize].pausers.drain(..) {
-                    let _ = done.send(());
-                }
-            }
+            Effect::Paused { pool } => self.paused(pool),
             Effect::Forgotten { pool } => {
                 // The id will name another pool: nobody may be left who means this one.
                 self.dismiss(pool, |_| true);

@@ -16,12 +16,14 @@
 //! | `sweep` | time limits |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `totals` | the totals in the log |
+//! | `command` | what operators order |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
 mod cancel;
 mod chores;
 mod client;
+mod command;
 mod departure;
 mod effects;
 mod inspect;
@@ -40,6 +42,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
+use weir_core::console::{Holds, Serial};
 use weir_core::ids::{BudgetId, PoolId};
 use weir_core::pool::Pools;
 use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
@@ -52,9 +55,8 @@ use crate::proxy::target::PoolKey;
 use cancel::Cancels;
 use slab::Slab;
 use socket::Socket;
-use state::{Client, Holder, Home, Server};
+use state::{Client, Holder, Home, Pauser, Server};
 
-pub use inspect::{ClientRow, PoolRow, ServerRow, Snapshot};
 pub use state::WorkerOptions;
 
 /// How often time limits are looked at.
@@ -81,6 +83,11 @@ pub struct Worker {
     desk: Desk,
     scratch: Vec<u8>,
     cancels: Cancels,
+    /// What is paused, for pools that are made later.
+    holds: Holds,
+    pausers: Vec<Pauser>,
+    /// Clients and servers so far, for their numbers.
+    serial: u64,
     stopping: Option<Instant>,
     swept: Instant,
     drained: bool,
@@ -151,6 +158,9 @@ impl Worker {
             desk: Desk::default(),
             scratch: vec![0; READ_LEN],
             cancels: Cancels::default(),
+            holds: Holds::default(),
+            pausers: Vec::new(),
+            serial: 0,
             stopping: None,
             swept: Instant::ZERO,
             drained: false,
@@ -184,6 +194,12 @@ impl Worker {
             self.upkeep();
         }
         Ok(())
+    }
+
+    /// A number for the next client or server connection.
+    fn next_number(&mut self) -> Serial {
+        self.serial += 1;
+        Serial::new(self.options.index, self.serial)
     }
 
     fn clock(&self) -> Instant {
@@ -247,9 +263,9 @@ impl Worker {
                 ToWorker::Cancelled { token } => self.cancel_delivered(token),
                 ToWorker::Moved { address, sockets } => self.moved(&address, &sockets),
                 ToWorker::Reconfigure { pool, target } => self.reconfigure(&pool, target),
-                ToWorker::Inspect(answer) => {
+                ToWorker::Inspect { detail, answer } => {
                     // Whoever asked may have gone.
-                    let _ = answer.send(self.snapshot());
+                    let _ = answer.send(self.snapshot(detail));
                 }
                 ToWorker::Command(command) => self.command(command),
             }

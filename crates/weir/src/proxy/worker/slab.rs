@@ -85,6 +85,12 @@ impl<T> Slab<T> {
         (0..).zip(&self.places).filter_map(|(at, place)| Some((at, place.value.as_ref()?)))
     }
 
+    /// Taken places, and places kept for more.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let taken = self.iter().count();
+        (taken, self.places.capacity() - taken)
+    }
+
     /// No place is taken.
     pub(super) fn is_empty(&self) -> bool {
         self.places.iter().all(|place| place.value.is_none())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use weir_core::console::{Serial, Traffic};
 use weir_core::ids::{PoolId, ServerId, Ticket};
 use weir_core::ledger::Histogram;
 use weir_core::session::{ServerState, Session, Tally, Welcome};
@@ -10,7 +11,7 @@ use weir_core::time::Instant;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::mail::ServerKey;
-use crate::proxy::target::{PoolKey, Target};
+use crate::proxy::target::{DialSpec, PoolKey, Target};
 use crate::proxy::worker::socket::Socket;
 use crate::proxy::worker::totals::Told;
 
@@ -42,25 +43,34 @@ pub(super) struct Home {
     pub(super) clients: u32,
     /// The last failure to connect has been logged.
     pub(super) failing: bool,
-    /// Who waits for PAUSE to be complete.
-    pub(super) pausers: Vec<oneshot::Sender<()>>,
     /// What the log has been told.
     pub(super) told: Told,
     /// When it was last seen with a client or a server connection.
     pub(super) deserted: Instant,
+    /// Where its servers are and what their database is called, as the console shows them.
+    pub(super) place: Place,
 }
 
-/// Bytes and waits of one pool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    /// Bytes from clients.
-    pub received: u64,
-    /// Bytes to clients.
-    pub sent: u64,
-    /// Nanoseconds clients spent in the wait queue.
-    pub wait_ns: u64,
-    /// Checkouts.
-    pub assignments: u64,
+/// A target in words.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) address: Arc<str>,
+    pub(super) database: Arc<str>,
+}
+
+impl Place {
+    pub(super) fn of(target: &Target) -> Self {
+        let DialSpec { address, database, .. } = &*target.dial;
+        Self { address: address.to_string().into(), database: database.as_str().into() }
+    }
+}
+
+/// Somebody who waits for PAUSE to be complete.
+#[derive(Debug)]
+pub(super) struct Pauser {
+    /// The pools that are not paused yet.
+    pub(super) pools: Vec<PoolId>,
+    pub(super) done: oneshot::Sender<()>,
 }
 
 /// How far a client has come.
@@ -75,6 +85,7 @@ pub(super) enum Stage {
 /// A client connection.
 #[derive(Debug)]
 pub(super) struct Client {
+    pub(super) id: Serial,
     pub(super) session: Session,
     pub(super) socket: Socket,
     pub(super) stage: Stage,
@@ -91,8 +102,10 @@ pub(super) struct Client {
     /// Proves a cancel request.
     pub(super) secret: Box<[u8]>,
     pub(super) user: Arc<str>,
-    pub(super) address: Box<str>,
-    pub(super) application: Box<str>,
+    pub(super) address: Arc<str>,
+    /// Our end of its connection.
+    pub(super) local: Arc<str>,
+    pub(super) application: Arc<str>,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,
@@ -117,6 +130,9 @@ pub(super) enum Holder {
 /// A server connection.
 #[derive(Debug)]
 pub(super) struct Server {
+    pub(super) id: Serial,
+    /// Our end of the connection.
+    pub(super) local: Arc<str>,
     pub(super) state: ServerState,
     pub(super) socket: Socket,
     pub(super) pool: PoolId,

@@ -131,7 +131,7 @@ impl Worker {
 
     /// While stopping: clients go as soon as they are outside a transaction, all at the end of
     /// the grace.
-    fn stop_idle_clients(&mut self) {
+    pub(super) fn stop_idle_clients(&mut self) {
         let Some(deadline) = self.stopping else { return };
         let late = self.now >= deadline;
         let going: Vec<u32> = self

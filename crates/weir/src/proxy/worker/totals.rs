@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use weir_core::console::Traffic;
 use weir_core::session::Tally;
 use weir_core::time::Instant;
 
 use crate::proxy::worker::Worker;
-use crate::proxy::worker::state::{Home, Traffic};
+use crate::proxy::worker::state::Home;
 
 /// The sums when they were told last.
 #[derive(Debug)]
@@ -69,8 +70,8 @@ fn rate(count: u64, time: Duration) -> u64 {
 }
 
 /// The mean of so many that took `sum_ns` together, in microseconds; 0 when there were none.
-const fn mean_us(sum_ns: u64, count: u64) -> u64 {
-    if count == 0 { 0 } else { sum_ns / count / 1000 }
+fn mean_us(sum_ns: u64, count: u64) -> u64 {
+    sum_ns.checked_div(count).unwrap_or(0) / 1000
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-"""The first repair of the job: batches, and notifications that only seem to be in the background."""
+"""The first repair of the job: batches, and notifications that seem to be in the background."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +39,7 @@ class BatchProcessor:
     def _notify(self, data):
         try:
             customer = Customer.objects.get(id=data["user_id"])
-            requests.post("https://notify.example/v1", json={"email": customer.email})  # http-no-timeout
+            url = "https://notify.example/v1"
+            requests.post(url, json={"email": customer.email})  # http-no-timeout
         except Exception as error:
             logging.error("notification failed: %s", error)

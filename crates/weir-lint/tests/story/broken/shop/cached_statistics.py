@@ -22,6 +22,9 @@ class CachedOrderStatistics:
                 ["2024-01-01"],
             )
             rows = cursor.fetchall()
-        report = {str(user): {"orders": orders, "amount": float(amount)} for user, orders, amount in rows}
+        report = {
+            str(user): {"orders": orders, "amount": float(amount)}
+            for user, orders, amount in rows
+        }
         cache.set(key, report, 60 * 15)
         return JsonResponse(report)

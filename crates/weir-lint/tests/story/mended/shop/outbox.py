@@ -1,4 +1,4 @@
-"""Receipts waiting to be sent. One HTTP client, a deadline for each call, no transaction around it."""
+"""Receipts waiting to be sent. One HTTP client, a deadline a call, no transaction around it."""
 
 import httpx
 from django.db import models, transaction

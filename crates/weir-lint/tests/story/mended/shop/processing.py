@@ -30,5 +30,6 @@ def process_batch(batch):
         Receipt.objects.bulk_create([Receipt(order=order) for order in orders])
     accepted = {(d["user_id"], d["product_id"]) for d in known}
     return [
-        {"user": d["user_id"], "accepted": (d["user_id"], d["product_id"]) in accepted} for d in batch
+        {"user": d["user_id"], "accepted": (d["user_id"], d["product_id"]) in accepted}
+        for d in batch
     ]

@@ -1,0 +1,325 @@
+//! What can be asked on the console.
+
+use super::table::{Heading, Kind, Relation};
+use super::tables;
+
+/// What one statement asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// SHOW of a table.
+    Show(Topic),
+    /// SHOW HELP.
+    Help,
+    /// SHOW of a parameter that drivers ask for.
+    Parameter(&'static Parameter),
+    /// A SET that drivers send without need; it changes nothing.
+    SetIgnored,
+    /// BEGIN, COMMIT or ROLLBACK, with its tag: drivers send them, and nothing here is
+    /// transactional.
+    Transaction(&'static str),
+    /// Something that changes the process, for administrators only.
+    Operate(Operation),
+}
+
+/// What SHOW shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// Pools.
+    Pools,
+    /// Client connections.
+    Clients,
+    /// Server connections.
+    Servers,
+    /// Totals and averages of each database.
+    Stats,
+    /// Totals of each database.
+    StatsTotals,
+    /// Averages of each database.
+    StatsAverages,
+    /// Totals and averages of everything.
+    Totals,
+    /// Databases.
+    Databases,
+    /// Users.
+    Users,
+    /// The configuration.
+    Config,
+    /// Counts.
+    Lists,
+    /// Memory.
+    Mem,
+    /// Running or paused.
+    State,
+    /// The program's version.
+    Version,
+}
+
+impl Topic {
+    /// All of them, in the order of the reference.
+    pub const ALL: [Self; 14] = [
+        Self::Pools,
+        Self::Clients,
+        Self::Servers,
+        Self::Stats,
+        Self::StatsTotals,
+        Self::StatsAverages,
+        Self::Totals,
+        Self::Databases,
+        Self::Users,
+        Self::Config,
+        Self::Lists,
+        Self::Mem,
+        Self::State,
+        Self::Version,
+    ];
+
+    /// Its table.
+    #[must_use]
+    pub fn table(self) -> &'static dyn Relation {
+        match self {
+            Self::Pools => &tables::POOLS,
+            Self::Clients => &tables::CLIENTS,
+            Self::Servers => &tables::SERVERS,
+            Self::Stats => &tables::STATS,
+            Self::StatsTotals => &tables::STATS_TOTALS,
+            Self::StatsAverages => &tables::STATS_AVERAGES,
+            Self::Totals => &tables::TOTALS,
+            Self::Databases => &tables::DATABASES,
+            Self::Users => &tables::USERS,
+            Self::Config => &tables::CONFIG,
+            Self::Lists => &tables::LISTS,
+            Self::Mem => &tables::MEM,
+            Self::State => &tables::STATE,
+            Self::Version => &tables::VERSION,
+        }
+    }
+
+    /// Whether it shows each client or server connection; the others need the pools only.
+    #[must_use]
+    pub const fn needs_connections(self) -> bool {
+        match self {
+            Self::Clients | Self::Servers => true,
+            Self::Pools
+            | Self::Stats
+            | Self::StatsTotals
+            | Self::StatsAverages
+            | Self::Totals
+            | Self::Databases
+            | Self::Users
+            | Self::Config
+            | Self::Lists
+            | Self::Mem
+            | Self::State
+            | Self::Version => false,
+        }
+    }
+
+    pub(super) fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|topic| topic.table().name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A parameter of PostgreSQL that drivers look at.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name, as PostgreSQL writes it.
+    pub name: &'static str,
+    /// What the console says it is.
+    pub value: &'static str,
+}
+
+impl Parameter {
+    /// Those that SHOW answers.
+    pub const ALL: [Self; 7] = [
+        Self { name: "client_encoding", value: "UTF8" },
+        Self { name: "datestyle", value: "ISO" },
+        Self { name: "default_transaction_isolation", value: "read committed" },
+        Self { name: "extra_float_digits", value: "1" },
+        Self { name: "standard_conforming_strings", value: "on" },
+        Self { name: "timezone", value: "UTC" },
+        Self { name: "transaction_isolation", value: "read committed" },
+    ];
+
+    /// The column in which SHOW answers it.
+    #[must_use]
+    pub const fn heading(&self) -> Heading {
+        Heading { name: self.name, kind: Kind::Text, about: "", ours: false }
+    }
+
+    pub(super) fn find(name: &str) -> Option<&'static Self> {
+        static ALL: [Parameter; 7] = Parameter::ALL;
+        ALL.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A change an administrator asks for. Databases by the name that clients use; all when `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// Let transactions end, start none, close server connections; wait until that is done.
+    Pause(Option<String>),
+    /// End a pause.
+    Resume(Option<String>),
+    /// Replace server connections as they come free.
+    Reconnect(Option<String>),
+    /// Wait until the server connections that RECONNECT made stale are closed.
+    WaitClose(Option<String>),
+    /// Close clients and servers at once, and pause.
+    Kill(Option<String>),
+    /// Close one client.
+    KillClient(u64),
+    /// Refuse new clients.
+    Disable(String),
+    /// Let new clients in again.
+    Enable(String),
+    /// Read the configuration again.
+    Reload,
+    /// Stop the process.
+    Shutdown(Shutdown),
+}
+
+impl Operation {
+    /// The tag of its CommandComplete.
+    #[must_use]
+    pub const fn tag(&self) -> &'static str {
+        match self {
+            Self::Pause(_) => "PAUSE",
+            Self::Resume(_) => "RESUME",
+            Self::Reconnect(_) => "RECONNECT",
+            Self::WaitClose(_) => "WAIT_CLOSE",
+            Self::Kill(_) => "KILL",
+            Self::KillClient(_) => "KILL_CLIENT",
+            Self::Disable(_) => "DISABLE",
+            Self::Enable(_) => "ENABLE",
+            Self::Reload => "RELOAD",
+            Self::Shutdown(_) => "SHUTDOWN",
+        }
+    }
+
+    /// The database it is about, if it is about one.
+    #[must_use]
+    pub fn database(&self) -> Option<&str> {
+        match self {
+            Self::Pause(name)
+            | Self::Resume(name)
+            | Self::Reconnect(name)
+            | Self::WaitClose(name)
+            | Self::Kill(name) => name.as_deref(),
+            Self::Disable(name) | Self::Enable(name) => Some(name),
+            Self::KillClient(_) | Self::Reload | Self::Shutdown(_) => None,
+        }
+    }
+}
+
+/// How the process stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// At once.
+    Now,
+    /// When the transactions under way have ended, as with SIGTERM.
+    WaitForServers,
+    /// When the last client has left by itself.
+    WaitForClients,
+}
+
+/// A command as the help and the reference name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Its first word, lower case.
+    pub word: &'static str,
+    /// How it is written.
+    pub syntax: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// Every command besides SHOW.
+pub const COMMANDS: [Usage; 13] = [
+    Usage {
+        word: "pause",
+        syntax: "PAUSE [database]",
+        about: "Lets the transactions under way end, begins no other, and closes the server \
+                connections. Answers when that is done. Clients stay connected and wait, each for \
+                at most `pool.query_wait_timeout`. Cancelling the statement, or disconnecting \
+                before the answer, ends the pause.",
+    },
+    Usage {
+        word: "resume",
+        syntax: "RESUME [database]",
+        about: "Ends PAUSE and KILL. Without a name it ends all of them; a database that was \
+                paused together with all others is resumed together with them.",
+    },
+    Usage {
+        word: "reconnect",
+        syntax: "RECONNECT [database]",
+        about: "Closes each server connection when it is next free, and opens others as they are \
+                needed: after a failover or a change of a name's address. Answers at once; \
+                WAIT_CLOSE waits.",
+    },
+    Usage {
+        word: "wait_close",
+        syntax: "WAIT_CLOSE [database]",
+        about: "Answers when the server connections that RECONNECT or a reload made stale are \
+                closed.",
+    },
+    Usage {
+        word: "kill",
+        syntax: "KILL [database]",
+        about: "Closes all client and server connections at once, running statements too, and \
+                pauses. RESUME ends the pause.",
+    },
+    Usage {
+        word: "kill_client",
+        syntax: "KILL_CLIENT id",
+        about: "Closes one client: `id` is that of SHOW CLIENTS. Its transaction is rolled back.",
+    },
+    Usage {
+        word: "disable",
+        syntax: "DISABLE database",
+        about: "Refuses new clients of the database. Those that are connected stay.",
+    },
+    Usage { word: "enable", syntax: "ENABLE database", about: "Ends DISABLE." },
+    Usage {
+        word: "reload",
+        syntax: "RELOAD",
+        about: "Reads the configuration again, as SIGHUP does. Nobody is disconnected. A \
+                configuration with problems changes nothing, and the answer names the first.",
+    },
+    Usage {
+        word: "shutdown",
+        syntax: "SHUTDOWN [WAIT_FOR_SERVERS | WAIT_FOR_CLIENTS]",
+        about: "Stops the process: at once; or when the transactions under way have ended, for at \
+                most `timeouts.shutdown_wait`, as SIGTERM does; or when the last client has left \
+                by itself. New connections are not accepted meanwhile.",
+    },
+    Usage {
+        word: "suspend",
+        syntax: "SUSPEND",
+        about: "Refused: there is no hand-over of sockets to another process. PAUSE holds \
+                clients.",
+    },
+    Usage {
+        word: "set",
+        syntax: "SET key = value",
+        about: "Refused: the configuration is the file, so that a restart changes nothing. Change \
+                it there and RELOAD. What drivers set by habit, such as `application_name`, is \
+                accepted and ignored.",
+    },
+    Usage {
+        word: "show",
+        syntax: "SHOW table",
+        about: "Answers one of the tables below. SHOW HELP lists them.",
+    },
+];
+
+/// The help: every command and every table.
+#[must_use]
+pub fn usage() -> String {
+    let tables: Vec<String> =
+        Topic::ALL.iter().map(|topic| topic.table().name().to_ascii_uppercase()).collect();
+    let mut text = format!("\n\tSHOW HELP|{}", tables.join("|"));
+    for command in COMMANDS.iter().filter(|command| command.word != "show") {
+        text.push_str("\n\t");
+        text.push_str(command.syntax);
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! The console, as far as it can be decided without doing anything: what a line of text asks for,
+//! and what each SHOW answers from a [`View`] of the process.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `command` | what can be asked, with its documentation |
+//! | `parse` | text to commands |
+//! | `snapshot` | what workers tell of themselves |
+//! | `view` | that and everything else an answer is made from |
+//! | `totals` | sums over pools, and averages between two moments |
+//! | `holds` | what is paused and what is disabled |
+//! | `table` | what a table is made of |
+//! | `tables` | each SHOW: columns with type, documentation and value |
+//! | `metrics` | the same view as Prometheus text |
+//! | `reference` | the pages under `docs/using` |
+//!
+//! Columns carry the names, the order and the types of PgBouncer 1.25 where it has the same
+//! command (its `src/admin.c` and `src/stats.c`); ours follow after them.
+
+mod calendar;
+mod command;
+mod holds;
+mod metrics;
+mod parse;
+mod reference;
+mod snapshot;
+mod table;
+mod tables;
+mod totals;
+mod view;
+
+pub use command::{COMMANDS, Command, Operation, Parameter, Shutdown, Topic, usage};
+pub use holds::Holds;
+pub use metrics::metrics;
+pub use parse::{parse, unsupported};
+pub use reference::{metrics_page, reference};
+pub use snapshot::{
+    Activity, ClientRow, PoolRow, Serial, ServerActivity, ServerRow, Snapshot, Store, Traffic,
+};
+pub use table::{Answer, Heading, Kind, Relation, Value};
+pub use totals::{History, PoolTotals, Totals};
+pub use view::{ConfigRow, View};
+
+#[cfg(test)]
+mod tests;

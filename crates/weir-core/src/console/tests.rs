@@ -1,0 +1,264 @@
+//! The console as data: what texts mean, and that every table keeps its shape.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::*;
+use crate::config::settings::Settings;
+use crate::ledger::Histogram;
+use crate::pool::{Mode, PoolView};
+use crate::session::{PoolMode, Tally};
+use crate::time::Instant;
+
+fn read(text: &str) -> Vec<Result<Command, String>> {
+    let told = |notice: crate::session::Notice| {
+        format!("{} {} {}", notice.sqlstate, notice.message, notice.hint)
+    };
+    parse(text.as_bytes()).into_iter().map(|command| command.map_err(told)).collect()
+}
+
+#[test]
+fn texts_are_read_as_commands() {
+    let check = |text: &str, expected: Command| assert_eq!(read(text), [Ok(expected)], "{text}");
+    let some = |name: &str| Some(name.to_owned());
+    check("SHOW POOLS", Command::Show(Topic::Pools));
+    check("  show\n/* x */ Stats_Totals ; -- y", Command::Show(Topic::StatsTotals));
+    check("SHOW", Command::Help);
+    check("show help;", Command::Help);
+    check("SHOW TRANSACTION ISOLATION LEVEL", Command::Parameter(&Parameter::ALL[6]));
+    check("SHOW TIME ZONE", Command::Parameter(&Parameter::ALL[5]));
+    check("PAUSE", Command::Operate(Operation::Pause(None)));
+    check("pause MyDb;", Command::Operate(Operation::Pause(some("MyDb"))));
+    check("PAUSE my-db.2", Command::Operate(Operation::Pause(some("my-db.2"))));
+    check("PAUSE 2db", Command::Operate(Operation::Pause(some("2db"))));
+    check("PAUSE \"a b\"\"c\"", Command::Operate(Operation::Pause(some("a b\"c"))));
+    check("RESUME 'it''s'", Command::Operate(Operation::Resume(some("it's"))));
+    check("WAIT_CLOSE d", Command::Operate(Operation::WaitClose(some("d"))));
+    check("KILL_CLIENT 192", Command::Operate(Operation::KillClient(192)));
+    check("Shutdown", Command::Operate(Operation::Shutdown(Shutdown::Now)));
+    let waiting = Operation::Shutdown(Shutdown::WaitForClients);
+    check("SHUTDOWN wait_for_clients", Command::Operate(waiting));
+    check("SET extra_float_digits=3", Command::SetIgnored);
+    check("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Command::SetIgnored);
+    check("SET TIME ZONE 'UTC'", Command::SetIgnored);
+    check("BEGIN", Command::Transaction("BEGIN"));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_what_is_near() {
+    let check = |text: &str, code: &str, told: &str| {
+        let read = read(text);
+        let [Err(error)] = read.as_slice() else { panic!("{text} is read as {read:?}") };
+        assert!(error.starts_with(code) && error.contains(told), "{text}: {error}");
+    };
+    check("PUASE", "42601", "Did you mean PAUSE?");
+    check("SELECT 1", "42601", "SHOW HELP");
+    check("SHOW CLEINTS", "42601", "Did you mean SHOW CLIENTS?");
+    check("SHOW FDS", "0A000", "hand-over");
+    check("SUSPEND", "0A000", "PAUSE");
+    check("SET pool_mode = session", "0A000", "RELOAD");
+    check("PAUSE a b", "42601", "too many words");
+    check("DISABLE", "42601", "DISABLE database");
+    check("KILL_CLIENT", "42601", "KILL_CLIENT id");
+    check("KILL_CLIENT x", "42601", "is no client's id");
+    check("KILL_CLIENT -1", "42601", "is no client's id");
+    check("SHUTDOWN now", "42601", "WAIT_FOR_SERVERS");
+    check("RELOAD x", "42601", "RELOAD x");
+}
+
+#[test]
+fn statements_are_split_and_any_bytes_are_survived() {
+    assert_eq!(read("SHOW POOLS; ; PAUSE;").len(), 2);
+    assert_eq!(read(" -- nothing\n;;").len(), 0);
+    assert!(read("SHOW 'x").iter().all(Result::is_err));
+    for byte in 0..=u8::MAX {
+        let _ = parse(&[byte, b'"', byte, b';', byte]);
+    }
+}
+
+fn pool(database: &str, transactions: u64) -> PoolRow {
+    PoolRow {
+        database: database.into(),
+        user: "u\"x".into(),
+        mode: PoolMode::Transaction,
+        view: PoolView {
+            mode: Mode::Running,
+            idle: 1,
+            active: 2,
+            settling: 0,
+            checking: 0,
+            dialling: 0,
+            abandoned: 0,
+            closing: 0,
+            waiting: 3,
+            oldest_wait_since: None,
+            size_max: 4,
+            failures: 0,
+            retry_at: None,
+            fault: None,
+        },
+        tally: Tally { transactions, ..Tally::default() },
+        traffic: Traffic::default(),
+        waits: Histogram::default(),
+        clients: 9,
+        clients_idle_in_transaction: 1,
+        cancels_asked: 0,
+        cancels: 0,
+        stale: 0,
+        wait_max: Duration::from_millis(1500),
+        address: "h:5432".into(),
+        server_database: database.into(),
+    }
+}
+
+fn client() -> ClientRow {
+    ClientRow {
+        id: Serial::new(3, 5),
+        user: "u".into(),
+        database: "d".into(),
+        application: "a".into(),
+        address: "127.0.0.1:5000".into(),
+        local: "127.0.0.1:6432".into(),
+        activity: Activity::Idle,
+        age: Duration::from_secs(3600),
+        idle: Duration::ZERO,
+        waited: Duration::ZERO,
+        transaction: None,
+        backend: None,
+        server: None,
+        pinned: String::new(),
+        statements: 0,
+        tls: true,
+    }
+}
+
+fn server() -> ServerRow {
+    ServerRow {
+        id: Serial::new(3, 6),
+        database: "d".into(),
+        user: "u".into(),
+        address: "h:5432".into(),
+        local: "127.0.0.1:40000".into(),
+        activity: ServerActivity::Active,
+        backend: 77,
+        age: Duration::ZERO,
+        assigned: Duration::ZERO,
+        leased: Some(Duration::from_millis(12)),
+        client: Some(Serial::new(3, 5)),
+        application: "a".into(),
+        statements: 1,
+        tls: false,
+        stale: true,
+    }
+}
+
+/// Calls with a view of these pools, one client and one server connection.
+fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
+    let stores = vec![Store { name: "client", size: 10, used: 2, free: 1 }];
+    let snapshot =
+        Snapshot { pools, clients: vec![client()], servers: vec![server()], stores, statements: 0 };
+    let config = [ConfigRow {
+        key: "pool.size".into(),
+        value: "4".into(),
+        default: Some("20".into()),
+        changeable: true,
+    }];
+    call(&View {
+        version: "Weir 0",
+        now: Instant::from_millis(10_000),
+        unix_seconds: 7200,
+        settings: &Settings::default(),
+        config: &config,
+        snapshot: &snapshot,
+        history: &History::default(),
+        holds: &Holds::default(),
+        stopping: false,
+        logins: 0,
+        resident_bytes: 1 << 20,
+    })
+}
+
+#[test]
+fn every_row_has_a_value_of_the_right_type_for_each_column() {
+    with_view(vec![pool("d", 20)], |view| {
+        for topic in Topic::ALL {
+            let table = topic.table();
+            let answer = table.answer(view, 100);
+            assert!(!answer.rows.is_empty(), "SHOW {} has no row", table.name());
+            for row in &answer.rows {
+                assert_eq!(row.len(), table.headings().len());
+                for (heading, value) in table.headings().iter().zip(row) {
+                    let fits = match value {
+                        Value::Null => true,
+                        Value::Text(_) => heading.kind == Kind::Text,
+                        Value::Number(_) => heading.kind != Kind::Text,
+                    };
+                    assert!(fits, "{}.{} is {value:?}", table.name(), heading.name);
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn columns_are_named_once_explained_and_ours_come_last() {
+    for topic in Topic::ALL {
+        let headings = topic.table().headings();
+        for (at, heading) in headings.iter().enumerate() {
+            assert!(heading.about.ends_with('.'), "{} has no sentence", heading.name);
+            assert!(headings[..at].iter().all(|before| before.name != heading.name));
+            assert!(heading.ours || headings[..at].iter().all(|before| !before.ours));
+        }
+    }
+}
+
+#[test]
+fn answers_are_cut_at_a_bound() {
+    let pools = (0..5).map(|n| pool(&format!("d{n}"), 0)).collect();
+    with_view(pools, |view| {
+        let answer = Topic::Pools.table().answer(view, 3);
+        assert_eq!((answer.rows.len(), answer.left_out), (3, 2));
+    });
+}
+
+#[test]
+fn averages_are_of_the_time_since_the_start_at_first() {
+    with_view(vec![pool("d", 20), pool("d", 30)], |view| {
+        let value = |topic: Topic, column: &str| {
+            let at = topic.table().headings().iter().position(|h| h.name == column).unwrap();
+            topic.table().answer(view, 9).rows[0][at].clone()
+        };
+        assert_eq!(value(Topic::Stats, "total_xact_count"), Value::Number(50));
+        assert_eq!(value(Topic::Stats, "avg_xact_count"), Value::Number(5));
+        assert_eq!(value(Topic::Clients, "connect_time"), "1970-01-01 01:00:00 UTC".into());
+        assert_eq!(value(Topic::Pools, "maxwait_us"), Value::Number(500_000));
+    });
+}
+
+#[test]
+fn metrics_escape_labels_and_sum_up_what_is_too_many() {
+    let most = crate::config::limits::METRIC_POOLS;
+    let pools = (0..most + 2).map(|n| pool(&format!("d{n}"), 1)).collect();
+    let text = with_view(pools, metrics);
+    assert!(text.contains("weir_up 1\n"));
+    assert!(text.contains("weir_pool_slots{database=\"d0\",user=\"u\\\"x\"} 4\n"));
+    assert!(text.contains("weir_transactions_total{database=\"other\",user=\"other\"} 2\n"));
+    assert_eq!(text.matches("weir_pool_slots{").count(), most + 1);
+}
+
+#[test]
+fn snapshots_of_workers_are_put_together() {
+    let store = |used| Store { name: "client", size: 10, used, free: 1 };
+    let one = |database: &str, used| Snapshot {
+        pools: vec![pool(database, 1)],
+        stores: vec![store(used)],
+        ..Snapshot::default()
+    };
+    let mut whole = one("b", 2);
+    whole.merge(one("a", 3));
+    whole.sort();
+    let names: Vec<Arc<str>> = whole.pools.iter().map(|pool| Arc::clone(&pool.database)).collect();
+    assert_eq!(names, ["a".into(), "b".into()]);
+    assert_eq!(whole.stores, [Store { used: 5, free: 2, ..store(0) }]);
+    assert_eq!(Serial::new(63, 2).worker(), 63);
+}

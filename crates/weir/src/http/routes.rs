@@ -1,0 +1,102 @@
+//! What each path answers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use weir_core::config::settings::Secret;
+use weir_core::console::metrics;
+
+use crate::proxy::console::{Gathered, VERSION};
+use crate::proxy::mail::Detail;
+use crate::proxy::threads::House;
+
+/// The routes. `/healthz` and `/readyz` tell nothing that needs protection and ask for no token, so
+/// that probes need none.
+pub(super) fn router(house: Arc<House>, token: Option<Secret>) -> Router {
+    let guarded = Router::new()
+        .route("/metrics", get(metrics_text))
+        .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .merge(guarded)
+        .fallback(not_found)
+        .with_state(house)
+}
+
+/// The process serves: whoever reads this is proof of it.
+async fn healthz() -> Response {
+    reply(StatusCode::OK, &json!({ "status": "ok", "version": VERSION }))
+}
+
+/// Whether clients should be sent here: every worker answers, and the process is not stopping.
+async fn readyz(State(house): State<Arc<House>>) -> Response {
+    let why = if house.stopping.load(Ordering::Relaxed) {
+        Some("stopping".to_owned())
+    } else {
+        Gathered::new(&house, Detail::Pools).await.err().map(|stuck| stuck.to_string())
+    };
+    match why {
+        None => reply(StatusCode::OK, &json!({ "status": "ready" })),
+        Some(why) => {
+            let body = json!({ "status": "not ready", "reason": why });
+            reply(StatusCode::SERVICE_UNAVAILABLE, &body)
+        }
+    }
+}
+
+async fn metrics_text(State(house): State<Arc<House>>) -> Response {
+    match Gathered::new(&house, Detail::Pools).await {
+        Ok(gathered) => {
+            let kind = "text/plain; version=0.0.4; charset=utf-8";
+            ([(CONTENT_TYPE, kind)], metrics(&gathered.view())).into_response()
+        }
+        Err(stuck) => {
+            let body = json!({ "status": "not ready", "reason": stuck.to_string() });
+            reply(StatusCode::SERVICE_UNAVAILABLE, &body)
+        }
+    }
+}
+
+async fn not_found() -> Response {
+    let paths = ["/healthz", "/readyz", "/metrics"];
+    reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
+}
+
+fn reply(status: StatusCode, body: &Value) -> Response {
+    (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+async fn check_token(
+    State(token): State<Option<Arc<Secret>>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
+    if token.is_none_or(|token| carries(request.headers(), &token)) {
+        return next.run(request).await;
+    }
+    let body = json!({ "error": "this needs the header Authorization: Bearer with http.token" });
+    let mut refused = reply(StatusCode::UNAUTHORIZED, &body);
+    if let Ok(scheme) = "Bearer".parse() {
+        refused.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+    }
+    refused
+}
+
+/// Whether a request carries this token. The comparison takes as long for any wrong one.
+fn carries(headers: &HeaderMap, token: &Secret) -> bool {
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let (given, token) = (given.trim().as_bytes(), token.reveal().as_bytes());
+    let differ = given.iter().zip(token).fold(0, |differ, (a, b)| differ | (a ^ b));
+    given.len() == token.len() && differ == 0
+}

@@ -1,0 +1,125 @@
+//! The workers' snapshots, and everything else that tables and metrics are made from.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use weir_core::console::{ConfigRow, History, Holds, Snapshot, View};
+use weir_core::time::Instant;
+
+use super::VERSION;
+use crate::proxy::directory::Directory;
+use crate::proxy::mail::{Detail, ToWorker};
+use crate::proxy::threads::House;
+
+/// How long workers may take to answer. They answer between two turns of their loop, so one that
+/// takes this long is stuck.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A worker did not answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("worker {worker} did not answer within {} s", PATIENCE.as_secs())]
+pub struct NoAnswer {
+    /// Its index.
+    pub worker: usize,
+}
+
+/// What a [`View`] borrows from.
+#[derive(Debug)]
+pub struct Gathered {
+    snapshot: Snapshot,
+    directory: Arc<Directory>,
+    config: Arc<Vec<ConfigRow>>,
+    history: History,
+    holds: Holds,
+    stopping: bool,
+    logins: u64,
+    now: Instant,
+}
+
+impl Gathered {
+    /// Asks every worker and looks at the rest.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] of the first worker that is stuck, or has ended.
+    pub async fn new(house: &House, detail: Detail) -> Result<Self, NoAnswer> {
+        let snapshot = snapshot(house, detail).await?;
+        let console = &house.console;
+        Ok(Self {
+            snapshot,
+            directory: house.directory.load_full(),
+            config: console.config.load_full(),
+            history: console.history().clone(),
+            holds: console.holds().clone(),
+            stopping: house.stopping.load(Ordering::Relaxed),
+            logins: house.lobby.taken() as u64,
+            now: console.now(),
+        })
+    }
+
+    /// The process as it was when it was asked.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        let unix = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+        View {
+            version: VERSION,
+            now: self.now,
+            unix_seconds: unix,
+            settings: &self.directory.settings,
+            config: &self.config,
+            snapshot: &self.snapshot,
+            history: &self.history,
+            holds: &self.holds,
+            stopping: self.stopping,
+            logins: self.logins,
+            resident_bytes: resident_bytes(),
+        }
+    }
+}
+
+/// All workers in one snapshot. They are asked at the same time.
+pub(super) async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
+    let asked = house.mailboxes.iter().map(|mailbox| {
+        let (answer, answered) = oneshot::channel();
+        mailbox.put(ToWorker::Inspect { detail, answer });
+        answered
+    });
+    let answers: Vec<_> = asked.collect();
+    let all = async {
+        let mut whole = Snapshot::default();
+        for (worker, answer) in answers.into_iter().enumerate() {
+            match timeout(PATIENCE, answer).await {
+                Ok(Ok(part)) => whole.merge(part),
+                Ok(Err(_)) | Err(_) => return Err(NoAnswer { worker }),
+            }
+        }
+        whole.sort();
+        Ok(whole)
+    };
+    all.await
+}
+
+/// Notes totals at the end of each period, for averages, as long as the process runs.
+pub(super) async fn keep_history(house: Arc<House>) {
+    let mut periods = interval(History::PERIOD);
+    periods.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first tick is now, when there is nothing to note.
+    periods.tick().await;
+    loop {
+        periods.tick().await;
+        match snapshot(&house, Detail::Pools).await {
+            Ok(snapshot) => house.console.history().note(house.console.now(), &snapshot),
+            Err(error) => tracing::error!("no averages for this minute: {error}"),
+        }
+    }
+}
+
+/// The resident set of this process; 0 where the system does not say.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

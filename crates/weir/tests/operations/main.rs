@@ -1,0 +1,12 @@
+//! What an operator does, from outside: the console by psql and psycopg, signals, HTTP. Each test
+//! has a proxy of its own before a real server.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod access;
+mod commands;
+mod health;
+mod pause;
+mod shutdown;
+mod stage;
+mod tables;

@@ -1,0 +1,184 @@
+//! A private server, an empty database, and a proxy before it.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use weir_testkit::{PgServer, Session, SqlError, Want, Weir, output_within, until};
+
+/// How long anything may take that must happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A row of a table, by the names of its columns.
+pub(crate) type Row = HashMap<String, String>;
+
+/// All of it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    server: &'static PgServer,
+    pub(crate) database: String,
+    pub(crate) weir: Weir,
+}
+
+/// Something that happens in a thread of its own.
+pub(crate) struct Underway<T>(Receiver<T>);
+
+impl<T> Underway<T> {
+    /// Whether it goes on.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self.0.try_recv(), Err(TryRecvError::Empty))
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> T {
+        self.0.recv_timeout(PATIENCE).unwrap()
+    }
+}
+
+/// Does something in a thread of its own.
+pub(crate) fn beside<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Underway<T> {
+    let (done, underway) = channel();
+    thread::spawn(move || {
+        // The test may have failed meanwhile.
+        let _ = done.send(what());
+    });
+    Underway(underway)
+}
+
+impl Stage {
+    /// A proxy with four slots and nobody named for the console.
+    pub(crate) fn new() -> Self {
+        Self::with("[pool]\nsize = 4\n")
+    }
+
+    /// A proxy with more in its file.
+    pub(crate) fn with(more: &str) -> Self {
+        let server = PgServer::shared(Want::major(15)).unwrap();
+        let database = server.fresh_database().unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_weir"));
+        let weir = Weir::configured(program, &config(server, more)).unwrap();
+        Self { server, database, weir }
+    }
+
+    /// Writes the configuration again, with more in it.
+    pub(crate) fn rewrite(&self, more: &str) {
+        std::fs::write(self.weir.config_file(), config(self.server, more)).unwrap();
+    }
+
+    /// Writes the configuration again, for the database `postgres` only.
+    pub(crate) fn rewrite_without_the_others(&self) {
+        let text = config(self.server, "").replace("\"*\"", "postgres");
+        std::fs::write(self.weir.config_file(), text).unwrap();
+    }
+
+    /// A client of the database.
+    pub(crate) fn client(&self) -> Session {
+        self.weir.session("postgres", &self.database).unwrap()
+    }
+
+    /// A session of the console.
+    pub(crate) fn console(&self) -> Session {
+        self.weir.session("postgres", "weir").unwrap()
+    }
+
+    /// A statement on a console session of its own, beside.
+    pub(crate) fn beside(&self, statement: &str) -> Underway<Result<()>> {
+        let (mut console, statement) = (self.console(), statement.to_owned());
+        beside(move || console.query(&statement).map(drop))
+    }
+
+    /// psql against a database.
+    pub(crate) fn psql(&self, database: &str) -> Command {
+        let mut psql = Command::new(self.server.installation().program("psql"));
+        psql.args(["-X", "-h", "127.0.0.1", "-U", "postgres", "-d", database])
+            .args(["-p", &self.weir.listen().port().to_string()]);
+        psql
+    }
+
+    /// What psql prints for a statement on the console, with column names.
+    pub(crate) fn show(&self, statement: &str) -> Vec<Row> {
+        let mut psql = self.psql("weir");
+        psql.args(["-A", "-F", "|", "-P", "footer=off", "-c", statement]);
+        let text = output_within(PATIENCE, &mut psql).unwrap();
+        let mut lines = text.lines();
+        let names: Vec<&str> = lines.next().unwrap_or_default().split('|').collect();
+        let row = |line: &str| {
+            let values = line.split('|').map(str::to_owned);
+            names.iter().map(|name| (*name).to_owned()).zip(values).collect()
+        };
+        lines.map(row).collect()
+    }
+
+    /// The line of this test's database in SHOW POOLS.
+    pub(crate) fn pool(&self) -> Row {
+        let mine = |row: &Row| row["database"] == self.database;
+        self.show("SHOW POOLS").into_iter().find(mine).unwrap()
+    }
+
+    /// The client connections.
+    pub(crate) fn clients(&self) -> Vec<Row> {
+        self.show("SHOW CLIENTS")
+    }
+
+    /// Waits until a column of the pool has a value.
+    pub(crate) fn until_pool(&self, column: &str, value: &str) {
+        let what = format!("{column} = {value} in SHOW POOLS");
+        until(&what, PATIENCE, || Ok((self.pool()[column] == value).then_some(()))).unwrap();
+    }
+
+    /// Waits until a column of the database in SHOW DATABASES has a value.
+    pub(crate) fn until_database(&self, column: &str, value: &str) {
+        let mine = |row: &Row| row["name"] == self.database && row[column] == value;
+        let what = format!("{column} = {value} in SHOW DATABASES");
+        until(&what, PATIENCE, || Ok(self.show("SHOW DATABASES").iter().any(mine).then_some(())))
+            .unwrap();
+    }
+
+    /// The whole answer to a request for a path over HTTP.
+    pub(crate) fn http(&self, path: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(self.weir.http().unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: weir\r\n{headers}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+/// The code of the error that the server reported.
+pub(crate) fn code<T>(result: Result<T>) -> String {
+    match result {
+        Ok(_) => "00000".into(),
+        Err(error) => match error.downcast_ref::<SqlError>() {
+            Some(error) => error.code.clone(),
+            None => format!("{error:#}"),
+        },
+    }
+}
+
+fn config(server: &PgServer, more: &str) -> String {
+    let port = server.port();
+    format!(
+        r#"
+        [listen]
+        addresses = ["127.0.0.1:0"]
+
+        [auth]
+        method = "trust"
+
+        [databases."*"]
+        host = "127.0.0.1"
+        port = {port}
+
+        [http]
+        address = "127.0.0.1:0"
+        {more}
+        "#
+    )
+}
