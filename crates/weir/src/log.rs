@@ -1,5 +1,7 @@
 //! The log on standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use weir_core::config::choices::{LogFormat, LogLevel};
 use weir_core::config::settings::Log;
@@ -15,6 +17,7 @@ pub fn start(log: &Log) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first one's form.
     let _ = match log.format {

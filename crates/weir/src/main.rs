@@ -11,6 +11,7 @@ pub mod lint;
 pub mod log;
 pub mod proxy;
 pub mod serve;
+pub mod state_dir;
 
 use std::fmt::Display;
 use std::io::{self, Write};

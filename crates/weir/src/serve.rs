@@ -1,8 +1,8 @@
 //! `weir up`: starts the threads, tells when it serves, and waits for signals.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,20 +11,17 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
 use tokio::sync::oneshot;
+use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
 use crate::http::HttpListener;
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
-use crate::proxy::directory::address;
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
-use crate::proxy::target::ServerAddress;
 use crate::proxy::threads::LoginThreads;
 use crate::proxy::worker::{Worker, WorkerOptions};
-
-/// Statement texts that a worker remembers after their last client left.
-const STATEMENTS_UNUSED_MAX: usize = 10_000;
+use crate::state_dir::StateDir;
 
 /// Orders of console sessions that wait for their turn; each session has at most one.
 const ORDERS_QUEUED: usize = 16;
@@ -44,6 +41,7 @@ pub struct Proxy {
     mailboxes: Vec<Mailbox>,
     threads: Vec<JoinHandle<()>>,
     ended: UnboundedReceiver<Result<()>>,
+    _state: Option<StateDir>,
     ordered: Receiver<Order>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
@@ -66,14 +64,22 @@ impl Proxy {
     /// Binds the addresses and starts all threads.
     ///
     /// # Errors
-    /// When an address cannot be bound, TLS cannot be set up, or a thread cannot be started.
+    /// When the state directory is not ours, an address cannot be bound, TLS cannot be set up, or
+    /// a thread cannot be started.
     pub fn start(settings: &Settings, config: Vec<ConfigRow>) -> Result<Self> {
+        let state = settings.state_dir.as_ref().map(|dir| StateDir::claim(Path::new(dir)));
+        let state = state.transpose()?;
         raise_descriptor_limit();
         let count = usize::from(settings.workers.count.max(1));
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
         let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
+        match settings.workers.driver {
+            DriverChoice::Auto | DriverChoice::Epoll => {
+                tracing::info!(workers = count, "the event loop is epoll");
+            }
+        }
         if let Some(visitors) = logins.visitors() {
             let house = Arc::clone(logins.house());
             logins.runtime().spawn(console::serve(house, visitors, orders));
@@ -92,6 +98,7 @@ impl Proxy {
             mailboxes,
             threads,
             ended,
+            _state: state,
             ordered,
             http,
             running,
@@ -311,8 +318,7 @@ fn start_worker(
     let options = WorkerOptions {
         index,
         seed: u64::from_ne_bytes(chance::bytes()?),
-        statements_unused_max: STATEMENTS_UNUSED_MAX,
-        budgets: budgets(settings),
+        workers: usize::from(settings.workers.count.max(1)),
         linger: LINGER,
     };
     let (mailbox, requests, ends) = (mailbox.clone(), logins.requests(), ends.clone());
@@ -325,14 +331,6 @@ fn start_worker(
         .name(format!("worker-{index}"))
         .spawn(run)
         .context("cannot start a worker thread")
-}
-
-/// The slots of each server that one worker may use: pools are spread over the workers, so each
-/// has its part of a stated budget.
-fn budgets(settings: &Settings) -> HashMap<ServerAddress, u32> {
-    let workers = u32::from(settings.workers.count.max(1));
-    let part = |slots: u32| (slots / workers).max(1);
-    settings.budgets.iter().map(|(host, &slots)| (address(host), part(slots))).collect()
 }
 
 /// Each client and server needs a descriptor; the soft limit is often only 1024.

@@ -166,7 +166,7 @@ pub enum ServerReset {
     /// What the client left behind, when it left something behind.
     #[default]
     Smart,
-    /// `reset_query` runs after every release, whatever was seen.
+    /// Everything, after every release, whatever was seen (`DISCARD ALL`).
     Always,
 }
 
@@ -185,11 +185,9 @@ pub enum HostBalance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverChoice {
-    /// `io-uring` where the kernel allows it, `epoll` otherwise; the log names which.
+    /// What suits the kernel; the log names which.
     #[default]
     Auto,
-    /// io_uring or no start.
-    IoUring,
     /// epoll.
     Epoll,
 }

@@ -1,8 +1,8 @@
 //! Every bound of every queue, map, buffer and loop, in one table.
 //!
 //! A bound that depends on the configuration is in [`super::settings::ClientLimits`]; these are
-//! the ones nobody needs to tune. Reaching one is counted under its name and is visible on the
-//! console; none of them is reached by a panic or by growing without end.
+//! the ones nobody needs to tune. What happens at a bound is in its line; it is never a panic, nor
+//! growth without end. A test sees to it that each is used by the code it bounds.
 
 /// One line of [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,31 +30,37 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 bounds! {
-    /// The shortest read from a socket. Most requests and replies fit into one.
-    READ_BUFFER_MIN_BYTES = 8 * KIB;
-    /// The longest read from a socket; reads grow to it while large results flow.
-    READ_BUFFER_MAX_BYTES = 64 * KIB;
-    /// A slow client's unsent reply. Beyond it the server is no longer read, and the phase is
-    /// `client_blocked`.
+    /// One read from a socket, into a buffer that the connections of a worker share. A message
+    /// that must be seen whole and is longer is gathered in a buffer of its connection.
+    READ_BYTES = 64 * KIB;
+    /// Reads from one client before others have their turn.
+    CLIENT_READS_PER_TURN = 8;
+    /// Reads from one server connection before others have their turn.
+    SERVER_READS_PER_TURN = 16;
+    /// Socket events taken from the kernel at once; the rest is taken in the next turn.
+    EVENTS_PER_TURN = 256;
+    /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client.
     CLIENT_BUFFER_BYTES = 256 * KIB;
     /// Bytes for a server that its socket does not take. Beyond it the client is no longer read.
     SERVER_BUFFER_BYTES = 256 * KIB;
-    /// A message that must be seen whole before it is acted on: Parse, Bind, Close, Describe,
-    /// Query text for tags. What is longer streams through; a Parse that is longer is not shared.
-    PARSE_BUFFER_BYTES = 4 * MIB;
-    /// Bytes of a query's text that are read for tags and the fingerprint; the rest is not seen.
-    SCAN_TEXT_BYTES = 64 * KIB;
-    /// The whole startup packet (`MAX_STARTUP_PACKET_LENGTH` of PostgreSQL). A longer one is
-    /// refused.
-    STARTUP_PACKET_BYTES = 10_000;
+    /// A client's message that must be seen whole before it is acted on: Query and Parse. What is
+    /// longer streams through, and what it left in the session is asked for afterwards; a Parse
+    /// with a name that is longer is refused.
+    PARSE_BUFFER_BYTES = MIB;
+    /// An ErrorResponse that is read whole. Of a longer one only the beginning is read; all of it
+    /// is passed on.
+    REPLY_BUFFER_BYTES = 64 * KIB;
     /// Parameters in one startup packet. One more is refused.
     STARTUP_PARAMETERS = 64;
-    /// Name of a startup or tracked parameter. A longer one is refused or not tracked.
+    /// Name of a startup parameter. A longer one is refused.
     PARAMETER_NAME_BYTES = 63;
-    /// Value of a startup or tracked parameter. A longer one is refused or not tracked.
+    /// Value of a startup parameter. A longer one is refused.
     PARAMETER_VALUE_BYTES = 1024;
-    /// Parameters tracked for one session. One more pins the session.
-    TRACKED_PARAMETERS = 64;
+    /// Settings that a client has changed and that follow it from server connection to server
+    /// connection. One more pins the client.
+    TRACKED_PARAMETERS = 128;
+    /// Names and values of those settings together. Beyond it the client is pinned.
+    TRACKED_PARAMETER_BYTES = 128 * KIB;
     /// A password, SCRAM or GSS message during login. A longer one ends the login.
     AUTH_MESSAGE_BYTES = 8 * KIB;
     /// Round trips of one login in either role. One more ends it.
@@ -64,15 +70,14 @@ bounds! {
     HALF_OPEN_LOGINS = 1_000;
     /// Secrets fetched with the authentication query that are remembered. The oldest goes.
     AUTH_QUERY_CACHE_USERS = 10_000;
-    /// Name of a prepared statement or portal. A longer one is refused.
+    /// Name of a prepared statement. A client with a longer one is told and disconnected.
     STATEMENT_NAME_BYTES = 1024;
-    /// Parameter types of one prepared statement (the protocol's 16-bit count).
-    STATEMENT_PARAMETERS = 65_535;
-    /// Distinct statements shared by the prepared statements of one worker. The least recently
-    /// used that nobody holds goes.
-    SHARED_STATEMENTS = 100_000;
-    /// Bytes of text of those statements.
-    SHARED_STATEMENT_BYTES = 256 * MIB;
+    /// Statements that a worker remembers after the last client that prepared them has left.
+    /// Those longest unused go.
+    STATEMENTS_UNUSED = 10_000;
+    /// Bytes of all statements that one worker remembers. Unused ones go; when those in use are
+    /// more, a client that prepares another is told and disconnected.
+    STATEMENT_BYTES = 256 * MIB;
     /// Requests of one client's pipeline whose answers are outstanding. Beyond it the client is
     /// no longer read.
     PIPELINE_REQUESTS = 10_000;
@@ -85,12 +90,6 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
-    /// Classes of one pool that are told apart. Further ones are counted together as `other`.
-    CLASSES = 1_024;
-    /// Channels one client listens on. One more is refused.
-    LISTEN_CHANNELS = 1_024;
-    /// Notifications waiting for one client. The client that does not read is disconnected.
-    NOTIFICATIONS_QUEUED = 10_000;
     /// Rows of one console answer. A notice says how many were left out.
     CONSOLE_ROWS = 100_000;
     /// Console sessions at once. One more is refused.
@@ -101,14 +100,6 @@ bounds! {
     HTTP_CONNECTIONS = 64;
     /// A console command. A longer one is refused.
     CONSOLE_COMMAND_BYTES = 8 * KIB;
-    /// Actions one session may ask for in one turn; more means a fault of ours, and the session
-    /// is closed.
-    SESSION_ACTIONS_PER_TURN = 4_096;
-    /// Socket completions handled in one turn of a worker before its timers are looked at.
-    COMPLETIONS_PER_TURN = 1_024;
-    /// Events between a worker and the control plane that are not read yet. Further ones are
-    /// dropped and counted; a worker never waits.
-    CONTROL_EVENTS_QUEUED = 65_536;
     /// Files read for one configuration, `%include` and user lists among them.
     CONFIG_FILES = 64;
     /// Nesting of `%include`.
@@ -136,7 +127,9 @@ mod tests {
             assert!(bound.value > 0, "{} is zero", bound.name);
             assert!(bound.about.trim().ends_with('.'), "{} has no sentence", bound.name);
         }
-        const { assert!(READ_BUFFER_MIN_BYTES <= READ_BUFFER_MAX_BYTES) };
+        const { assert!(STARTUP_PARAMETERS <= TRACKED_PARAMETERS) };
+        let startup = STARTUP_PARAMETERS * (PARAMETER_NAME_BYTES + PARAMETER_VALUE_BYTES);
+        assert!(startup <= TRACKED_PARAMETER_BYTES, "a login would pin its client");
         const { assert!(CONSOLE_COMMAND_BYTES <= PARSE_BUFFER_BYTES) };
     }
 }

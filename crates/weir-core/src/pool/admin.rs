@@ -1,6 +1,6 @@
 //! What an operator does to pools.
 
-use crate::ids::{BudgetId, PoolId};
+use crate::ids::{BudgetId, PoolId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect, Refusal};
@@ -10,11 +10,12 @@ use super::server::State;
 use super::settings::PoolSettings;
 
 impl Pools {
-    /// Adds a pool that draws on `budget`. Its minimum is opened at the next tick.
-    pub fn add_pool(&mut self, budget: BudgetId, settings: PoolSettings) -> PoolId {
+    /// Adds a pool whose slots each count against all of `budgets`, which are different ones. Its
+    /// minimum is opened at the next tick.
+    pub fn add_pool(&mut self, budgets: &[BudgetId], settings: PoolSettings) -> PoolId {
         let fresh = PoolId(u32::try_from(self.pools.len()).unwrap_or(u32::MAX));
         let id = self.forgotten.pop().unwrap_or(fresh);
-        let mut one = Pool::new(id, budget, settings);
+        let mut one = Pool::new(id, budgets, settings);
         if self.stopping {
             one.mode = Mode::Stopping;
         }
@@ -23,7 +24,9 @@ impl Pools {
             Some(place) => *place = one,
             None => self.pools.push(one),
         }
-        self.budgets[budget.0 as usize].pools.push(id);
+        for budget in budgets {
+            self.budgets[budget.0 as usize].pools.push(id);
+        }
         id
     }
 
@@ -81,6 +84,24 @@ impl Pools {
         self.pump(now, pool);
     }
 
+    /// What a connection leads to is not there any more: it is closed when it is free.
+    pub fn expel(&mut self, now: Instant, server: ServerId) {
+        let Some(state) = self.state_of(server) else { return };
+        let pool = self.slots[server.0].pool;
+        self.slots[server.0].epoch = self.one(pool).epoch.wrapping_sub(1);
+        if state == State::Idle {
+            self.close(now, server.0, CloseReason::Reconnect);
+        }
+    }
+
+    /// Whether a connection will be closed when it is free because it is older than a RECONNECT,
+    /// or was expelled.
+    #[must_use]
+    pub fn is_stale(&self, server: ServerId) -> bool {
+        let slot = self.slots.get(server.0).filter(|slot| slot.open);
+        slot.is_some_and(|slot| slot.epoch != self.one(slot.pool).epoch)
+    }
+
     /// The database of `pool` is about to be dropped: closes the idle connections, and opens none
     /// until a client asks again.
     pub fn let_go_idle(&mut self, now: Instant, pool: PoolId) {
@@ -112,7 +133,7 @@ impl Pools {
             self.abandon(now, slot);
         }
         self.close_idle(now, pool, why);
-        self.share(now, self.one(pool).budget);
+        self.share_all(now, pool);
         self.conclude(pool);
     }
 
@@ -134,7 +155,7 @@ impl Pools {
             }
             Mode::Removing => {
                 self.one_mut(pool).mode = Mode::Forgotten;
-                self.leave_budget(pool);
+                self.leave_budgets(pool);
                 self.forgotten.push(pool);
                 self.effects.push_back(Effect::Forgotten { pool });
                 self.report_drained();
@@ -145,7 +166,7 @@ impl Pools {
     }
 
     fn report_drained(&mut self) {
-        let empty = self.budgets.iter().all(|budget| budget.used == 0);
+        let empty = self.pools.iter().all(|one| one.open == 0);
         if self.stopping && empty && !self.drained {
             self.drained = true;
             self.effects.push_back(Effect::Drained);

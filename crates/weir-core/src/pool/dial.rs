@@ -57,11 +57,11 @@ impl Pools {
         self.pump(now, pool);
     }
 
-    /// Starts one attempt. The caller has made sure that pool and budget allow it.
+    /// Starts one attempt. The caller has made sure that the pool and its budgets allow it.
     pub(super) fn dial(&mut self, now: Instant, pool: PoolId) {
         let one = &self.pools[pool.0 as usize];
         let fresh = Slot::dialling(pool, one.epoch, now);
-        let (budget, timeout) = (one.budget, one.settings.connect_timeout);
+        let timeout = one.settings.connect_timeout;
         let slot = match self.slots.reuse() {
             Some(slot) => {
                 self.slots[slot] = fresh;
@@ -72,7 +72,9 @@ impl Pools {
         let one = &mut self.pools[pool.0 as usize];
         self.slots.link_back(&mut one.lists[State::Dialling as usize], slot);
         one.open += 1;
-        self.budgets[budget.0 as usize].used += 1;
+        for id in &one.budgets {
+            self.budgets[id.0 as usize].used += 1;
+        }
         self.arm(pool, now + timeout);
         self.effects.push_back(Effect::Dial { dial: DialId(slot), pool });
     }
@@ -80,8 +82,9 @@ impl Pools {
     /// Gives an attempt up. Its slot stays taken until its answer comes.
     pub(super) fn abandon(&mut self, now: Instant, slot: u32) {
         self.enter(now, slot, State::Abandoned);
-        let budget = self.one(self.slots[slot].pool).budget;
-        self.budgets[budget.0 as usize].leaving += 1;
+        for id in &self.pools[self.slots[slot].pool.0 as usize].budgets {
+            self.budgets[id.0 as usize].leaving += 1;
+        }
         self.effects.push_back(Effect::AbandonDial { dial: DialId(slot) });
     }
 

@@ -30,7 +30,8 @@ pub enum Mode {
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) id: PoolId,
-    pub(super) budget: BudgetId,
+    /// What its slots count against besides its own size.
+    pub(super) budgets: Box<[BudgetId]>,
     pub(super) settings: PoolSettings,
     pub(super) mode: Mode,
     /// Counts RECONNECTs.
@@ -43,7 +44,7 @@ pub(super) struct Pool {
     pub(super) waiting: List,
     /// Nothing is due before this; possibly nothing is then.
     pub(super) due: Instant,
-    /// Counted in its budget as a pool that may want a slot the budget does not have.
+    /// Counted in its budgets as a pool that may want a slot that one of them does not have.
     pub(super) hungry: bool,
     /// The minimum is kept filled; not after `let_go_idle` until somebody asks again.
     pub(super) filling: bool,
@@ -59,14 +60,14 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(id: PoolId, budget: BudgetId, settings: PoolSettings) -> Self {
+    pub(super) fn new(id: PoolId, budgets: &[BudgetId], settings: PoolSettings) -> Self {
         let rotation_seed = match settings.rotation {
             Rotation::Random(seed) => seed,
             Rotation::Lifo | Rotation::RoundRobin | Rotation::EveryTransaction => 0,
         };
         Self {
             id,
-            budget,
+            budgets: budgets.into(),
             chance: Chance::new(settings.seed ^ rotation_seed ^ u64::from(id.0)),
             settings,
             mode: Mode::Running,
@@ -98,6 +99,11 @@ impl Pool {
     /// True when a connection to the server exists, so that clients need not give up.
     pub(super) const fn is_connected(&self) -> bool {
         self.staying() > self.count(State::Dialling)
+    }
+
+    /// True when no connection is there or under way, so that nobody is served.
+    pub(super) const fn is_bare(&self) -> bool {
+        self.staying() == 0
     }
 
     /// Most slots, the reserve included.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::ids::{PoolId, ServerId, Ticket};
+use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
 use crate::time::Instant;
 
 use super::arena::Arena;
@@ -31,6 +31,8 @@ pub struct Pools {
     pub(super) pools: Vec<Pool>,
     pub(super) forgotten: Vec<PoolId>,
     pub(super) budgets: Vec<Budget>,
+    /// Budgets whose ids are free for others.
+    pub(super) retired: Vec<BudgetId>,
     pub(super) slots: Arena<Slot>,
     pub(super) waiters: Waiters,
     pub(super) effects: VecDeque<Effect>,
@@ -55,6 +57,7 @@ impl Pools {
             pools: Vec::new(),
             forgotten: Vec::new(),
             budgets: Vec::new(),
+            retired: Vec::new(),
             slots: Arena::new(),
             waiters: Waiters::new(),
             effects: VecDeque::new(),

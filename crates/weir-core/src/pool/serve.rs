@@ -3,6 +3,7 @@
 use crate::ids::{PoolId, ServerId};
 use crate::time::Instant;
 
+use super::budget::Budget;
 use super::effect::{Checkout, Claim, CloseReason, DialError, Effect, Refusal};
 use super::one::Mode;
 use super::pools::Pools;
@@ -99,11 +100,12 @@ impl Pools {
         if entry.expires <= now {
             return Some(CloseReason::Lifetime);
         }
-        let budget = &self.budgets[one.budget.0 as usize];
-        if one.staying() > one.ceiling() || budget.is_over() {
+        let mut budgets = one.budgets.iter().map(|id| &self.budgets[id.0 as usize]);
+        if one.staying() > one.ceiling() || budgets.any(Budget::is_over) {
             return Some(CloseReason::Surplus);
         }
-        let lent = budget.hungry > 0 && self.should_lend(now, slot);
+        let pool = entry.pool;
+        let lent = self.beside_hunger(pool) && self.should_lend(now, slot);
         lent.then_some(CloseReason::Lent)
     }
 

@@ -50,8 +50,9 @@ impl Pools {
         self.enter(now, slot, State::Closing);
         let entry = &mut self.slots[slot];
         entry.holder = None;
-        let budget = self.pools[entry.pool.0 as usize].budget;
-        self.budgets[budget.0 as usize].leaving += 1;
+        for id in &self.pools[entry.pool.0 as usize].budgets {
+            self.budgets[id.0 as usize].leaving += 1;
+        }
         self.effects.push_back(Effect::Close { server: ServerId(slot), why });
     }
 
@@ -65,12 +66,14 @@ impl Pools {
         one.open -= 1;
         self.slots.unlink(&mut one.lists[state as usize], slot);
         self.slots.vacate(slot);
-        let id = one.budget;
-        let budget = &mut self.budgets[id.0 as usize];
-        budget.used -= 1;
-        budget.leaving -= u32::from(matches!(state, State::Closing | State::Abandoned));
+        let left = u32::from(matches!(state, State::Closing | State::Abandoned));
+        for id in &one.budgets {
+            let budget = &mut self.budgets[id.0 as usize];
+            budget.used -= 1;
+            budget.leaving -= left;
+        }
         self.pump(now, pool);
-        self.share(now, id);
+        self.share_all(now, pool);
         self.conclude(pool);
     }
 

@@ -5,12 +5,13 @@ use std::rc::Rc;
 use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 
+use crate::config::limits::PARSE_BUFFER_BYTES;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
 
-/// The longest message that is read whole because its meaning matters (1 MiB). Longer ones are
-/// relayed unread and the session state they may leave is asked for afterwards.
-pub(super) const INSPECT_MAX: usize = 1 << 20;
+/// The longest message that is read whole because its meaning matters. Longer ones are relayed
+/// unread and the session state they may leave is asked for afterwards.
+pub(super) const INSPECT_MAX: usize = PARSE_BUFFER_BYTES;
 
 /// How far one message got.
 pub(super) enum Progress {
@@ -85,6 +86,10 @@ impl Session {
         }
         while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Client)? {
             header.check_frontend().map_err(Fault::Client)?;
+            let bytes = header.total_len() as u64;
+            if bytes > cx.settings.message_bytes_max {
+                return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
+            }
             let message = Message { input, at, header };
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,

@@ -8,6 +8,7 @@ use weir_wire::frame::Malformed;
 use weir_wire::message::{Bind, Parse, Target, TargetKind, TransactionStatus};
 use weir_wire::sql::Flags;
 
+use crate::config::limits::STATEMENT_NAME_BYTES;
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::effects::{EMPTY_NAME, Place, prepare_empty};
 use crate::session::schema;
@@ -56,6 +57,9 @@ impl Session {
         message: Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
+        if !cx.shared.statements.make_room(parse.text, parse.types) {
+            return Ok(too_many_statements(cx, message.input));
+        }
         let scope = cx.shared.statements.scope(&self.overrides);
         let id = cx.shared.statements.retain(parse.text, parse.types, scope);
         if let Some(old) = self.unnamed.replace(id) {
@@ -93,7 +97,10 @@ impl Session {
         if names.get(parse.name).is_some() {
             return self.parse_duplicate(cx, message, parse);
         }
-        if names.len() >= cx.settings.client_statements_max as usize {
+        if names.len() >= cx.settings.client_statements_max as usize
+            || parse.name.len() > STATEMENT_NAME_BYTES
+            || !cx.shared.statements.make_room(parse.text, parse.types)
+        {
             return Ok(too_many_statements(cx, message.input));
         }
         let id = cx.shared.statements.retain(parse.text, parse.types, scope);
@@ -411,12 +418,12 @@ fn close_foreign(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progress {
+pub(super) fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progress {
     let report = Report::fatal(
         SqlState::CONFIGURATION_LIMIT_EXCEEDED,
-        "too many or too long prepared statements for one client",
+        "too many or too long prepared statements",
     )
-    .with_hint("Close statements that are not used, or raise limits.client_statements.");
+    .with_hint("Close statements that are not used, or raise limits.prepared_per_client_max.");
     build::error_response(cx.to_client.own(input), &report);
     Progress::Close(CloseReason::TooManyStatements)
 }

@@ -8,6 +8,7 @@ use weir_wire::message::{Bind, Parse, Query, Target, TargetKind, TransactionStat
 use weir_wire::sql::{self, Effect, Facts};
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
+use crate::session::extended::too_many_statements;
 use crate::session::state::{CloseReason, Context, Failure, Fault, Local, Session, Skip};
 
 /// A `ParameterDescription` of a statement without parameters.
@@ -99,6 +100,9 @@ impl Session {
         let facts = cx.shared.statements.facts(parse.text);
         if !ends_transaction(parse.text, facts) {
             return self.failed_statement(cx, message, false);
+        }
+        if !cx.shared.statements.make_room(parse.text, parse.types) {
+            return Ok(too_many_statements(cx, message.input));
         }
         self.close_without_server(cx, parse.name);
         let scope = cx.shared.statements.scope(&self.overrides);

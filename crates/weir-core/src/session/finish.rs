@@ -9,7 +9,7 @@ use weir_wire::message::TransactionStatus;
 use crate::session::client::INSPECT_MAX;
 use crate::session::encoding;
 use crate::session::inquiry;
-use crate::session::overrides::{OverrideSet, differ_in_effect, write_difference};
+use crate::session::overrides::{OverrideSet, differ_in_effect, is_too_much, write_difference};
 use crate::session::server::{Activity, Hidden, Lease, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::{PoolMode, ServerReset, SessionSettings};
 use crate::session::state::{
@@ -76,9 +76,14 @@ impl Session {
             return;
         }
         let pending: Vec<_> = server.lease.pending.drain(..count).map(|item| item.change).collect();
-        if kept {
+        if kept && !self.pins.contains(Pins::SETTINGS) {
             let book = &mut cx.shared.overrides;
-            self.overrides = book.apply(&self.overrides, &pending, &self.startup);
+            let overrides = book.apply(&self.overrides, &pending, &self.startup);
+            if is_too_much(&overrides) {
+                self.pins.insert(Pins::SETTINGS);
+                return;
+            }
+            self.overrides = overrides;
             server.overrides = book.apply(&server.overrides, &pending, &server.base);
             self.pin_by_encoding(server);
         }
@@ -129,7 +134,13 @@ impl Session {
             return Ok(Ask::Nothing);
         }
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
-        if self.resets(cx.settings) || server.lease.suspects.any() {
+        let resets = self.resets(cx.settings);
+        if resets || server.lease.suspects.any() {
+            let first = &cx.settings.reset_query;
+            if resets && !first.is_empty() {
+                let out = cx.to_server.own(input);
+                server.send_hidden(out, first.as_bytes(), Hidden::ResetQuery)?;
+            }
             server.send_hidden(cx.to_server.own(input), b"DISCARD ALL", Hidden::Reset)?;
             return Ok(Ask::Nothing);
         }
@@ -205,7 +216,8 @@ impl Session {
                 self.transaction_ended(cx);
                 self.tidy(cx, input)
             }
-            Hidden::Forget | Hidden::Reset if failed => Ok(Ask::Discard),
+            Hidden::Forget | Hidden::ResetQuery | Hidden::Reset if failed => Ok(Ask::Discard),
+            Hidden::ResetQuery => Ok(Ask::Nothing),
             Hidden::Forget => self.tidy(cx, input),
             Hidden::Reset => {
                 // What the client has set stays its own, and goes with it to the next connection.
@@ -225,7 +237,11 @@ impl Session {
         let answers = std::mem::take(&mut server.lease.answers);
         let outcome = inquiry::read(&answers, self.pins);
         self.pins = outcome.pins;
-        if let Some(list) = outcome.settings {
+        if let Some(list) = outcome.settings.filter(|_| !self.pins.contains(Pins::SETTINGS)) {
+            if is_too_much(&list) {
+                self.pins.insert(Pins::SETTINGS);
+                return self.tidy(cx, input);
+            }
             let set = cx.shared.overrides.intern(list);
             self.overrides = Rc::clone(&set);
             server.overrides = set;
@@ -319,7 +335,8 @@ impl Session {
         if let Some(server) = cx.server.as_deref_mut() {
             self.overrides = Rc::clone(&server.overrides);
             server.begin_lease(cx.now);
-            server.send_hidden(cx.to_server.own(&[]), b"", Hidden::Check)?;
+            let query = cx.settings.check_query.as_bytes();
+            server.send_hidden(cx.to_server.own(&[]), query, Hidden::Check)?;
         }
         Ok(Ask::Nothing)
     }

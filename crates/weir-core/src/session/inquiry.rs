@@ -56,7 +56,7 @@ pub(super) fn read(answers: &[Answer], before: Pins) -> Outcome {
     let asked = |kind: u8| answers.iter().any(|answer| answer.kind == kind);
     let mut pins = before;
     if asked(b'T') {
-        pins = Pins(before.0 & (Pins::OTHER.0 | Pins::TEXT.0));
+        pins = Pins(before.0 & (Pins::OTHER.0 | Pins::TEXT.0 | Pins::SETTINGS.0));
         for answer in answers {
             match answer.kind {
                 b'l' => pins.insert(Pins::LOCK),

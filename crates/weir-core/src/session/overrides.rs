@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 
+use crate::config::limits::{TRACKED_PARAMETER_BYTES, TRACKED_PARAMETERS};
+
 /// One setting and the value it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Override {
@@ -129,6 +131,15 @@ fn put(list: &mut Vec<Override>, name: &[u8], item: Option<&Override>) {
         list.retain(|o| *o.name != *b"role");
     }
     list.extend(item.cloned());
+}
+
+/// More than may follow a client: it keeps its server connection instead.
+pub(super) fn is_too_much(overrides: &[Override]) -> bool {
+    let value = |item: &Override| match &item.value {
+        Value::Raw(text) | Value::Literal(text) => text.len(),
+    };
+    let bytes: usize = overrides.iter().map(|item| item.name.len() + value(item)).sum();
+    overrides.len() > TRACKED_PARAMETERS || bytes > TRACKED_PARAMETER_BYTES
 }
 
 /// Appends the statements that bring a server connection from `from` to `to`.

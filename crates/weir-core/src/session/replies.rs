@@ -5,13 +5,14 @@ use weir_wire::error::SqlState;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, backend};
 use weir_wire::message::{CommandComplete, ErrorFields, ReadyForQuery};
 
+use crate::config::limits::REPLY_BUFFER_BYTES;
 use crate::session::outbox::Outbox;
 use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Session, Step};
 
 /// The longest message from the server that is read whole. Errors may be longer (a row is part
 /// of their detail): then only their beginning is read.
-const READ_MAX: usize = 64 << 10;
+const READ_MAX: usize = REPLY_BUFFER_BYTES;
 
 /// One complete message of the server (or the beginning of a very long error).
 #[derive(Clone, Copy)]

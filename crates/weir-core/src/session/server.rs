@@ -114,6 +114,8 @@ pub(super) enum Hidden {
     Forget,
     /// `DISCARD ALL`.
     Reset,
+    /// The statement that the settings want before it.
+    ResetQuery,
     /// A health check.
     Check,
 }
@@ -350,7 +352,7 @@ impl ServerState {
     /// It is being cleaned: the lease is over.
     #[inline]
     pub(super) fn is_resetting(&self) -> bool {
-        self.replies.front() == Some(&Reply::Hidden(Hidden::Reset))
+        matches!(self.replies.front(), Some(Reply::Hidden(Hidden::ResetQuery | Hidden::Reset)))
     }
 
     /// A message of the server has passed in part. Nothing else can be said to the client.

@@ -1,5 +1,6 @@
 //! How the sessions of one pool treat their clients.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// When a server connection goes back to the pool.
@@ -25,7 +26,7 @@ pub enum ServerReset {
 }
 
 /// How the sessions of one pool treat their clients. A span of `None` means no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
     /// When a server connection goes back.
     pub mode: PoolMode,
@@ -33,6 +34,13 @@ pub struct SessionSettings {
     pub deferred_begin: bool,
     /// How server connections are cleaned.
     pub reset: ServerReset,
+    /// Run before the `DISCARD ALL` that cleans after a lease, or after a client that left session
+    /// mode; empty for nothing.
+    pub reset_query: Arc<str>,
+    /// What tells whether a server connection lives; may be the empty query.
+    pub check_query: Arc<str>,
+    /// The longest message a client may send, its header included, in bytes.
+    pub message_bytes_max: u64,
     /// Named prepared statements a client may keep, 0 to 100,000.
     pub client_statements_max: u32,
     /// Statements kept prepared on one server connection, 1 to 10,000.
@@ -56,6 +64,9 @@ impl Default for SessionSettings {
             mode: PoolMode::Transaction,
             deferred_begin: true,
             reset: ServerReset::Smart,
+            reset_query: Arc::from(""),
+            check_query: Arc::from(""),
+            message_bytes_max: 1 << 30,
             client_statements_max: 10_000,
             server_statements_max: 200,
             statement_timeout: None,

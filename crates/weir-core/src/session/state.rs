@@ -141,6 +141,8 @@ impl Pins {
     pub const TEMP: Self = Self(1 << 4);
     /// A library was loaded, or something else that nobody can ask for was left.
     pub const OTHER: Self = Self(1 << 5);
+    /// More settings than can follow the client.
+    pub const SETTINGS: Self = Self(1 << 7);
     /// Texts that cannot be read byte by byte: an encoding with quotes inside of characters, or
     /// backslashes that escape in plain strings.
     pub const TEXT: Self = Self(1 << 6);
@@ -289,9 +291,28 @@ pub enum Fault {
     /// The server did.
     #[error("server: {0}")]
     Server(Malformed),
+    /// The client's message is longer than the settings allow.
+    #[error("a message of {bytes} bytes is longer than limits.message_size_max ({max} bytes)")]
+    TooLarge {
+        /// The message's length.
+        bytes: u64,
+        /// The longest allowed.
+        max: u64,
+    },
     /// A message of our own would be longer than the protocol allows.
     #[error("{0}")]
     TooLong(#[from] BuildError),
+}
+
+impl Fault {
+    /// The code the client is told.
+    #[must_use]
+    pub const fn sqlstate(&self) -> SqlState {
+        match self {
+            Self::Client(_) | Self::Server(_) | Self::TooLong(_) => SqlState::PROTOCOL_VIOLATION,
+            Self::TooLarge { .. } => SqlState::PROGRAM_LIMIT_EXCEEDED,
+        }
+    }
 }
 
 impl Session {

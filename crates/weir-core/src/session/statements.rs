@@ -9,6 +9,7 @@ use std::ops::Deref;
 use weir_wire::sql::{self, Facts};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::config::limits::STATEMENT_BYTES;
 use crate::session::hash::NumberHash;
 use crate::session::overrides::{Override, Value};
 
@@ -79,6 +80,9 @@ pub struct Statements {
     next: u32,
     unused_max: usize,
     unused: usize,
+    /// Bytes of all texts and types together.
+    bytes: usize,
+    bytes_max: usize,
     recent: Box<[(u64, Facts)]>,
 }
 
@@ -99,6 +103,8 @@ impl Statements {
             next: 0,
             unused_max,
             unused: 0,
+            bytes: 0,
+            bytes_max: STATEMENT_BYTES,
             recent: vec![nothing; RECENT_SLOTS].into_boxed_slice(),
         }
     }
@@ -159,6 +165,18 @@ impl Statements {
         self.schema_changes += 1;
     }
 
+    /// Makes room for a statement of this text and these types. False when the statements in use
+    /// fill all there is.
+    #[must_use]
+    pub fn make_room(&mut self, text: &[u8], types: &[u8]) -> bool {
+        let len = text.len() + types.len();
+        if self.bytes + len <= self.bytes_max {
+            return true;
+        }
+        self.drop_unused(|_| true);
+        self.bytes + len <= self.bytes_max
+    }
+
     /// One user less.
     pub fn release(&mut self, id: StatementId) {
         let Some(statement) = self.by_id.get_mut(&id) else { return };
@@ -204,6 +222,7 @@ impl Statements {
         let id = StatementId(self.next);
         self.next = self.next.wrapping_add(1);
         let facts = sql::facts(text);
+        self.bytes += text.len() + types.len();
         let (text, types) = (text.into(), types.into());
         let (users, touched) = (1, true);
         self.by_id.insert(id, Statement { text, types, facts, scope, hash, users, touched });
@@ -221,7 +240,7 @@ impl Statements {
     }
 
     fn drop_unused(&mut self, victim: impl Fn(&Statement) -> bool) {
-        let by_hash = &mut self.by_hash;
+        let (by_hash, bytes) = (&mut self.by_hash, &mut self.bytes);
         self.by_id.retain(|id, statement| {
             if statement.users > 0 || !victim(statement) {
                 statement.touched = false;
@@ -230,6 +249,7 @@ impl Statements {
             if by_hash.get(&statement.hash) == Some(id) {
                 by_hash.remove(&statement.hash);
             }
+            *bytes -= statement.text.len() + statement.types.len();
             false
         });
         self.unused = self.by_id.values().filter(|s| s.users == 0).count();
@@ -343,6 +363,21 @@ mod tests {
         }
         assert!(all.len() <= 10, "{} statements", all.len());
         assert_eq!(all.retain(b"kept", b"", 0), kept);
+    }
+
+    #[test]
+    fn texts_are_bounded_by_their_bytes() {
+        let mut all = Statements::new(7, 8);
+        all.bytes_max = 10;
+        let held = all.retain(b"123456", b"", 0);
+        let unused = all.retain(b"78", b"", 0);
+        all.release(unused);
+        assert!(all.make_room(b"90", b""), "there is room");
+        assert!(all.make_room(b"abcd", b""), "the unused one goes");
+        assert_eq!((all.len(), all.bytes), (1, 6));
+        assert!(!all.make_room(b"abcde", b""));
+        all.release(held);
+        assert!(all.make_room(b"abcdefghij", b""));
     }
 
     #[test]

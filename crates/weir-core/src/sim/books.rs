@@ -53,7 +53,7 @@ pub struct Waiting {
 /// One pool.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
-    pub(super) budget: BudgetId,
+    pub(super) budgets: Vec<BudgetId>,
     pub(super) settings: PoolSettings,
     pub(super) mode: Mode,
     pub(super) waiting: VecDeque<Waiting>,
@@ -64,9 +64,9 @@ pub(super) struct Account {
 }
 
 impl Account {
-    pub(super) fn new(budget: BudgetId, settings: PoolSettings) -> Self {
-        let (mode, waiting) = (Mode::Running, VecDeque::new());
-        Self { budget, settings, mode, waiting, outage_dials: 0, outage_since: None }
+    pub(super) fn new(budgets: &[BudgetId], settings: PoolSettings) -> Self {
+        let (mode, waiting, budgets) = (Mode::Running, VecDeque::new(), budgets.to_vec());
+        Self { budgets, settings, mode, waiting, outage_dials: 0, outage_since: None }
     }
 
     /// The most slots at `now`: the reserve counts once the oldest client waited long enough.
@@ -117,7 +117,9 @@ impl Books {
 
     /// Slots of one budget that are taken.
     pub(super) fn used(&self, budget: BudgetId) -> u32 {
-        let draws = |conn: &&Conn| self.pools.get(&conn.pool).is_some_and(|p| p.budget == budget);
+        let draws = |conn: &&Conn| {
+            self.pools.get(&conn.pool).is_some_and(|pool| pool.budgets.contains(&budget))
+        };
         count(self.conns.values().filter(draws).count())
     }
 

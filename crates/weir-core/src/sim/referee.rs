@@ -99,9 +99,9 @@ impl Referee {
     }
 
     /// Adds a pool.
-    pub fn add_pool(&mut self, budget: BudgetId, settings: PoolSettings) -> PoolId {
-        let pool = self.pools.add_pool(budget, settings.clone());
-        self.books.pools.insert(pool, Account::new(budget, settings));
+    pub fn add_pool(&mut self, budgets: &[BudgetId], settings: PoolSettings) -> PoolId {
+        let pool = self.pools.add_pool(budgets, settings.clone());
+        self.books.pools.insert(pool, Account::new(budgets, settings));
         pool
     }
 
@@ -236,6 +236,21 @@ impl Referee {
     pub fn set_budget(&mut self, budget: BudgetId, slots: u32) -> Judged {
         self.books.budgets.insert(budget, slots);
         self.pools.set_budget(self.now, budget, slots);
+        self.judge(false)
+    }
+
+    /// A pool draws on other budgets.
+    pub fn draw_on(&mut self, pool: PoolId, budgets: &[BudgetId]) -> Judged {
+        if let Some(account) = self.books.pools.get_mut(&pool) {
+            account.budgets = budgets.to_vec();
+        }
+        self.pools.draw_on(self.now, pool, budgets);
+        self.judge(false)
+    }
+
+    /// A connection must go.
+    pub fn expel(&mut self, server: ServerId) -> Judged {
+        self.pools.expel(self.now, server);
         self.judge(false)
     }
 

@@ -79,6 +79,10 @@ impl Books {
 
     /// What must hold after every input and its effects.
     pub(super) fn audit(&self, now: Instant, pools: &Pools, ticked: bool) -> Verdict {
+        for &budget in self.budgets.keys() {
+            let (seen, booked) = (pools.budget(budget).used, self.used(budget));
+            rule(seen == booked, || format!("budget {budget} shows {seen}, has {booked}"))?;
+        }
         for (&pool, account) in &self.pools {
             let (seen, booked) = (counts_of(&pools.view(pool)), self.counts(pool));
             rule(seen == booked, || format!("pool {pool} shows {seen:?}, has {booked:?}"))?;
@@ -195,11 +199,14 @@ impl Books {
         rule(taken.is_none(), || format!("dial {dial} has the number of {taken:?}"))?;
         let account = self.pools.get_mut(&pool).ok_or("a dial for an unknown pool")?;
         account.outage_dials += u32::from(account.outage_since.is_some());
-        let (ceiling, budget, mode) = (account.ceiling(now), account.budget, account.mode);
+        let (ceiling, budgets, mode) =
+            (account.ceiling(now), account.budgets.clone(), account.mode);
         rule(mode == Mode::Running, || format!("pool {pool} dials while {mode:?}"))?;
         let open = self.open(pool);
         rule(open <= ceiling, || format!("pool {pool} takes {open} slots of {ceiling}"))?;
-        let (used, slots) = (self.used(budget), self.budgets[&budget]);
-        rule(used <= slots, || format!("budget {budget} gives {used} slots of {slots}"))
+        budgets.into_iter().try_for_each(|budget| {
+            let (used, slots) = (self.used(budget), self.budgets[&budget]);
+            rule(used <= slots, || format!("budget {budget} gives {used} slots of {slots}"))
+        })
     }
 }

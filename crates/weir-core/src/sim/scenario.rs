@@ -22,8 +22,10 @@ pub enum Weather {
 pub struct Scenario {
     /// Where all chance comes from.
     pub seed: u64,
-    /// Slots of the one budget.
-    pub slots: u32,
+    /// Slots of each budget.
+    pub budgets: Vec<u32>,
+    /// For each pool, the places of the budgets it draws on.
+    pub draws: Vec<Vec<usize>>,
     /// The settings of each pool.
     pub pools: Vec<PoolSettings>,
     /// Clients, dealt to the pools in turn.
@@ -53,10 +55,11 @@ impl Scenario {
         let mut chance = Chance::new(seed);
         let count = 1 + chance.below(4);
         let pools: Vec<_> = (0..count).map(|_| settings(&mut chance)).collect();
-        let floors: u32 = pools.iter().map(|one| one.size_min).sum();
+        let (draws, budgets) = budgets(&mut chance, &pools);
         Self {
             seed,
-            slots: floors + 1 + small(&mut chance, 8),
+            budgets,
+            draws,
             pools,
             clients: 1 + small(&mut chance, 30),
             storm: Duration::from_secs(2),
@@ -69,6 +72,20 @@ impl Scenario {
             operator_every: millis(&mut chance, 100, 3000),
         }
     }
+}
+
+/// Which pools draw on which budgets, and the slots of each: at least one beyond the minimums,
+/// which would starve others. A pool's place may go to another, so the largest minimum counts.
+pub(super) fn budgets(chance: &mut Chance, pools: &[PoolSettings]) -> (Vec<Vec<usize>>, Vec<u32>) {
+    let count = 1 + usize::try_from(chance.below(4)).unwrap_or(0);
+    let mut draw = |_: &PoolSettings| {
+        (0..count).filter(|&at| chance.percent(if at == 0 { 90 } else { 50 })).collect()
+    };
+    let draws: Vec<Vec<usize>> = pools.iter().map(&mut draw).collect();
+    let floor = pools.iter().map(|one| one.size_min).max().unwrap_or(0);
+    let floors = floor * u32::try_from(pools.len()).unwrap_or(u32::MAX);
+    let slots = (0..count).map(|_| floors + 1 + small(chance, 8)).collect();
+    (draws, slots)
 }
 
 /// The settings of one pool.

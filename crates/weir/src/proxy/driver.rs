@@ -12,9 +12,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::net::{RecvFlags, SendFlags};
-
-/// Most events taken in one turn.
-const EVENTS_MAX: usize = 256;
+use weir_core::config::limits::EVENTS_PER_TURN;
 
 /// Names a registered descriptor; comes back with each of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl Driver {
     /// When the process has no descriptor left.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_MAX) })
+        Ok(Self { epoll, events: Vec::with_capacity(EVENTS_PER_TURN) })
     }
 
     /// Watches a connection, in both directions, until it is closed.

@@ -40,6 +40,13 @@ pub enum ToWorker {
         /// What it is made of now.
         target: Option<Arc<Target>>,
     },
+    /// A server's name stands for other addresses than before.
+    Moved {
+        /// The server as configured.
+        address: ServerAddress,
+        /// Where its name leads now.
+        sockets: Arc<[SocketAddr]>,
+    },
     /// A cancel that this worker asked for has been delivered, or could not be.
     Cancelled {
         /// The token of [`FromWorker::Cancel`].
@@ -116,6 +123,11 @@ pub enum FromWorker {
         dial: DialId,
         /// Where and as whom.
         spec: Arc<DialSpec>,
+    },
+    /// Nobody uses the pool any more; its worker has forgotten it.
+    Forgotten {
+        /// The pool.
+        pool: PoolKey,
     },
     /// Send a cancel request to a server and wait until it closes that connection (that is when
     /// the cancel has been delivered); answered by `Cancelled`.

@@ -10,6 +10,8 @@ use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
 use weir_wire::scram::{Keys, Verifier};
 
+use crate::proxy::shares::Share;
+
 /// Names a pool: the database and user the client asked for. Where the configuration fixes the
 /// server's user, all clients of the database share the pool of that user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,8 +29,30 @@ pub struct Target {
     pub pool: PoolSettings,
     /// How the session treats its clients.
     pub session: SessionSettings,
+    /// Bounds on server connections that it shares with other pools.
+    pub shares: Vec<Share>,
+    /// What its worker does about it besides serving.
+    pub care: Care,
     /// How server connections are opened.
     pub dial: Arc<DialSpec>,
+}
+
+/// What a worker does about a pool besides serving it. A span of `None` means never.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Care {
+    /// A pool without clients and server connections for this long is forgotten.
+    pub forget_after: Option<Duration>,
+    /// A client that waits this long is told so.
+    pub wait_notice_after: Option<Duration>,
+    /// How often its totals are logged.
+    pub stats_every: Option<Duration>,
+    /// In session mode, stale server connections are closed when their transaction ends, and
+    /// their clients with them.
+    pub fast_close: bool,
+    /// Each goodbye is logged.
+    pub log_disconnections: bool,
+    /// Errors that do not come from the server are logged.
+    pub log_errors: bool,
 }
 
 /// How a server connection is opened: where, as whom, with which proof and which protection.

@@ -26,6 +26,7 @@ use crate::proxy::listen::{self, Listener};
 use crate::proxy::lobby::Lobby;
 use crate::proxy::login::Visitor;
 use crate::proxy::mail::{DialFailure, FromWorker, Mailbox, ToWorker};
+use crate::proxy::names::{self, Names, Resolver};
 use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::{DialSpec, PoolKey};
 
@@ -52,6 +53,8 @@ pub struct House {
     pub secrets: Secrets,
     /// Salts the verifiers of users who do not exist; new with each start.
     pub mock_secret: [u8; 32],
+    /// What the names of servers stand for.
+    pub names: Names,
     /// SCRAM keys of passwords that were used before.
     pub scram_keys: ScramKeys,
 }
@@ -89,7 +92,12 @@ impl House {
     pub async fn open(&self, spec: &DialSpec) -> Result<ServerConn, DialFailure> {
         let directory = self.directory.load_full();
         let keepalive = &directory.settings.listen.keepalive;
-        Dialler { keys: &self.scram_keys, keepalive }.open(spec).await
+        let resolver = Resolver {
+            names: &self.names,
+            ttl: directory.settings.dns_ttl,
+            workers: &self.mailboxes,
+        };
+        Dialler { keys: &self.scram_keys, keepalive, resolver }.open(spec).await
     }
 }
 
@@ -120,11 +128,13 @@ impl LoginThreads {
             console: Console::default(),
             secrets: Secrets::default(),
             mock_secret: chance::bytes().context("no random bytes")?,
+            names: Names::default(),
             scram_keys: ScramKeys::default(),
         });
         let addresses = listeners.iter().map(Listener::to_string).collect();
         let (requests, inbox) = unbounded_channel();
         runtime.spawn(requests::serve(Arc::clone(&house), inbox));
+        runtime.spawn(names::watch(Arc::clone(&house)));
         let accept = |listener| runtime.spawn(listen::accept(Arc::clone(&house), listener));
         let accepting = listeners.into_iter().map(accept).collect();
         let console = Mutex::new(Some(console));

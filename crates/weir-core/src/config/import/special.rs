@@ -90,6 +90,8 @@ impl Import<'_> {
                 let place = self.specials[path].place.clone();
                 self.warnings.push(Problem::new(path, message).help(help).at(place));
             }
+            // That is what cleans anyway.
+            Some(query) if query.trim_end_matches(';').eq_ignore_ascii_case("DISCARD ALL") => {}
             Some(query) => {
                 self.set("server_reset_query", &["pool", "reset_query"], json!(query));
             }

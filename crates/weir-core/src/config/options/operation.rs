@@ -18,7 +18,7 @@ pub struct WorkerOptions {
     /// Threads that accept clients, do TLS and check passwords. More shortens a login storm.
     #[schemars(range(min = 1, max = 64))]
     pub login_threads: u16,
-    /// The event loop: `"auto"`, `"io-uring"` or `"epoll"`. The log says which runs.
+    /// The event loop: `"auto"` or `"epoll"`. The log says which runs.
     pub driver: DriverChoice,
 }
 
@@ -50,8 +50,8 @@ pub struct LimitOptions {
     /// Clients that wait in one pool; one more gets an ERROR at once.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub queue_max: u32,
-    /// Prepared statements one client may hold. One more is an ERROR. 0 switches their care off:
-    /// they then work in session mode only.
+    /// Named prepared statements one client may hold at once. One more ends its connection. 0
+    /// allows none.
     #[schemars(range(max = 1_000_000))]
     pub prepared_per_client_max: u32,
     /// Prepared statements kept on one server connection; the least recently used is closed for
@@ -59,13 +59,13 @@ pub struct LimitOptions {
     #[schemars(range(min = 1, max = 100_000))]
     pub prepared_per_server_max: u32,
     /// Server connections of one pool that clients may pin at once in transaction mode (with
-    /// session advisory locks, temporary tables, WITH HOLD cursors). One more is an ERROR.
-    /// Without it, half of the pool's size.
+    /// session advisory locks, temporary tables, WITH HOLD cursors). The client of one more is
+    /// told and disconnected. Without it, half of the pool's size.
     /// Example: `5`
     #[schemars(range(min = 1, max = 10_000))]
     pub pins_max: Option<u32>,
-    /// The longest message a client may send; a longer one closes its connection. Messages stream
-    /// through, so this is no measure of memory.
+    /// The longest message a client may send; a longer one closes its connection (`54000`).
+    /// Messages stream through, so this is no measure of memory.
     pub message_size_max: ByteSize,
 }
 
@@ -108,8 +108,6 @@ pub struct TimeoutOptions {
     pub cancel_wait: TimeLimit,
     /// How long a graceful stop waits for open transactions; then their clients are disconnected.
     pub shutdown_wait: TimeLimit,
-    /// How long SUSPEND waits for buffers to empty; then the clients in its way are disconnected.
-    pub suspend: TimeLimit,
 }
 
 impl Default for TimeoutOptions {
@@ -123,7 +121,6 @@ impl Default for TimeoutOptions {
             client_login: TimeLimit(timeouts.client_login),
             cancel_wait: TimeLimit(timeouts.cancel_wait),
             shutdown_wait: TimeLimit(timeouts.shutdown_wait),
-            suspend: TimeLimit(timeouts.suspend),
         }
     }
 }
@@ -136,14 +133,11 @@ pub struct SessionOptions {
     /// tracked refuse the login, because ignoring them could change what statements mean.
     /// Example: `["extra_float_digits", "options"]`
     pub ignore_startup_parameters: Vec<String>,
-    /// Parameters that follow a client from server connection to server connection, beside those
-    /// that PostgreSQL reports by itself.
-    /// Example: `["search_path"]`
-    pub track_parameters: Vec<String>,
     /// A notice each client gets after its login.
     /// Example: `"through weir"`
     pub login_notice: Option<String>,
-    /// A client that has waited this long for a slot gets a notice that it waits.
+    /// A client that has waited this long for a slot gets a notice that it waits, with the number
+    /// of clients ahead of it.
     pub wait_notice_after: TimeLimit,
 }
 
@@ -152,7 +146,6 @@ impl Default for SessionOptions {
         let session = crate::config::settings::SessionSettings::default();
         Self {
             ignore_startup_parameters: session.ignore_startup_parameters,
-            track_parameters: session.track_parameters,
             login_notice: session.login_notice,
             wait_notice_after: TimeLimit(session.wait_notice_after),
         }
@@ -171,9 +164,11 @@ pub struct LogOptions {
     pub connections: bool,
     /// Whether each goodbye is written, with its reason.
     pub disconnections: bool,
-    /// Whether errors that Weir itself sends to clients are written.
+    /// Whether errors that do not come from PostgreSQL are written: refused logins and waits, time
+    /// limits, lost servers, broken protocol.
     pub pooler_errors: bool,
-    /// How often totals are written.
+    /// How often totals are written, a line for each pool: transactions, queries and bytes each
+    /// second, mean times of transactions, queries and waits, clients and how many of them wait.
     pub stats_every: TimeLimit,
 }
 

@@ -64,8 +64,10 @@ pub struct PoolOptions {
     pub deferred_begin: bool,
     /// When a released server connection is cleaned.
     pub server_reset: ServerReset,
-    /// The statement that cleans it wholly: always in session mode, and where `server_reset`
-    /// asks for it.
+    /// A statement of yours that is run before the `DISCARD ALL` which cleans a server connection
+    /// wholly: when a client leaves in session mode, and where `server_reset` asks for it. When it
+    /// fails, the connection is closed. `""` runs nothing.
+    /// Example: `"SELECT app.forget_tenant()"`
     pub reset_query: String,
     /// Whether a session's server connection is closed at once when it has become stale (new
     /// address, RECONNECT), instead of when its client leaves.

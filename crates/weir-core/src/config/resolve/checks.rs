@@ -22,6 +22,38 @@ pub(super) fn check(settings: &Settings, options: &Options, problems: &mut Vec<P
         pool(name, database, options, problems);
     }
     budgets(settings, options, problems);
+    parts(settings, options, problems);
+}
+
+/// Pools are spread over the workers, and each has its part of what pools share: it needs at
+/// least one slot.
+fn parts(settings: &Settings, options: &Options, problems: &mut Vec<Problem>) {
+    let workers = u32::from(settings.workers.count);
+    let limits = &options.limits;
+    let general = [
+        ("limits.servers_per_user_max".to_owned(), limits.servers_per_user_max),
+        ("limits.servers_per_database_max".to_owned(), limits.servers_per_database_max),
+    ];
+    let of_hosts =
+        options.budgets.iter().map(|(name, &slots)| (places::join("budgets", name), slots));
+    let own = |table, name: &str| format!("{}.servers_max", places::join(table, name));
+    let of_users = options
+        .users
+        .iter()
+        .filter_map(|(name, user)| Some((own("users", name), user.servers_max?)));
+    let of_databases = options
+        .databases
+        .iter()
+        .filter(|(_, database)| database.user.is_none())
+        .filter_map(|(name, database)| Some((own("databases", name), database.servers_max?)));
+    for (path, slots) in general.into_iter().chain(of_hosts).chain(of_users).chain(of_databases) {
+        if (1..workers).contains(&slots) {
+            let message =
+                format!("{slots} server connections cannot be shared by {workers} workers");
+            let help = format!("allow at least {workers}, or lower workers.count");
+            problems.push(Problem::new(path, message).help(help));
+        }
+    }
 }
 
 /// The database entries by name, the wildcard among them.

@@ -253,7 +253,6 @@ fn timeouts(options: &Options) -> Timeouts {
         client_login: timeouts.client_login.0,
         cancel_wait: timeouts.cancel_wait.0,
         shutdown_wait: timeouts.shutdown_wait.0,
-        suspend: timeouts.suspend.0,
     }
 }
 
@@ -262,7 +261,6 @@ fn session(options: &Options) -> SessionSettings {
     let lower = |names: &[String]| names.iter().map(|name| name.to_ascii_lowercase()).collect();
     SessionSettings {
         ignore_startup_parameters: lower(&session.ignore_startup_parameters),
-        track_parameters: lower(&session.track_parameters),
         login_notice: session.login_notice.clone(),
         wait_notice_after: session.wait_notice_after.0,
     }

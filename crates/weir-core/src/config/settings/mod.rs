@@ -128,8 +128,6 @@ impl Default for Workers {
 pub struct SessionSettings {
     /// Startup parameters that are accepted and dropped, lower case.
     pub ignore_startup_parameters: Vec<String>,
-    /// Parameters carried with the client beside those the server reports anyway, lower case.
-    pub track_parameters: Vec<String>,
     /// A notice sent to each client after its login.
     pub login_notice: Option<String>,
     /// A waiting client gets a notice after this long.
@@ -140,7 +138,6 @@ impl Default for SessionSettings {
     fn default() -> Self {
         Self {
             ignore_startup_parameters: Vec::new(),
-            track_parameters: vec!["intervalstyle".into()],
             login_notice: None,
             wait_notice_after: Some(Duration::from_secs(5)),
         }

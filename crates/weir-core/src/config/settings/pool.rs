@@ -85,7 +85,7 @@ pub struct Pool {
     pub deferred_begin: bool,
     /// When a released server connection is cleaned.
     pub server_reset: ServerReset,
-    /// What cleans it wholly.
+    /// Run before the `DISCARD ALL` of each reset; empty for nothing.
     pub reset_query: String,
     /// Whether a session-mode server connection is closed when RECONNECT or a new address makes
     /// it stale, without waiting for its client to leave.
@@ -115,7 +115,7 @@ impl Default for Pool {
             rotation: Rotation::Lifo,
             deferred_begin: true,
             server_reset: ServerReset::Smart,
-            reset_query: "DISCARD ALL".into(),
+            reset_query: String::new(),
             server_fast_close: false,
             application_name_add_host: false,
         }
@@ -231,8 +231,6 @@ pub struct Timeouts {
     pub cancel_wait: Option<Duration>,
     /// Graceful stop: how long open transactions may run on.
     pub shutdown_wait: Option<Duration>,
-    /// SUSPEND on the console: how long buffers may take to empty.
-    pub suspend: Option<Duration>,
 }
 
 impl Default for Timeouts {
@@ -245,7 +243,6 @@ impl Default for Timeouts {
             client_login: Some(Duration::from_secs(60)),
             cancel_wait: Some(Duration::from_secs(10)),
             shutdown_wait: Some(Duration::from_secs(30)),
-            suspend: Some(Duration::from_secs(10)),
         }
     }
 }

@@ -119,3 +119,18 @@ fn a_stop_with_nothing_open_is_over_at_once() {
     bench.pools.stop(bench.now);
     assert_eq!(bench.effects(), [Effect::Drained]);
 }
+
+#[test]
+fn an_expelled_connection_goes_when_it_is_free() {
+    let (mut bench, pool) = Bench::one(plain(2));
+    let servers = bench.warm(pool, 2);
+    let held = bench.take(pool, 0);
+    for &server in &servers {
+        bench.pools.expel(bench.now, server);
+    }
+    let idle = servers.into_iter().find(|&server| server != held).unwrap();
+    assert_eq!(bench.closes(), [(idle, CloseReason::Reconnect)]);
+    assert!(bench.pools.is_stale(held));
+    bench.free(held);
+    assert_eq!(bench.closes(), [(held, CloseReason::Reconnect)]);
+}

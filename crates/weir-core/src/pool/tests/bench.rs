@@ -53,7 +53,7 @@ impl Bench {
     }
 
     pub(super) fn add(&mut self, settings: PoolSettings) -> PoolId {
-        self.pools.add_pool(self.budget, settings)
+        self.pools.add_pool(&[self.budget], settings)
     }
 
     /// Lets time pass without a tick.

@@ -122,3 +122,79 @@ fn a_sibling_that_needs_nothing_any_more_costs_releases_nothing() {
     bench.free(server);
     assert_eq!((bench.effects(), bench.pools.budgets[0].hungry), (vec![], 0));
 }
+
+/// Two pools of one database, which has one slot, and a third beside them on the same server.
+fn database_of_one_slot() -> (Bench, [PoolId; 3]) {
+    let mut bench = Bench::new(2);
+    let database = bench.pools.add_budget(1, super::bench::ms(100));
+    let both = [bench.budget, database];
+    let first = bench.pools.add_pool(&both, plain(10));
+    let second = bench.pools.add_pool(&both, plain(10));
+    let third = bench.add(plain(10));
+    (bench, [first, second, third])
+}
+
+#[test]
+fn each_of_several_budgets_holds() {
+    let (mut bench, [first, _, third]) = database_of_one_slot();
+    bench.queue(first, 0);
+    bench.queue(first, 1);
+    assert_eq!(dial_for(&bench.effects()), [first], "the database has one slot");
+    bench.queue(third, 2);
+    bench.queue(third, 3);
+    assert_eq!(dial_for(&bench.effects()), [third], "the server has one slot more");
+}
+
+#[test]
+fn who_waits_for_one_budget_does_not_hold_up_another() {
+    let (mut bench, [first, _, third]) = database_of_one_slot();
+    bench.warm(first, 1);
+    bench.take(first, 0);
+    bench.queue(first, 1);
+    bench.pass(1);
+    bench.queue(third, 2);
+    assert_eq!(dial_for(&bench.effects()), [third]);
+}
+
+#[test]
+fn the_last_slot_is_kept_for_the_pool_that_has_nothing() {
+    let (mut bench, [first, second, third]) = database_of_one_slot();
+    let server = bench.warm(first, 1)[0];
+    bench.take(first, 0);
+    bench.queue(second, 1);
+    bench.pass(1);
+    bench.queue(third, 2);
+    assert_eq!(bench.dials(), [], "the server's last slot is claimed");
+    bench.free(server);
+    assert_eq!(bench.closes(), [(server, CloseReason::Lent)]);
+    bench.pools.closed(bench.now, server);
+    assert_eq!(dial_for(&bench.effects()), [second, third]);
+}
+
+#[test]
+fn a_pool_without_budgets_has_its_own_size() {
+    let mut bench = Bench::new(0);
+    let pool = bench.pools.add_pool(&[], plain(2));
+    for client in 0..3 {
+        bench.queue(pool, client);
+    }
+    assert_eq!(dial_for(&bench.effects()), [pool, pool]);
+}
+
+#[test]
+fn a_pool_that_draws_on_another_budget_takes_its_connections_along() {
+    let (mut bench, first, second) = two(3, 0);
+    let servers = bench.warm(first, 3);
+    let narrow = bench.pools.add_budget(1, super::bench::ms(100));
+    bench.pools.draw_on(bench.now, first, &[narrow]);
+    let gone = [servers[0], servers[1]].map(|server| (server, CloseReason::Surplus));
+    assert_eq!(bench.closes(), gone);
+    let used = |bench: &Bench| [bench.budget, narrow].map(|id| bench.pools.budget(id).used);
+    assert_eq!(used(&bench), [0, 3]);
+    bench.queue(second, 0);
+    assert_eq!(dial_for(&bench.effects()), [second], "the first budget is free");
+    assert!(!bench.pools.retire_budget(narrow), "it is drawn on");
+    bench.pools.draw_on(bench.now, first, &[]);
+    assert!(bench.pools.retire_budget(narrow));
+    assert_eq!(bench.pools.add_budget(1, super::bench::ms(100)), narrow, "the id is used again");
+}

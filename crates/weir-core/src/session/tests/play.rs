@@ -28,7 +28,7 @@ pub(super) fn play(story: &str) {
 
 /// Plays `story` with these settings.
 pub(super) fn play_with(story: &str, settings: SessionSettings) {
-    for chunk in [usize::MAX, 1] {
+    for (chunk, settings) in [(usize::MAX, settings.clone()), (1, settings)] {
         let mut stage = Stage::new(settings, chunk);
         for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
             stage.line(line);

@@ -9,8 +9,9 @@ fn settings() -> SessionSettings {
     SessionSettings { pins_max: 100, server_statements_max: 2, ..SessionSettings::default() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made where it is called")]
 fn worlds(seeds: std::ops::Range<u64>, settings: SessionSettings, trouble: Trouble) {
-    seeds.for_each(|seed| run(seed, settings, trouble));
+    seeds.for_each(|seed| run(seed, settings.clone(), trouble));
 }
 
 #[test]

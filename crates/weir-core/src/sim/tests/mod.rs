@@ -48,12 +48,13 @@ fn a_seed_plays_the_same_every_time() {
     assert_eq!(run(7), run(7));
 }
 
-/// A world without faults, in which three pools share `slots` and always have clients waiting.
-fn crowd(slots: u32) -> Scenario {
+/// A world without faults, in which pools that draw on `budgets` always have clients waiting.
+fn crowd(budgets: Vec<u32>, draws: Vec<Vec<usize>>) -> Scenario {
     let settings = PoolSettings { wait_max: Some(ms(1000)), ..PoolSettings::default() };
     Scenario {
-        slots,
-        pools: vec![settings; 3],
+        budgets,
+        pools: vec![settings; draws.len()],
+        draws,
         clients: 30,
         storm: ms(5000),
         think: ms(4),
@@ -70,8 +71,31 @@ fn crowd(slots: u32) -> Scenario {
 #[test]
 fn no_pool_starves_beside_busy_siblings() {
     for slots in 1..=4 {
-        let world = World::new(&crowd(slots)).expect("a fresh world breaks no rule");
-        let outcome = world.play().unwrap_or_else(|broken| panic!("{slots} slots: {broken}"));
-        assert_eq!(outcome.refused, 0, "{slots} slots: clients waited a second: {outcome:?}");
+        serves_everybody(&crowd(vec![slots], vec![vec![0]; 3]));
     }
+}
+
+/// Two users of two databases on two servers: pools that need three budgets at once beside pools
+/// that need others.
+#[test]
+fn no_pool_starves_between_crossing_budgets() {
+    let (servers, databases, users) = ([0, 1], [2, 3], [4, 5]);
+    for slots in 1..=3 {
+        let draws = vec![
+            vec![servers[0], databases[0], users[0]],
+            vec![servers[0], databases[0], users[1]],
+            vec![servers[1], databases[1], users[0]],
+            vec![servers[1], databases[1], users[1]],
+            vec![servers[0]],
+            vec![servers[1]],
+        ];
+        serves_everybody(&crowd(vec![slots; 6], draws));
+    }
+}
+
+fn serves_everybody(scenario: &Scenario) {
+    let world = World::new(scenario).expect("a fresh world breaks no rule");
+    let slots = &scenario.budgets;
+    let outcome = world.play().unwrap_or_else(|broken| panic!("{slots:?} slots: {broken}"));
+    assert_eq!(outcome.refused, 0, "{slots:?} slots: clients waited a second: {outcome:?}");
 }

@@ -9,7 +9,7 @@ use crate::ids::{ClientId, DialId, PoolId, ServerId};
 use crate::pool::{Chance, DialError, Fault, Release};
 use crate::sim::books::Phase;
 use crate::sim::referee::{Judged, Referee};
-use crate::sim::scenario::{settings, small};
+use crate::sim::scenario::{budgets, settings};
 
 const CLIENTS: u32 = 12;
 
@@ -23,7 +23,7 @@ struct Input {
 
 fn inputs() -> impl Strategy<Value = Vec<Input>> {
     let pass = prop_oneof![4 => Just(0), 4 => 0u64..5, 1 => 0u64..300];
-    let input = (0u8..32, any::<u8>(), pass);
+    let input = (0u8..34, any::<u8>(), pass);
     prop::collection::vec(
         input.prop_map(|(kind, pick, pass_ms)| Input { kind, pick, pass_ms }),
         1..120,
@@ -106,6 +106,7 @@ fn apply(referee: &mut Referee, pools: &[PoolId], input: Input) -> Judged {
         28 => referee.resume(pool),
         29 => referee.reconnect(pool),
         30 => referee.let_go_idle(pool),
+        31 => act(referee, one(in_phase(referee, |phase| !is_dial(phase))), Referee::expel),
         _ => referee.tick(),
     }
 }
@@ -177,10 +178,18 @@ proptest! {
         let mut chance = Chance::new(seed);
         let mut referee = Referee::default();
         let all: Vec<_> = (0..1 + chance.below(3)).map(|_| settings(&mut chance)).collect();
-        let floors: u32 = all.iter().map(|one| one.size_min).sum();
-        let slots = floors + 1 + small(&mut chance, 4);
-        let budget = referee.add_budget(slots, Duration::from_millis(10));
-        let pools: Vec<_> = all.into_iter().map(|one| referee.add_pool(budget, one)).collect();
+        let (draws, slots) = budgets(&mut chance, &all);
+        let lend_after = Duration::from_millis(10);
+        let shared: Vec<_> =
+            slots.into_iter().map(|one| referee.add_budget(one, lend_after)).collect();
+        let pools: Vec<_> = draws
+            .into_iter()
+            .zip(all)
+            .map(|(draws, one)| {
+                let draws: Vec<_> = draws.into_iter().map(|at| shared[at]).collect();
+                referee.add_pool(&draws, one)
+            })
+            .collect();
         let mut play = || -> Judged {
             for &input in &inputs {
                 apply(&mut referee, &pools, input)?;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
-use crate::pool::{Chance, Effect};
+use crate::pool::{Chance, Effect, PoolSettings};
 use crate::sim::books::{Conn, Phase};
 use crate::sim::referee::{Judged, Referee, Violation};
 use crate::sim::scenario::{Scenario, Weather};
@@ -82,7 +82,7 @@ pub struct World {
     events: BTreeMap<(Instant, u64), Event>,
     scheduled: u64,
     clients: Vec<Client>,
-    budget: BudgetId,
+    budgets: Vec<BudgetId>,
     weather: Weather,
     storm_ends: Instant,
     drained: bool,
@@ -96,9 +96,14 @@ impl World {
     /// A rule broken right then.
     pub fn new(scenario: &Scenario) -> Result<Self, Violation> {
         let mut referee = Referee::default();
-        let budget = referee.add_budget(scenario.slots, Duration::from_millis(20));
-        let add = |one: &_| referee.add_pool(budget, Clone::clone(one));
-        let pools: Vec<_> = scenario.pools.iter().map(add).collect();
+        let lend_after = Duration::from_millis(20);
+        let slots = scenario.budgets.iter();
+        let budgets: Vec<_> = slots.map(|&one| referee.add_budget(one, lend_after)).collect();
+        let add = |(draws, one): (&Vec<usize>, &PoolSettings)| {
+            let draws: Vec<_> = draws.iter().map(|&at| budgets[at]).collect();
+            referee.add_pool(&draws, one.clone())
+        };
+        let pools: Vec<_> = scenario.draws.iter().zip(&scenario.pools).map(add).collect();
         let home = |client: u32| pools[client as usize % pools.len()];
         let client = |client| Client { pool: home(client), doing: Doing::Thinking, turn: 0 };
         let mut world = Self {
@@ -108,7 +113,7 @@ impl World {
             events: BTreeMap::new(),
             scheduled: 0,
             clients: (0..scenario.clients).map(client).collect(),
-            budget,
+            budgets,
             weather: Weather::Fair,
             storm_ends: Instant::ZERO + scenario.storm,
             drained: false,
@@ -237,7 +242,8 @@ impl World {
     /// No slot is left, and the pools said so.
     fn is_drained(&self) -> Judged {
         let left = self.referee.conns().next();
-        if left.is_none() && self.drained && self.referee.pools().budget(self.budget).used == 0 {
+        let used = |&budget: &BudgetId| self.referee.pools().budget(budget).used > 0;
+        if left.is_none() && self.drained && !self.budgets.iter().any(used) {
             return Ok(());
         }
         Err(self.violation(format!("not drained ({}): {left:?}", self.drained)))

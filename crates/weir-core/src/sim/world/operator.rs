@@ -14,16 +14,20 @@ impl World {
         self.within(self.scenario.operator_every * 2, Event::Operator);
         let at = self.chance.below(self.clients.len() as u64);
         let pool = self.clients[usize::try_from(at).unwrap_or(0)].pool;
-        match self.chance.below(9) {
+        match self.chance.below(10) {
             0 => self.referee.pause(pool),
             1 | 2 => self.referee.resume(pool),
             3 => self.referee.reconnect(pool),
             4 => self.referee.let_go_idle(pool),
             5 => self.reconfigure(pool),
             6 => self.referee.remove_pool(pool),
+            7 => self.redraw(pool),
             _ => {
-                let slots = self.scenario.slots.saturating_sub(2) + small(&mut self.chance, 5);
-                self.referee.set_budget(self.budget, slots)
+                let at = self.chance.below(self.budgets.len() as u64);
+                let at = usize::try_from(at).unwrap_or(0);
+                let usual = self.scenario.budgets[at];
+                let slots = usual.saturating_sub(2) + small(&mut self.chance, 5);
+                self.referee.set_budget(self.budgets[at], slots)
             }
         }
     }
@@ -38,19 +42,33 @@ impl World {
         self.referee.reconfigure(pool, after)
     }
 
+    /// The pool draws on other budgets.
+    fn redraw(&mut self, pool: PoolId) -> Judged {
+        let count = self.budgets.len();
+        let draws: Vec<_> = (0..count).filter(|_| self.chance.percent(50)).collect();
+        let budgets: Vec<_> = draws.iter().map(|&at| self.budgets[at]).collect();
+        self.scenario.draws[pool.0 as usize] = draws;
+        self.referee.draw_on(pool, &budgets)
+    }
+
     /// A removed pool comes back while clients still ask for it.
     pub(super) fn replace(&mut self, pool: PoolId) {
         if self.referee.now() < self.storm_ends + CALM {
             let settings = self.scenario.pools[pool.0 as usize].clone();
-            let new = self.referee.add_pool(self.budget, settings.clone());
+            let draws = self.scenario.draws[pool.0 as usize].clone();
+            let budgets: Vec<_> = draws.iter().map(|&at| self.budgets[at]).collect();
+            let new = self.referee.add_pool(&budgets, settings.clone());
             self.scenario.pools[new.0 as usize] = settings;
+            self.scenario.draws[new.0 as usize] = draws;
         }
     }
 
     /// Ends all that is wrong with the world.
     pub(super) fn clear_up(&mut self) -> Judged {
         self.set_weather(Weather::Fair);
-        self.referee.set_budget(self.budget, self.scenario.slots)?;
+        for at in 0..self.budgets.len() {
+            self.referee.set_budget(self.budgets[at], self.scenario.budgets[at])?;
+        }
         for pool in self.referee.pool_ids().collect::<Vec<_>>() {
             self.referee.resume(pool)?;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 use weir_core::config::settings::Keepalive;
@@ -16,6 +16,7 @@ use weir_wire::build;
 use super::failure;
 use crate::proxy::conn::Conn;
 use crate::proxy::mail::DialFailure;
+use crate::proxy::names::Resolver;
 use crate::proxy::socket::Socket;
 use crate::proxy::target::{ServerAddress, ServerTls};
 
@@ -29,12 +30,36 @@ pub(super) struct Manner<'a> {
     pub(super) keepalive: Option<&'a Keepalive>,
 }
 
-/// Connects, and speaks TLS where that is asked. `known` is what the name stands for, where that
-/// matters; otherwise it is looked up. Tells the address that answered. Unix sockets never speak
-/// TLS, as in libpq.
+/// How the address behind a name is found.
+pub(super) enum Way<'a> {
+    /// What the name stands for.
+    Name(Resolver<'a>),
+    /// What an earlier connection has reached; none for a Unix socket.
+    Reached(Option<SocketAddr>),
+}
+
+impl Way<'_> {
+    async fn targets(&self, host: &str, port: u16) -> io::Result<Arc<[SocketAddr]>> {
+        match self {
+            Self::Name(resolver) => resolver.addresses(host, port).await,
+            Self::Reached(socket) => Ok(socket.iter().copied().collect()),
+        }
+    }
+
+    /// Nothing answers there.
+    fn is_barred(&self, host: &str, port: u16) {
+        match self {
+            Self::Name(resolver) => resolver.expire(host, port),
+            Self::Reached(_) => {}
+        }
+    }
+}
+
+/// Connects, and speaks TLS where that is asked. Tells the address that answered. Unix sockets
+/// never speak TLS, as in libpq.
 pub(super) async fn connect(
     address: &ServerAddress,
-    known: Option<SocketAddr>,
+    way: Way<'_>,
     manner: &Manner<'_>,
 ) -> Result<(Conn, Option<SocketAddr>), DialFailure> {
     let (host, port) = match address {
@@ -45,16 +70,12 @@ pub(super) async fn connect(
             return Ok((Conn::plain(Socket::Unix(stream)), None));
         }
     };
-    let targets: Vec<SocketAddr> = match known {
-        Some(target) => vec![target],
-        None => lookup_host((host.as_str(), port))
-            .await
-            .map_err(|error| failure::unresolved(address, &error))?
-            .collect(),
-    };
-    let (stream, reached) = first_that_answers(&targets, manner.limit)
-        .await
-        .map_err(|error| failure::unreachable(address, &error))?;
+    let targets = way.targets(host, port).await;
+    let targets = targets.map_err(|error| failure::unresolved(address, &error))?;
+    let (stream, reached) = first_that_answers(&targets, manner.limit).await.map_err(|error| {
+        way.is_barred(host, port);
+        failure::unreachable(address, &error)
+    })?;
     let socket = Socket::Tcp(stream);
     if let Some(keepalive) = manner.keepalive {
         socket.tune(keepalive);

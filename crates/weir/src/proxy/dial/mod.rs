@@ -16,9 +16,10 @@ use weir_wire::build;
 use weir_wire::startup::ProtocolVersion;
 
 use crate::proxy::conn::Conn;
-use crate::proxy::dial::connect::{Manner, connect};
+use crate::proxy::dial::connect::{Manner, Way, connect};
 use crate::proxy::dial::login::LoggedIn;
 use crate::proxy::mail::{DialFailure, Reached, ServerKey};
+use crate::proxy::names::Resolver;
 use crate::proxy::scram_keys::ScramKeys;
 use crate::proxy::target::{DialSpec, ServerTls};
 
@@ -29,6 +30,8 @@ pub struct Dialler<'a> {
     pub keys: &'a ScramKeys,
     /// How the sockets are tuned.
     pub keepalive: &'a Keepalive,
+    /// What names stand for.
+    pub resolver: Resolver<'a>,
 }
 
 /// A server connection that is logged in and idle.
@@ -81,7 +84,8 @@ impl Dialler<'_> {
     ) -> Result<ServerConn, DialFailure> {
         let manner =
             Manner { tls: &spec.tls, limit: spec.timeout, keepalive: Some(self.keepalive) };
-        let (mut conn, socket) = connect(&spec.address, None, &manner).await?;
+        let way = Way::Name(self.resolver);
+        let (mut conn, socket) = connect(&spec.address, way, &manner).await?;
         let LoggedIn { pid, secret, parameters } =
             login::log_in(&mut conn, spec, version, self.keys).await?;
         let at = Reached { address: spec.address.clone(), socket };
@@ -98,7 +102,7 @@ pub async fn cancel(tls: &ServerTls, key: &ServerKey, limit: Duration) -> Result
     let ServerKey { pid, secret, at: Reached { address, socket } } = key;
     let deliver = async {
         let manner = Manner { tls, limit, keepalive: None };
-        let (mut conn, _) = connect(address, *socket, &manner).await?;
+        let (mut conn, _) = connect(address, Way::Reached(*socket), &manner).await?;
         let mut packet = Vec::new();
         build::cancel_request(&mut packet, *pid, secret)
             .map_err(|error| failure::ours(address, &error))?;

@@ -47,7 +47,8 @@ pub struct Route {
     pub pool: PoolKey,
     /// How it is made.
     pub target: Arc<Target>,
-    /// Whether the pool may exist with an older target: its user's password changed.
+    /// Whether the pool may exist with an older target: its user's password changed, or it was
+    /// forgotten here while its worker made it again.
     pub changed: bool,
 }
 
@@ -92,14 +93,13 @@ impl Directory {
             let target = Arc::clone(&known.target);
             return Ok(Route { pool, target, changed: false });
         }
-        let changed = known.is_some();
-        if !changed && targets.len() >= limits::POOLS {
+        if known.is_none() && targets.len() >= limits::POOLS {
             return Err(NoRoute::TooManyPools);
         }
         let target = self.target(&pool, proof).ok_or(NoRoute::UnknownDatabase)?;
         let known = Known { target: Arc::clone(&target), proof: proof.clone() };
         targets.insert(pool.clone(), known);
-        Ok(Route { pool, target, changed })
+        Ok(Route { pool, target, changed: true })
     }
 
     /// The address that questions about users of this database go to.
@@ -130,6 +130,11 @@ impl Directory {
             changes.push((pool, target));
         }
         changes
+    }
+
+    /// Nobody uses the pool any more. The next client is sent there as if it were the first.
+    pub fn forget(&self, pool: &PoolKey) {
+        self.lock().remove(pool);
     }
 
     fn target(&self, pool: &PoolKey, proof: &Credential) -> Option<Arc<Target>> {

@@ -10,8 +10,9 @@ use weir_core::config::settings::{
 use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::{PoolMode, ServerReset, SessionSettings};
 
+use crate::proxy::shares;
 use crate::proxy::target::{
-    Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
+    Care, Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
 };
 
 /// Names the pool: clients of a database with a fixed server user share one.
@@ -45,6 +46,8 @@ pub(super) fn target(
     Some(Target {
         pool: pool_settings(settings, &plan.pool),
         session: session_settings(settings, &plan, &pool.user),
+        shares: shares::of(settings, &plan, pool),
+        care: care(settings, &plan.pool),
         dial: Arc::new(dial),
     })
 }
@@ -120,6 +123,17 @@ fn pool_settings(settings: &Settings, pool: &Pool) -> PoolSettings {
     }
 }
 
+fn care(settings: &Settings, pool: &Pool) -> Care {
+    Care {
+        forget_after: pool.forget_after,
+        wait_notice_after: settings.session.wait_notice_after,
+        stats_every: settings.log.stats_every,
+        fast_close: pool.server_fast_close,
+        log_disconnections: settings.log.disconnections,
+        log_errors: settings.log.pooler_errors,
+    }
+}
+
 fn rotation(choice: choices::Rotation) -> Rotation {
     match choice {
         choices::Rotation::Lifo => Rotation::Lifo,
@@ -143,6 +157,9 @@ fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> Session
             choices::ServerReset::Smart => ServerReset::Smart,
             choices::ServerReset::Always => ServerReset::Always,
         },
+        reset_query: plan.pool.reset_query.as_str().into(),
+        check_query: plan.pool.check_query.as_deref().unwrap_or_default().into(),
+        message_bytes_max: settings.limits.message_bytes_max,
         client_statements_max: settings.limits.prepared_per_client_max,
         server_statements_max: settings.limits.prepared_per_server_max,
         statement_timeout: timeouts.statement,

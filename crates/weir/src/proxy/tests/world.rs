@@ -54,10 +54,14 @@ impl World {
         self.letters.pop().unwrap()
     }
 
+    /// The next client. Its pool is told the target first, in case there is an older one.
     pub(super) fn admitted(&mut self) -> Box<Admitted> {
-        match self.letter() {
-            ToWorker::Admit(admitted) => admitted,
-            other => panic!("expected a client, got {other:?}"),
+        loop {
+            match self.letter() {
+                ToWorker::Admit(admitted) => return admitted,
+                ToWorker::Reconfigure { .. } => {}
+                other => panic!("expected a client, got {other:?}"),
+            }
         }
     }
 

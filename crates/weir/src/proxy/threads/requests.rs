@@ -31,6 +31,7 @@ pub(super) async fn serve(house: Arc<House>, mut inbox: UnboundedReceiver<FromWo
                     answer(&house, worker, letter);
                 });
             }
+            FromWorker::Forgotten { pool } => house.directory.load().forget(&pool),
             FromWorker::Cancel { worker, token, tls, key } => {
                 let turns = Arc::clone(&cancels);
                 tokio::spawn(async move {

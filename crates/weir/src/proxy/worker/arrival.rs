@@ -15,6 +15,7 @@ use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
 use crate::proxy::worker::socket::{Socket, Tls};
 use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
+use crate::proxy::worker::totals::Told;
 use crate::proxy::worker::{Worker, notice, token};
 
 /// Bits of the process id that name the client; the bits above name the worker.
@@ -69,6 +70,7 @@ impl Worker {
             connected: self.now,
             active: self.now,
             waiting_since: self.now,
+            told_to_wait: false,
             _slot: client.slot,
         });
         if self.stopping.is_some() {
@@ -195,7 +197,11 @@ impl Worker {
             self.paused(pool);
             return;
         };
+        let budgets = self.budgets_for(&target.shares);
+        self.pools.draw_on(self.now, pool, &budgets);
         self.pools.reconfigure(self.now, pool, target.pool.clone());
+        let before = Arc::clone(&self.homes[pool.0 as usize].target);
+        self.retire_budgets(&before.shares);
         let home = &mut self.homes[pool.0 as usize];
         let moved = !target.dial.reaches_the_same(&home.target.dial);
         home.place = Place::of(&target);
@@ -210,14 +216,8 @@ impl Worker {
         if let Some(&pool) = self.by_key.get(key) {
             return pool;
         }
-        let slots = self.options.budgets.get(&target.dial.address).copied().unwrap_or(u32::MAX);
-        let lend_after = std::time::Duration::from_millis(500);
-        let pools = &mut self.pools;
-        let budget = *self
-            .budgets
-            .entry(target.dial.address.clone())
-            .or_insert_with(|| pools.add_budget(slots, lend_after));
-        let pool = pools.add_pool(budget, target.pool.clone());
+        let budgets = self.budgets_for(&target.shares);
+        let pool = self.pools.add_pool(&budgets, target.pool.clone());
         let home = Home {
             key: key.clone(),
             target: Arc::clone(target),
@@ -228,6 +228,8 @@ impl Worker {
             clients: 0,
             failing: false,
             place: Place::of(target),
+            told: Told::new(self.now),
+            deserted: self.now,
         };
         match self.homes.get_mut(pool.0 as usize) {
             Some(place) => *place = home,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
@@ -10,15 +11,6 @@ use weir_core::session::{Ask, Step};
 use crate::proxy::driver::{Readiness, Received};
 use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::{READ_LEN, Worker, notice};
-
-/// Bytes a slow server may leave unsent before its client is not read any more.
-const SERVER_UNSENT_MAX: usize = 256 << 10;
-
-/// Bytes a slow client may leave unsent before its server is not read any more.
-const CLIENT_UNSENT_MAX: usize = 256 << 10;
-
-/// Reads of one connection in one turn, so that a busy one does not hold up the others.
-const READS_PER_TURN: usize = 8;
 
 impl Worker {
     pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
@@ -47,7 +39,7 @@ impl Worker {
 
     /// Reads and relays what the client has sent, until it must wait or nothing is left.
     pub(super) fn pump_client(&mut self, at: u32) {
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..CLIENT_READS_PER_TURN {
             let Some(client) = self.clients.get_mut(at) else { return };
             if !client.may_speak() || !client.socket.is_readable() {
                 return;
@@ -177,6 +169,7 @@ impl Worker {
             Checkout::Queued(ticket) => {
                 client.ticket = Some(ticket);
                 client.waiting_since = self.now;
+                client.told_to_wait = false;
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
@@ -193,6 +186,7 @@ impl Worker {
 
     /// Tells the client that its request was refused.
     pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
+        self.log_error(at, notice.sqlstate, &notice.message);
         self.with_client(at, |session, cx| session.refused(cx, notice));
         self.flush_from_client(at, &[]);
     }
@@ -220,8 +214,7 @@ impl Worker {
         if !self.desk.to_server.is_empty() {
             if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
                 server.socket.send(self.desk.to_server.bytes(input));
-                client.blocked =
-                    server.socket.unsent_len() > SERVER_UNSENT_MAX || server.has_long_pipeline();
+                client.blocked = server.is_full() || server.has_long_pipeline();
             }
             self.desk.to_server.clear();
         }
@@ -270,7 +263,7 @@ impl Worker {
 impl Client {
     /// It does not take what it is sent.
     fn is_full(&self) -> bool {
-        self.socket.unsent_len() > CLIENT_UNSENT_MAX
+        self.socket.unsent_len() > CLIENT_BUFFER_BYTES
     }
 
     /// What it says can be dealt with now. One that does not read its answers is not listened to:

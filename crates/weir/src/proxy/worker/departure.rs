@@ -3,24 +3,27 @@
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::{Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
+use weir_core::time::Instant;
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
 use crate::proxy::worker::socket::Socket;
-use crate::proxy::worker::state::{Client, Holder};
+use crate::proxy::worker::state::{Client, Holder, Home};
 use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
     /// Closes a client that broke the protocol; it is told how.
     pub(super) fn close_client_for(&mut self, at: u32, fault: &Fault) {
         let text = fault.to_string();
-        let report = Report::fatal(SqlState::PROTOCOL_VIOLATION, &text);
+        self.log_error(at, fault.sqlstate(), &text);
+        let report = Report::fatal(fault.sqlstate(), &text);
         self.tell(at, &report);
         self.close_client(at, &text);
     }
 
     /// Tells a client why, and closes it.
     pub(super) fn farewell(&mut self, at: u32, notice: &Notice) {
+        self.log_error(at, notice.sqlstate, &notice.message);
         self.tell(at, &notice.report(true));
         self.close_client(at, &notice.message);
     }
@@ -45,7 +48,7 @@ impl Worker {
             // Its grant is among the effects already; they find that it is gone.
         }
         let (server, pool) = (client.server, client.pool);
-        tracing::debug!(address = %client.address, user = %client.user, "client closed: {why}");
+        log_goodbye(client, &self.homes[pool.0 as usize], self.now, why);
         let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
         if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
         {
@@ -188,5 +191,32 @@ impl Worker {
             build::error_response(&mut words, report);
             client.socket.send(&words);
         }
+    }
+
+    /// Logs an error that a client gets and that no server sent.
+    pub(super) fn log_error(&self, at: u32, sqlstate: SqlState, message: &str) {
+        let Some(client) = self.clients.get(at) else { return };
+        let home = &self.homes[client.pool.0 as usize];
+        if home.target.care.log_errors {
+            tracing::info!(
+                client = %client.address,
+                user = %client.user,
+                database = %home.key.database,
+                %sqlstate,
+                "error: {message}"
+            );
+        }
+    }
+}
+
+fn log_goodbye(client: &Client, home: &Home, now: Instant, why: &str) {
+    if home.target.care.log_disconnections {
+        tracing::info!(
+            client = %client.address,
+            user = %client.user,
+            database = %home.key.database,
+            age_s = now.since(client.connected).as_secs(),
+            "disconnected: {why}"
+        );
     }
 }

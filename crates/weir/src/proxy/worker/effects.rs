@@ -1,5 +1,7 @@
 //! What the pools decided, done.
 
+use std::sync::Arc;
+
 use weir_core::ids::{ClientId, PoolId, ServerId, Ticket};
 use weir_core::pool::{Checkout, Claim, CloseReason, Effect, Refusal};
 use weir_core::session::{Ask, Session};
@@ -46,8 +48,12 @@ impl Worker {
             Effect::Close { server, why } => self.close_server(server, why),
             Effect::Check { server } => self.check(server),
             Effect::Paused { pool } => self.paused(pool),
-            // The id will name another pool: nobody may be left who means this one.
-            Effect::Forgotten { pool } => self.dismiss(pool, |_| true),
+            Effect::Forgotten { pool } => {
+                // The id will name another pool: nobody may be left who means this one.
+                self.dismiss(pool, |_| true);
+                let target = Arc::clone(&self.homes[pool.0 as usize].target);
+                self.retire_budgets(&target.shares);
+            }
             Effect::Drained => self.drained = true,
         }
     }
@@ -102,6 +108,7 @@ impl Worker {
             Checkout::Queued(ticket) => {
                 client.ticket = Some(ticket);
                 client.waiting_since = self.now;
+                client.told_to_wait = false;
             }
             Checkout::Refused(refusal) => self.farewell(at, &notice::refusal(&refusal)),
         }

@@ -12,12 +12,16 @@
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
+//! | `shares` | the budgets that pools draw on |
 //! | `sweep` | time limits |
+//! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
+//! | `totals` | the totals in the log |
 //! | `command` | what operators order |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
 mod cancel;
+mod chores;
 mod client;
 mod command;
 mod departure;
@@ -25,16 +29,19 @@ mod effects;
 mod inspect;
 mod notice;
 mod server;
+mod shares;
 mod slab;
 mod socket;
 mod state;
 mod sweep;
+mod totals;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
+use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
 use weir_core::ids::{BudgetId, PoolId};
 use weir_core::pool::Pools;
@@ -43,7 +50,8 @@ use weir_core::time::Instant;
 
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
-use crate::proxy::target::{PoolKey, ServerAddress};
+use crate::proxy::shares::Common;
+use crate::proxy::target::PoolKey;
 use cancel::Cancels;
 use slab::Slab;
 use socket::Socket;
@@ -55,7 +63,7 @@ pub use state::WorkerOptions;
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes read from a connection in one system call. Shared by all connections of the worker.
-const READ_LEN: usize = 64 << 10;
+const READ_LEN: usize = limits::READ_BYTES;
 
 /// A worker's state. Runs on one thread from [`Worker::run`] until it is told to stop.
 pub struct Worker {
@@ -68,7 +76,7 @@ pub struct Worker {
     pools: Pools,
     homes: Vec<Home>,
     by_key: HashMap<PoolKey, PoolId>,
-    budgets: HashMap<ServerAddress, BudgetId>,
+    budgets: HashMap<Common, BudgetId>,
     clients: Slab<Client>,
     servers: Slab<Server>,
     shared: Shared,
@@ -132,7 +140,7 @@ impl Worker {
     ) -> Result<Self> {
         let driver = Driver::new().context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
-        let statements = Statements::new(options.seed, options.statements_unused_max);
+        let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
             mailbox,
@@ -253,6 +261,7 @@ impl Worker {
                 ToWorker::DialFailed { dial, failure } => self.dial_failed(dial, failure),
                 ToWorker::Cancel(request) => self.cancel_asked(request),
                 ToWorker::Cancelled { token } => self.cancel_delivered(token),
+                ToWorker::Moved { address, sockets } => self.moved(&address, &sockets),
                 ToWorker::Reconfigure { pool, target } => self.reconfigure(&pool, target),
                 ToWorker::Inspect { detail, answer } => {
                     // Whoever asked may have gone.

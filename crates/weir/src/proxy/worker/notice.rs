@@ -1,8 +1,9 @@
 //! What clients are told when they do not get what they asked for.
 
-use weir_core::pool::{Counts, Refusal};
+use weir_core::pool::{Counts, PoolView, Refusal};
 use weir_core::session::Notice;
-use weir_wire::error::SqlState;
+use weir_wire::build;
+use weir_wire::error::{Report, SqlState};
 
 /// A report without detail and hint.
 pub(super) fn plain(sqlstate: SqlState, message: &str) -> Notice {
@@ -44,6 +45,29 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
 /// The pool is not configured any more.
 pub(super) fn removed() -> Notice {
     plain(SqlState::ADMIN_SHUTDOWN, &Refusal::Removed.to_string())
+}
+
+/// A notice for a client that waits for a server connection behind `ahead` others.
+pub(super) fn waiting(ahead: usize, view: &PoolView) -> Vec<u8> {
+    let message = format!(
+        "waiting for a server connection: {ahead} clients are ahead, {} of {} server connections \
+         are in use",
+        view.active, view.size_max
+    );
+    let mut out = Vec::new();
+    build::notice_response(&mut out, &Report::notice(&message));
+    out
+}
+
+/// The server connection of a session had to go.
+pub(super) fn replaced() -> Notice {
+    Notice {
+        sqlstate: SqlState::ADMIN_SHUTDOWN,
+        message: "the session's server connection is replaced".into(),
+        detail: "The server has a new address, or an administrator asked for new connections."
+            .into(),
+        hint: "Connect again.".into(),
+    }
 }
 
 /// The proxy is being stopped.

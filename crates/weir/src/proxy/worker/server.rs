@@ -1,6 +1,6 @@
 //! A server connection's bytes, and the end of a lease.
 
-use weir_core::config::limits;
+use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_BUFFER_BYTES, SERVER_READS_PER_TURN};
 use weir_core::ids::ServerId;
 use weir_core::pool::{Release, State};
 use weir_core::session::{Ask, Fault, Step};
@@ -9,12 +9,15 @@ use crate::proxy::driver::{Readiness, Received};
 use crate::proxy::worker::state::{Holder, Server};
 use crate::proxy::worker::{READ_LEN, Worker};
 
-const READS_PER_TURN: usize = 16;
-
 impl Server {
+    /// It does not take what it is sent.
+    pub(super) fn is_full(&self) -> bool {
+        self.socket.unsent_len() > SERVER_BUFFER_BYTES
+    }
+
     /// Its client has asked for so much that it is not listened to for now.
     pub(super) fn has_long_pipeline(&self) -> bool {
-        self.state.awaited() > limits::PIPELINE_REQUESTS
+        self.state.awaited() > PIPELINE_REQUESTS
     }
 }
 
@@ -46,7 +49,7 @@ impl Worker {
     /// Reads and relays what the server has sent, until its client must catch up or nothing is
     /// left.
     pub(super) fn pump_server(&mut self, at: u32) {
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..SERVER_READS_PER_TURN {
             let Some(server) = self.servers.get_mut(at) else { return };
             if server.blocked || !server.socket.is_readable() {
                 return;

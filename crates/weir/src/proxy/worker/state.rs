@@ -1,6 +1,5 @@
 //! What a worker knows of each pool, client and server connection.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -12,8 +11,9 @@ use weir_core::time::Instant;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::mail::ServerKey;
-use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, Target};
+use crate::proxy::target::{DialSpec, PoolKey, Target};
 use crate::proxy::worker::socket::Socket;
+use crate::proxy::worker::totals::Told;
 
 /// What a worker is started with.
 #[derive(Debug, Clone)]
@@ -22,10 +22,8 @@ pub struct WorkerOptions {
     pub index: usize,
     /// Keys the hashes of statement texts.
     pub seed: u64,
-    /// Statements remembered after their last client left.
-    pub statements_unused_max: usize,
-    /// Slots of each PostgreSQL server over all of this worker's pools on it, where stated.
-    pub budgets: HashMap<ServerAddress, u32>,
+    /// How many workers there are.
+    pub workers: usize,
     /// How long connections that are being closed may take to send what is left.
     pub linger: std::time::Duration,
 }
@@ -45,6 +43,10 @@ pub(super) struct Home {
     pub(super) clients: u32,
     /// The last failure to connect has been logged.
     pub(super) failing: bool,
+    /// What the log has been told.
+    pub(super) told: Told,
+    /// When it was last seen with a client or a server connection.
+    pub(super) deserted: Instant,
     /// Where its servers are and what their database is called, as the console shows them.
     pub(super) place: Place,
 }
@@ -108,6 +110,8 @@ pub(super) struct Client {
     /// When it last sent something.
     pub(super) active: Instant,
     pub(super) waiting_since: Instant,
+    /// It knows that it waits.
+    pub(super) told_to_wait: bool,
     /// Its right to be connected, given back when it goes.
     pub(super) _slot: ClientSlot,
 }

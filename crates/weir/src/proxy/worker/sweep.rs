@@ -49,6 +49,7 @@ impl Worker {
         }
         self.sweep_clients();
         self.sweep_lingering();
+        self.chores();
         self.perform_effects();
     }
 
