@@ -5,17 +5,27 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::compat::{self, Request};
 use crate::root;
 
-/// Format, lints, then the README's test command, and how many tests that ran.
+/// Format, lints, the README's test command, a part of a foreign suite, and how many tests ran.
 pub(crate) fn run() -> Result<()> {
     step("format", &["fmt", "--all", "--check"])?;
     step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     tidy()?;
     let counts = step("tests", &["test", "--workspace", "--no-fail-fast"]);
     let Counts { passed, failed, ignored } = counts?;
+    compat()?;
     println!("{passed} passed, {failed} failed, {ignored} skipped");
     Ok(())
+}
+
+/// Some of Django's own tests, directly and through the proxy that the tests have just built.
+fn compat() -> Result<()> {
+    println!("--- compat: a part of Django's suite");
+    let weir = root().join("target/debug/weir");
+    let weir = weir.to_str().context("the repository's path is not UTF-8")?;
+    compat::run(&Request::parse(&["--suite", "django", "--weir", weir, "basic", "get_or_create"])?)
 }
 
 /// The tidy tests alone.
