@@ -85,12 +85,11 @@ impl Pools {
         let before = std::mem::replace(&mut self.one_mut(pool).budgets, budgets.into());
         let one = &self.pools[pool.0 as usize];
         let (open, leaving) = (one.open, one.open - one.staying());
-        for id in before {
+        for id in &before {
             let shared = &mut self.budgets[id.0 as usize];
             shared.pools.retain(|&other| other != pool);
             shared.used -= open;
             shared.leaving -= leaving;
-            self.share(now, id);
         }
         for &id in budgets {
             let shared = &mut self.budgets[id.0 as usize];
@@ -100,6 +99,10 @@ impl Pools {
         }
         for &id in budgets {
             self.trim(now, id);
+        }
+        // Only now do all sums hold: a sibling may draw on both an old budget and a new one.
+        for &id in &before {
+            self.share(now, id);
         }
         self.pump(now, pool);
     }

@@ -32,9 +32,20 @@ fn play(seeds: std::ops::Range<u64>) {
     assert!(all.into_iter().all(|count| count > 0), "the worlds are too tame: {sum:?}");
 }
 
+fn play_one(seed: u64) {
+    run(seed).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+}
+
 #[test]
 fn no_rule_is_broken_in_many_worlds() {
     play(0..SEEDS);
+}
+
+/// A pool that moved to another budget was counted there only after its old budget's slots had
+/// been shared out, among siblings that draw on both.
+#[test]
+fn a_pool_that_changes_its_budgets_is_counted_before_others_dial() {
+    play_one(422);
 }
 
 #[test]
