@@ -3,27 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// When a server connection goes back to the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PoolMode {
-    /// When the client disconnects.
-    Session,
-    /// When a transaction ends.
-    #[default]
-    Transaction,
-    /// When a statement ends; transactions of several statements are refused.
-    Statement,
-}
-
-/// How a server connection is cleaned before another client gets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ServerReset {
-    /// Only what the last client is known to have changed.
-    #[default]
-    Smart,
-    /// `DISCARD ALL` after every lease.
-    Always,
-}
+pub use crate::config::choices::{PoolMode, ServerReset};
 
 /// How the sessions of one pool treat their clients. A span of `None` means no limit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::pools::configured_mode;
+use super::pools::mode;
 use crate::config::settings::{Database, ServerLogin, UpstreamHost};
 use crate::console::snapshot::PoolRow;
 use crate::console::table::{Column, Kind, Table, Value};
@@ -68,7 +68,7 @@ const COLUMNS: &[Column<Line>] = &[
         |line, _| line.value(|entry| entry.pool.server_lifetime.map_or(0, |span| span.as_secs())),
     ),
     Column::new("pool_mode", Kind::Text, "When server connections go back.", |line, _| {
-        line.value(|entry| configured_mode(entry.pool.mode))
+        line.value(|entry| mode(entry.pool.mode))
     }),
     Column::new("load_balance_hosts", Kind::Text, "Always NULL: one host serves.", |_, _| {
         Value::Null

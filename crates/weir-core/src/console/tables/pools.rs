@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::{micros, seconds};
-use crate::config::choices;
 use crate::console::snapshot::PoolRow;
 use crate::console::table::{Column, Kind, Table, Value};
 use crate::pool::Mode;
@@ -138,7 +137,7 @@ const COLUMNS: &[Column<PoolRow>] = &[
     ),
 ];
 
-const fn mode(mode: PoolMode) -> &'static str {
+pub(super) const fn mode(mode: PoolMode) -> &'static str {
     match mode {
         PoolMode::Session => "session",
         PoolMode::Transaction => "transaction",
@@ -154,14 +153,5 @@ const fn state(mode: Mode) -> &'static str {
         Mode::Removing => "removing",
         Mode::Stopping => "stopping",
         Mode::Forgotten => "forgotten",
-    }
-}
-
-/// The word for a mode as the configuration has it.
-pub(super) const fn configured_mode(mode: choices::PoolMode) -> &'static str {
-    match mode {
-        choices::PoolMode::Session => "session",
-        choices::PoolMode::Transaction => "transaction",
-        choices::PoolMode::Statement => "statement",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::pools::configured_mode;
+use super::pools::mode;
 use crate::config::settings::UserOverrides;
 use crate::console::snapshot::PoolRow;
 use crate::console::table::{Column, Kind, Table, Value};
@@ -50,7 +50,7 @@ const COLUMNS: &[Column<Line>] = &[
         text(user.overrides.reserve_size)
     }),
     Column::new("pool_mode", Kind::Text, "When server connections go back.", |user, _| {
-        user.overrides.pool_mode.map(configured_mode).into()
+        user.overrides.pool_mode.map(mode).into()
     }),
     Column::new(
         "max_user_connections",

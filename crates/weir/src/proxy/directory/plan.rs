@@ -8,7 +8,7 @@ use weir_core::config::settings::{
     Database, Pool, PoolPlan, ServerLogin, Settings, UpstreamHost, UserSecret,
 };
 use weir_core::pool::{Backoff, PoolSettings, Rotation};
-use weir_core::session::{PoolMode, ServerReset, SessionSettings};
+use weir_core::session::SessionSettings;
 
 use crate::proxy::shares;
 use crate::proxy::target::{
@@ -147,16 +147,9 @@ fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> Session
     let timeouts = settings.timeouts_for(user);
 
     SessionSettings {
-        mode: match plan.pool.mode {
-            choices::PoolMode::Session => PoolMode::Session,
-            choices::PoolMode::Transaction => PoolMode::Transaction,
-            choices::PoolMode::Statement => PoolMode::Statement,
-        },
+        mode: plan.pool.mode,
         deferred_begin: plan.pool.deferred_begin,
-        reset: match plan.pool.server_reset {
-            choices::ServerReset::Smart => ServerReset::Smart,
-            choices::ServerReset::Always => ServerReset::Always,
-        },
+        reset: plan.pool.server_reset,
         reset_query: plan.pool.reset_query.as_str().into(),
         check_query: plan.pool.check_query.as_deref().unwrap_or_default().into(),
         message_bytes_max: settings.limits.message_bytes_max,

@@ -17,16 +17,17 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
             message: refusal.to_string(),
             detail: describe(counts),
-            hint: "Try again later; raise limits.queue only if clients can wait that long.".into(),
+            hint: "Try again later; raise limits.queue_max only if clients can wait that long."
+                .into(),
         },
-        Refusal::WaitLimit { waited, ahead, counts, fault } => Notice {
+        Refusal::WaitLimit { waited, counts, fault, .. } => Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
             message: format!("no server connection within {:.1} s", waited.as_secs_f64()),
             detail: match fault {
                 Some(fault) => {
                     format!("{} The last attempt to connect: {}", describe(counts), fault.message)
                 }
-                None => format!("{} {ahead} clients were ahead.", describe(counts)),
+                None => describe(counts),
             },
             hint: "SHOW CLIENTS on the console (database weir) says who holds the connections."
                 .into(),
