@@ -342,6 +342,8 @@ impl ServerState {
                         | Hidden::Begin
                         | Hidden::Inquiry
                         | Hidden::Rollback
+                        | Hidden::Forget
+                        | Hidden::ResetQuery
                         | Hidden::Reset
                         | Hidden::Check
                 )

@@ -38,6 +38,18 @@ fn the_reset_query_runs_when_a_client_leaves_session_mode() {
 }
 
 #[test]
+fn a_client_that_leaves_does_not_cancel_what_cleans_after_it() {
+    let slow = "SELECT nextval('calls') FROM (SELECT pg_sleep(0.3)) AS nap";
+    let lines = format!("mode = \"session\"\nreset_query = \"{slow}\"");
+    let stage = Stage::new(&[("pool", &lines)]);
+    stage.direct().query("CREATE SEQUENCE calls").unwrap();
+    for _ in 0..2 {
+        stage.client().query("SELECT 1").unwrap();
+    }
+    counted(&stage, 2);
+}
+
+#[test]
 fn the_check_query_runs_before_reuse() {
     let lines = "check_delay = \"0s\"\ncheck_query = \"SELECT nextval('calls')\"";
     let stage = Stage::new(&[("pool", lines)]);

@@ -49,12 +49,16 @@ impl Worker {
         }
         let (server, pool) = (client.server, client.pool);
         log_goodbye(client, &self.homes[pool.0 as usize], self.now, why);
+        // Asked before the session adds what cleans the connection: that is not to be cancelled.
+        let busy = server.and_then(|id| self.servers.get(id.0)).is_some_and(|server| {
+            matches!(server.state.activity(), Activity::Executing | Activity::CopyIn)
+        });
         let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
         if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
         {
             server.socket.send(self.desk.to_server.bytes(&[]));
             server.blocked = false;
-            if matches!(server.state.activity(), Activity::Executing | Activity::CopyIn) {
+            if busy {
                 self.cancel_statement(id, None);
             }
         }
