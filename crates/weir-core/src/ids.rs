@@ -34,6 +34,11 @@ id! {
 }
 
 id! {
+    /// A class: the unit of fairness, by default a route. Zero is what has no name yet.
+    ClassId
+}
+
+id! {
     /// The slots one PostgreSQL server can give one worker; the pools on that server draw on it.
     BudgetId
 }

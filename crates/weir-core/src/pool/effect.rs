@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ids::{ClientId, DialId, PoolId, ServerId, Ticket};
+use crate::ids::{ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
 
 /// Who asks for a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Claim {
     /// The client connection.
     pub client: ClientId,
     /// The unit of fairness the client belongs to; carried along, shown in the wait queue.
-    pub class: u32,
+    pub class: ClassId,
     /// The server connection this client used last.
     pub affinity: Option<ServerId>,
 }

@@ -1,6 +1,6 @@
 //! What can be seen from outside: for SHOW commands and metrics.
 
-use crate::ids::{BudgetId, ClientId, PoolId, ServerId};
+use crate::ids::{BudgetId, ClassId, ClientId, PoolId, ServerId};
 use crate::time::Instant;
 
 use super::effect::DialError;
@@ -56,7 +56,7 @@ pub struct WaiterView {
     /// The client connection.
     pub client: ClientId,
     /// The class it claimed for.
-    pub class: u32,
+    pub class: ClassId,
     /// When it began to wait.
     pub since: Instant,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ids::{BudgetId, ClientId, DialId, PoolId, ServerId, Ticket};
+use crate::ids::{BudgetId, ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
 use crate::pool::{Checkout, Claim, DialError, Effect, Mode, PoolSettings, Pools, Release};
 use crate::time::Instant;
 
@@ -108,7 +108,8 @@ impl Referee {
     /// A client asks for a slot.
     pub fn checkout(&mut self, pool: PoolId, client: ClientId) -> Judged<Checkout> {
         let affinity = self.last.get(&client).copied();
-        let answer = self.pools.checkout(self.now, pool, Claim { client, class: 0, affinity });
+        let answer =
+            self.pools.checkout(self.now, pool, Claim { client, class: ClassId(0), affinity });
         let booked = self.books.answered(self.now, (client, pool, affinity), &answer);
         self.rule(booked)?;
         if let Checkout::Granted(server) = answer {

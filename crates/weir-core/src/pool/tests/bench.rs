@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{BudgetId, ClientId, DialId, PoolId, ServerId, Ticket};
+use crate::ids::{BudgetId, ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
 use crate::pool::{
     Checkout, Claim, CloseReason, DialError, Effect, Fault, PoolSettings, Pools, Release,
 };
@@ -82,7 +82,7 @@ impl Bench {
         client: u32,
         last: Option<ServerId>,
     ) -> Checkout {
-        let claim = Claim { client: ClientId(client), class: 0, affinity: last };
+        let claim = Claim { client: ClientId(client), class: ClassId(0), affinity: last };
         self.pools.checkout(self.now, pool, claim)
     }
 

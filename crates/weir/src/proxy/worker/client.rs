@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
-use weir_core::ids::{ClientId, ServerId};
+use weir_core::ids::{ClassId, ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
@@ -159,7 +159,7 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let claim = Claim { client: ClientId(at), class: 0, affinity: client.last_server };
+        let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: client.last_server };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);

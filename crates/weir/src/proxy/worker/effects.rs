@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weir_core::ids::{ClientId, PoolId, ServerId, Ticket};
+use weir_core::ids::{ClassId, ClientId, PoolId, ServerId, Ticket};
 use weir_core::pool::{Checkout, Claim, CloseReason, Effect, Refusal};
 use weir_core::session::{Ask, Session};
 use weir_wire::build;
@@ -99,7 +99,7 @@ impl Worker {
     /// Gets a server connection for a client that cannot be greeted yet.
     pub(super) fn checkout_for_greeting(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
-        let claim = Claim { client: ClientId(at), class: 0, affinity: None };
+        let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
