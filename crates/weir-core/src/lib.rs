@@ -6,8 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+mod arena;
 pub mod config;
 pub mod console;
+pub mod dispatch;
 pub mod ids;
 pub mod ledger;
 pub mod pool;
