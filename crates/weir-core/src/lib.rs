@@ -6,17 +6,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod activity;
 mod arena;
 pub mod config;
 pub mod console;
-pub mod dispatch;
-pub mod activity;
-pub mod config;
-pub mod console;
 pub mod diagnosis;
+pub mod dispatch;
 pub mod ids;
 pub mod ledger;
 pub mod pool;
 pub mod session;
 pub mod sim;
+pub mod simulator;
 pub mod time;
