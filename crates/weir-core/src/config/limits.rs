@@ -107,6 +107,8 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
+    /// Classes that the dispatch of one pool tells apart. Those with higher numbers share one.
+    DISPATCH_CLASSES = 1_024;
     /// Rows of one console answer. A notice says how many were left out.
     CONSOLE_ROWS = 100_000;
     /// Console sessions at once. One more is refused.

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
+use crate::arena::Arena;
+use crate::dispatch::{Claim, Waiters};
 use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
 use crate::time::Instant;
 
-use super::arena::Arena;
 use super::budget::Budget;
-use super::effect::{Checkout, Claim, CloseReason, Effect, Release};
+use super::effect::{Checkout, CloseReason, Effect, Release};
 use super::one::{Mode, Pool};
-use super::queue::Waiters;
 use super::server::{Slot, State};
 
 /// All pools of one worker, with the budgets they share.
@@ -70,17 +70,26 @@ impl Pools {
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        if let Some(slot) = self.pick(pool, claim.affinity)
+        let queue = &mut self.one_mut(pool).queue;
+        let place = queue.place(claim.class);
+        queue.asked(now, place);
+        if queue.admits(place)
+            && let Some(slot) = self.pick(pool, claim.affinity)
             && now < self.slots[slot].fresh_until
         {
             // No connection idles that could serve somebody who waits, nor one that may not be
             // given out; so looking at the idle ones is enough.
-            debug_assert!(self.one(pool).waiting.is_empty());
             debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.hold(now, slot, claim.client);
+            self.hold(now, slot, (claim.client, place));
+            let queue = &self.one(pool).queue;
+            if queue.is_tight()
+                && let Some(look_at) = queue.look_due()
+            {
+                self.arm(pool, look_at.max(now));
+            }
             return Checkout::Granted(ServerId(slot));
         }
-        self.queue_up(now, pool, claim)
+        self.queue_up(now, (pool, place), claim)
     }
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or
@@ -88,7 +97,9 @@ impl Pools {
     pub fn withdraw(&mut self, ticket: Ticket) -> bool {
         let Some(at) = self.waiters.find(ticket) else { return false };
         let pool = self.waiters.at(at).pool;
-        self.waiters.remove(&mut self.pools[pool.0 as usize].waiting, at);
+        let queue = &mut self.pools[pool.0 as usize].queue;
+        let (_, waiter) = queue.remove(&mut self.waiters, at);
+        queue.gave_up(waiter.place);
         true
     }
 
@@ -97,13 +108,14 @@ impl Pools {
     pub fn release(&mut self, now: Instant, server: ServerId, how: Release) {
         let Some(state) = self.state_of(server) else { return };
         match (how, state) {
-            (Release::Reusable, State::Active) => self.offer(now, server.0),
+            (Release::Reusable, State::Active) => return self.offer(now, server.0),
             (Release::Settling, State::Active) => self.settle(now, server.0),
             (Release::Broken, State::Active | State::Settling) => {
                 self.close(now, server.0, CloseReason::Broken);
             }
-            (Release::Reusable | Release::Settling | Release::Broken, _) => {}
+            (Release::Reusable | Release::Settling | Release::Broken, _) => return,
         }
+        self.make_up(now, self.slots[server.0].pool);
     }
 
     /// What held a settling server connection back is over: it may be given out.
