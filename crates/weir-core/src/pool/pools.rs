@@ -1,8 +1,10 @@
 //! The pools of one worker: checkout, release, and what follows from them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
+use crate::ledger::{Ledger, WaitEnd};
 use crate::time::Instant;
 
 use super::arena::Arena;
@@ -41,6 +43,7 @@ pub struct Pools {
     pub(super) stopping: bool,
     /// `Drained` was told.
     pub(super) drained: bool,
+    pub(super) ledger: Ledger,
 }
 
 impl Default for Pools {
@@ -52,7 +55,13 @@ impl Default for Pools {
 impl Pools {
     /// No pools and no budgets.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        Self::seeded(0)
+    }
+
+    /// The same; `seed` keys the ledger's hashes, so that nobody outside can provoke collisions.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
         Self {
             pools: Vec::new(),
             forgotten: Vec::new(),
@@ -64,12 +73,14 @@ impl Pools {
             due: super::server::NEVER,
             stopping: false,
             drained: false,
+            ledger: Ledger::new(seed),
         }
     }
 
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
+        self.ledger.claimed(claim.class);
         if let Some(slot) = self.pick(pool, claim.affinity)
             && now < self.slots[slot].fresh_until
         {
@@ -77,7 +88,8 @@ impl Pools {
             // given out; so looking at the idle ones is enough.
             debug_assert!(self.one(pool).waiting.is_empty());
             debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.hold(now, slot, claim.client);
+            self.ledger.waited(claim.class, WaitEnd::Granted, Duration::ZERO);
+            self.hold(now, slot, claim);
             return Checkout::Granted(ServerId(slot));
         }
         self.queue_up(now, pool, claim)
@@ -85,10 +97,11 @@ impl Pools {
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or
     /// refusal is among the effects already.
-    pub fn withdraw(&mut self, ticket: Ticket) -> bool {
+    pub fn withdraw(&mut self, now: Instant, ticket: Ticket) -> bool {
         let Some(at) = self.waiters.find(ticket) else { return false };
         let pool = self.waiters.at(at).pool;
-        self.waiters.remove(&mut self.pools[pool.0 as usize].waiting, at);
+        let (_, waiter) = self.waiters.remove(&mut self.pools[pool.0 as usize].waiting, at);
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Left, now - waiter.since);
         true
     }
 

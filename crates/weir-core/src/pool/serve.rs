@@ -1,6 +1,9 @@
 //! Which connection a client gets, and what a connection that comes free is used for.
 
+use std::time::Duration;
+
 use crate::ids::{PoolId, ServerId};
+use crate::ledger::WaitEnd;
 use crate::time::Instant;
 
 use super::budget::Budget;
@@ -36,11 +39,13 @@ impl Pools {
     /// Checkout when no idle connection can be had at once.
     pub(super) fn queue_up(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
         if let Some(refusal) = self.refusal(now, pool) {
+            self.ledger.waited(claim.class, WaitEnd::Refused, Duration::ZERO);
             return Checkout::Refused(refusal);
         }
         let one = &mut self.pools[pool.0 as usize];
         one.filling = true;
         let ticket = self.waiters.push(&mut one.waiting, pool, claim, now);
+        self.ledger.queued(claim.class);
         let wait_end = after(now, one.settings.wait_max);
         let reserve_at =
             after(now, (one.settings.reserve > 0).then_some(one.settings.reserve_after));
@@ -115,8 +120,9 @@ impl Pools {
         let queue = &mut self.pools[pool.0 as usize].waiting;
         let (ticket, waiter) = self.waiters.remove(queue, head);
         let client = waiter.claim.client;
-        self.hold(now, slot, client);
         let waited = now - waiter.since;
+        self.hold(now, slot, waiter.claim);
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Granted, waited);
         self.effects.push_back(Effect::Grant { ticket, client, server: ServerId(slot), waited });
     }
 

@@ -1,9 +1,9 @@
 //! A slot's way from state to state.
 
-use crate::ids::{ClientId, ServerId};
+use crate::ids::ServerId;
 use crate::time::Instant;
 
-use super::effect::{CloseReason, Effect};
+use super::effect::{Claim, CloseReason, Effect};
 use super::pools::Pools;
 use super::server::{State, after};
 
@@ -17,13 +17,15 @@ impl Pools {
         let lists = &mut self.pools[entry.pool.0 as usize].lists;
         self.slots.unlink(&mut lists[from as usize], slot);
         self.slots.link_back(&mut lists[state as usize], slot);
+        self.ledger.moved(now, slot, state);
     }
 
     /// Gives an idle or freed slot to a client.
     #[inline]
-    pub(super) fn hold(&mut self, now: Instant, slot: u32, client: ClientId) {
+    pub(super) fn hold(&mut self, now: Instant, slot: u32, claim: Claim) {
         self.enter(now, slot, State::Active);
-        self.slots[slot].holder = Some(client);
+        self.slots[slot].holder = Some(claim.client);
+        self.ledger.held(now, slot, claim.class);
     }
 
     /// Lets a free slot idle.
@@ -66,6 +68,8 @@ impl Pools {
         one.open -= 1;
         self.slots.unlink(&mut one.lists[state as usize], slot);
         self.slots.vacate(slot);
+        self.ledger.closed(now, slot);
+        self.ledger.open.closed(now);
         let left = u32::from(matches!(state, State::Closing | State::Abandoned));
         for id in &one.budgets {
             let budget = &mut self.budgets[id.0 as usize];
