@@ -6,8 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod activity;
 pub mod config;
 pub mod console;
+pub mod diagnosis;
 pub mod ids;
 pub mod ledger;
 pub mod pool;

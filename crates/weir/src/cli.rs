@@ -20,14 +20,35 @@ pub enum Command {
     /// Serve, in the foreground. Logs to standard error, prints `ready` when it serves, stops
     /// gracefully on SIGTERM.
     Up(ConfigArgs),
-    /// Show what Weir does, on this machine alone.
-    Demo,
+    /// Replay the incident on this machine alone, with and without Weir: two minutes, one table.
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+    /// The same with every setting: longer, other set-ups, another load.
+    #[cfg(feature = "demo")]
+    Replay(Box<weir_replay::cli::Arguments>),
+    /// The order service of the replay, as a process of its own.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    Orders {
+        /// As for the program `orders`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Find connection-hungry patterns in Django code and settings.
     #[cfg(feature = "lint")]
     Lint(Box<crate::lint::args::LintArgs>),
     /// Look at a configuration without serving.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What the demonstration shows.
+#[cfg(feature = "demo")]
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Only the pool at work: 120 clients over 8 server connections for 8 s.
+    #[arg(long)]
+    pub traffic: bool,
 }
 
 /// What can be done with a configuration.

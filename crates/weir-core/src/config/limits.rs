@@ -115,6 +115,10 @@ bounds! {
     METRIC_POOLS = 1_000;
     /// HTTP connections at once. Further ones wait to be accepted.
     HTTP_CONNECTIONS = 64;
+    /// Sessions of one server that the guard looks at. Further ones are left out.
+    GUARD_SESSIONS = 20_000;
+    /// Samples the guard remembers for rates. The oldest goes.
+    GUARD_POINTS = 128;
     /// A console command. A longer one is refused.
     CONSOLE_COMMAND_BYTES = 8 * KIB;
     /// Files read for one configuration, `%include` and user lists among them.

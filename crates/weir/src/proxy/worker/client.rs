@@ -109,7 +109,9 @@ impl Worker {
                     return input.len();
                 }
             };
-            self.let_go();
+            if !self.desk.let_go.is_empty() {
+                self.let_go();
+            }
             self.flush_from_client(at, rest);
             taken += step.taken;
             match self.client_asks(at, step) {
@@ -194,6 +196,12 @@ impl Worker {
     /// call.
     #[inline]
     pub(super) fn flush_from_client(&mut self, at: u32, input: &[u8]) {
+        if !self.desk.is_empty() {
+            self.send_from_client(at, input);
+        }
+    }
+
+    fn send_from_client(&mut self, at: u32, input: &[u8]) {
         let Some(client) = self.clients.get_mut(at) else { return };
         if !self.desk.to_server.is_empty() {
             if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
@@ -226,9 +234,6 @@ impl Worker {
 
     /// Closes idle connections to databases that are about to be dropped or copied.
     fn let_go(&mut self) {
-        if self.desk.let_go.is_empty() {
-            return;
-        }
         for name in std::mem::take(&mut self.desk.let_go) {
             let pools: Vec<_> = self.pools.pools().collect();
             for pool in pools {

@@ -102,6 +102,14 @@ struct Desk {
     let_go: Vec<Box<[u8]>>,
 }
 
+impl Desk {
+    /// Nothing is to be sent.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.to_client.is_empty() && self.to_server.is_empty()
+    }
+}
+
 /// What a [`Token`] names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {

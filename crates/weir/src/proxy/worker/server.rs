@@ -2,7 +2,7 @@
 
 use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_BUFFER_BYTES, SERVER_READS_PER_TURN};
 use weir_core::ids::ServerId;
-use weir_core::pool::{Release, State};
+use weir_core::pool::Release;
 use weir_core::session::{Ask, Fault, Step};
 
 use crate::proxy::driver::{Driver, Received};
@@ -205,7 +205,7 @@ impl Worker {
         let id = ServerId(at);
         server.blocked = false;
         server.cancel_later = None;
-        let active = self.pools.server(id).is_some_and(|view| view.state == State::Active);
+        let active = self.pools.is_held(id);
         if server.cancelling {
             server.settling = true;
             if active {
