@@ -41,7 +41,7 @@ bounds! {
     EVENTS_PER_TURN = 256;
     /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
     /// io_uring. When all are full it goes on after the next turn.
-    RECEIVE_BUFFERS = 256;
+    RECEIVE_BUFFERS = 128;
     /// One of these buffers.
     RECEIVE_BUFFER_BYTES = 16 * KIB;
     /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
