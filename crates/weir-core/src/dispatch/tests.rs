@@ -389,7 +389,7 @@ fn clients_that_leave_tell_that_the_wait_is_too_long() {
             && client.is_multiple_of(2)
             && let Some(ticket) = stage.tickets.get(&(client - 15))
         {
-            stage.pools.withdraw(*ticket);
+            stage.pools.withdraw(stage.now, *ticket);
         }
     }
     assert_eq!(stage.class(PAGE).verdict.why, Why::Deserted);

@@ -28,6 +28,7 @@ impl Pools {
         for budget in budgets {
             self.budgets[budget.0 as usize].pools.push(id);
         }
+        self.ledger.pool_added(id);
         id
     }
 
@@ -76,7 +77,7 @@ impl Pools {
             return;
         }
         self.one_mut(pool).mode = Mode::Removing;
-        self.refuse_all(pool, |_| Refusal::Removed);
+        self.refuse_all(now, pool, |_| Refusal::Removed);
         self.empty(now, pool, CloseReason::Removed);
     }
 
@@ -139,7 +140,7 @@ impl Pools {
             match self.one(pool).mode {
                 Mode::Running | Mode::Pausing | Mode::Paused => {
                     self.one_mut(pool).mode = Mode::Stopping;
-                    self.refuse_all(pool, |_| Refusal::Stopping);
+                    self.refuse_all(now, pool, |_| Refusal::Stopping);
                     self.empty(now, pool, CloseReason::Stopping);
                 }
                 Mode::Removing | Mode::Stopping | Mode::Forgotten => {}

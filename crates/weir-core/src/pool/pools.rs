@@ -1,10 +1,12 @@
 //! The pools of one worker: checkout, release, and what follows from them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::dispatch::{Claim, Waiters};
 use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
+use crate::ledger::{Ledger, WaitEnd};
 use crate::time::Instant;
 
 use super::budget::Budget;
@@ -41,6 +43,7 @@ pub struct Pools {
     pub(super) stopping: bool,
     /// `Drained` was told.
     pub(super) drained: bool,
+    pub(super) ledger: Ledger,
 }
 
 impl Default for Pools {
@@ -52,7 +55,13 @@ impl Default for Pools {
 impl Pools {
     /// No pools and no budgets.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        Self::seeded(0)
+    }
+
+    /// The same; `seed` keys the ledger's hashes, so that nobody outside can provoke collisions.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
         Self {
             pools: Vec::new(),
             forgotten: Vec::new(),
@@ -64,12 +73,14 @@ impl Pools {
             due: super::server::NEVER,
             stopping: false,
             drained: false,
+            ledger: Ledger::new(seed),
         }
     }
 
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
+        self.ledger.claimed(claim.class);
         let queue = &mut self.one_mut(pool).queue;
         let place = queue.place(claim.class);
         queue.asked(now, place);
@@ -80,7 +91,8 @@ impl Pools {
             // No connection idles that could serve somebody who waits, nor one that may not be
             // given out; so looking at the idle ones is enough.
             debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.hold(now, slot, (claim.client, place));
+            self.ledger.waited(claim.class, WaitEnd::Granted, Duration::ZERO);
+            self.hold(now, slot, (claim.client, claim.class, place));
             let queue = &self.one(pool).queue;
             if queue.is_tight()
                 && let Some(look_at) = queue.look_due()
@@ -94,12 +106,13 @@ impl Pools {
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or
     /// refusal is among the effects already.
-    pub fn withdraw(&mut self, ticket: Ticket) -> bool {
+    pub fn withdraw(&mut self, now: Instant, ticket: Ticket) -> bool {
         let Some(at) = self.waiters.find(ticket) else { return false };
         let pool = self.waiters.at(at).pool;
         let queue = &mut self.pools[pool.0 as usize].queue;
         let (_, waiter) = queue.remove(&mut self.waiters, at);
         queue.gave_up(waiter.place);
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Left, now - waiter.since);
         true
     }
 
@@ -155,6 +168,13 @@ impl Pools {
         if self.state_of(server) == Some(State::Closing) {
             self.vacate(now, server.0);
         }
+    }
+
+    /// Whether a client holds this server connection.
+    #[inline]
+    #[must_use]
+    pub fn is_held(&self, server: ServerId) -> bool {
+        self.state_of(server) == Some(State::Active)
     }
 
     /// The next thing to do.

@@ -1,10 +1,12 @@
 //! Which connection a client gets, and what a connection that comes free is used for.
 
+use std::time::Duration;
+
 use crate::dispatch::{Claim, Place};
 use crate::ids::{PoolId, ServerId};
+use crate::ledger::WaitEnd;
 use crate::time::Instant;
 
-use super::budget::Budget;
 use super::effect::{Checkout, CloseReason, DialError, Effect, Refusal};
 use super::one::Mode;
 use super::pools::Pools;
@@ -42,11 +44,13 @@ impl Pools {
         claim: Claim,
     ) -> Checkout {
         if let Some(refusal) = self.refusal(now, (pool, place), &claim) {
+            self.ledger.waited(claim.class, WaitEnd::Refused, Duration::ZERO);
             return Checkout::Refused(refusal);
         }
         let one = &mut self.pools[pool.0 as usize];
         one.filling = true;
         let ticket = one.queue.join(&mut self.waiters, (pool, place), claim, now);
+        self.ledger.queued(claim.class);
         let wait_end = after(now, one.settings.wait_max);
         let reserve_at =
             after(now, (one.settings.reserve > 0).then_some(one.settings.reserve_after));
@@ -130,12 +134,18 @@ impl Pools {
         if entry.expires <= now {
             return Some(CloseReason::Lifetime);
         }
-        let mut budgets = one.budgets.iter().map(|id| &self.budgets[id.0 as usize]);
-        if one.staying() > one.ceiling() || budgets.any(Budget::is_over) {
+        if one.staying() > one.ceiling() {
             return Some(CloseReason::Surplus);
         }
-        let pool = entry.pool;
-        let lent = self.beside_hunger(pool) && self.should_lend(now, slot);
+        let mut beside_hunger = false;
+        for id in &one.budgets {
+            let shared = &self.budgets[id.0 as usize];
+            if shared.is_over() {
+                return Some(CloseReason::Surplus);
+            }
+            beside_hunger |= shared.hungry > 0;
+        }
+        let lent = beside_hunger && self.should_lend(now, slot);
         lent.then_some(CloseReason::Lent)
     }
 
@@ -152,8 +162,9 @@ impl Pools {
         let (ticket, waiter) = queue.remove(&mut self.waiters, head);
         queue.granted(waiter.place);
         let client = waiter.claim.client;
-        self.hold(now, slot, (client, waiter.place));
         let waited = now - waiter.since;
+        self.hold(now, slot, (client, waiter.claim.class, waiter.place));
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Granted, waited);
         self.effects.push_back(Effect::Grant { ticket, client, server: ServerId(slot), waited });
     }
 

@@ -1,7 +1,7 @@
 //! A slot's way from state to state.
 
 use crate::dispatch::Place;
-use crate::ids::{ClientId, ServerId};
+use crate::ids::{ClassId, ClientId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect};
@@ -18,16 +18,23 @@ impl Pools {
         let lists = &mut self.pools[entry.pool.0 as usize].lists;
         self.slots.unlink(&mut lists[from as usize], slot);
         self.slots.link_back(&mut lists[state as usize], slot);
+        self.ledger.moved(now, slot, state);
     }
 
     /// Gives an idle or freed slot to a client.
     #[inline]
-    pub(super) fn hold(&mut self, now: Instant, slot: u32, (client, place): (ClientId, Place)) {
+    pub(super) fn hold(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        (client, class, place): (ClientId, ClassId, Place),
+    ) {
         self.enter(now, slot, State::Active);
         let entry = &mut self.slots[slot];
         entry.holder = Some(client);
         entry.charged = Some(place);
         self.pools[entry.pool.0 as usize].queue.took(now, place);
+        self.ledger.held(now, slot, class);
     }
 
     /// Charges a slot that a client gives back.
@@ -79,6 +86,8 @@ impl Pools {
         one.open -= 1;
         self.slots.unlink(&mut one.lists[state as usize], slot);
         self.slots.vacate(slot);
+        self.ledger.closed(now, slot);
+        self.ledger.open.closed(now);
         let left = u32::from(matches!(state, State::Closing | State::Abandoned));
         for id in &one.budgets {
             let budget = &mut self.budgets[id.0 as usize];

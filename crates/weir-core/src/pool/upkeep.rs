@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::dispatch::{Slots, Waiter};
 use crate::ids::PoolId;
+use crate::ledger::WaitEnd;
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect, Refusal};
@@ -92,7 +93,7 @@ impl Pools {
         let slots = Slots { idle: one.count(State::Idle), open: one.open };
         one.queue.look(now, &self.waiters, slots);
         while let Some((late, why)) = self.one(pool).queue.overdue(now, &self.waiters) {
-            self.refuse(pool, late, Refusal::Overload(Box::new(why)));
+            self.refuse(now, pool, late, Refusal::Overload(Box::new(why)));
         }
     }
 
@@ -105,22 +106,28 @@ impl Pools {
             let counts = self.one(pool).counts();
             let fault = self.one(pool).fault.as_ref().map(|error| error.fault().clone());
             let refusal = Refusal::WaitLimit { waited: now - since, ahead: 0, counts, fault };
-            self.refuse(pool, head, refusal);
+            self.refuse(now, pool, head, refusal);
         }
     }
 
     /// Refuses everybody who waits for `pool`.
-    pub(super) fn refuse_all(&mut self, pool: PoolId, refusal: impl Fn(&Waiter) -> Refusal) {
+    pub(super) fn refuse_all(
+        &mut self,
+        now: Instant,
+        pool: PoolId,
+        refusal: impl Fn(&Waiter) -> Refusal,
+    ) {
         while let Some(head) = self.one(pool).queue.oldest() {
             let refusal = refusal(self.waiters.at(head));
-            self.refuse(pool, head, refusal);
+            self.refuse(now, pool, head, refusal);
         }
     }
 
-    fn refuse(&mut self, pool: PoolId, at: u32, refusal: Refusal) {
+    fn refuse(&mut self, now: Instant, pool: PoolId, at: u32, refusal: Refusal) {
         let queue = &mut self.pools[pool.0 as usize].queue;
         let (ticket, waiter) = queue.remove(&mut self.waiters, at);
         let client = waiter.claim.client;
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Refused, now - waiter.since);
         self.effects.push_back(Effect::Refuse { ticket, client, refusal });
     }
 

@@ -2,6 +2,7 @@
 
 use crate::dispatch::ClassView;
 use crate::ids::{BudgetId, ClassId, ClientId, PoolId, ServerId};
+use crate::ledger::Ledger;
 use crate::time::Instant;
 
 use super::effect::DialError;
@@ -148,6 +149,29 @@ impl Pools {
     pub fn server(&self, server: ServerId) -> Option<ServerView> {
         self.state_of(server)?;
         Some(self.look(server.0, &self.slots[server.0]))
+    }
+
+    /// The ledger: what every server connection's time is charged to.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The ledger, to be told what sessions do.
+    pub const fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Server connections whose phase in the ledger does not fit their state. None, ever.
+    #[must_use]
+    pub fn misbooked(&self) -> u32 {
+        let misfit = |(index, slot): &(u32, &Slot)| {
+            let phase = self.ledger.phase(ServerId(*index));
+            !phase.is_some_and(|phase| phase.fits(slot.state))
+        };
+        let lists = self.pools.iter().flat_map(|one| one.lists.iter());
+        let wrong = lists.flat_map(|list| self.slots.iter(list)).filter(misfit).count();
+        u32::try_from(wrong).unwrap_or(u32::MAX)
     }
 
     fn look(&self, index: u32, slot: &Slot) -> ServerView {

@@ -10,7 +10,7 @@ use crate::pool::{Checkout, Claim, DialError, Effect, Mode, PoolSettings, Pools,
 use crate::time::Instant;
 
 use super::books::{Account, Books, Conn, Phase};
-use super::rules::Verdict;
+use super::rules::{self, Verdict};
 
 /// A rule of the pool is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,6 +44,8 @@ pub struct Referee {
     now: Instant,
     last: BTreeMap<ClientId, ServerId>,
     effects: Vec<Effect>,
+    /// The time that connections of the books were open, nanoseconds.
+    open_nanos: u128,
 }
 
 impl Referee {
@@ -88,6 +90,8 @@ impl Referee {
 
     /// Lets time go on to `now`. Time never goes back.
     pub fn advance(&mut self, now: Instant) {
+        let open = self.books.conns.len() as u128;
+        self.open_nanos += now.since(self.now).as_nanos() * open;
         self.now = self.now.max(now);
     }
 
@@ -132,7 +136,7 @@ impl Referee {
 
     /// A waiting client leaves.
     pub fn withdraw(&mut self, ticket: Ticket) -> Judged<bool> {
-        let left = self.pools.withdraw(ticket);
+        let left = self.pools.withdraw(self.now, ticket);
         let waited = self.books.pools.values_mut().any(|account| {
             let before = account.waiting.len();
             account.waiting.retain(|waiting| waiting.ticket != ticket);
@@ -337,7 +341,9 @@ impl Referee {
             account.mixed &= !account.waiting.is_empty();
         }
         let audited = self.books.audit(self.now, &self.pools, ticked);
-        self.rule(audited)
+        self.rule(audited)?;
+        let conserved = rules::conserved(self.now, &self.pools, self.open_nanos);
+        self.rule(conserved)
     }
 
     fn rule(&self, verdict: Verdict) -> Judged {

@@ -17,6 +17,17 @@ pub(super) fn rule(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
+/// The ledger's law: phases add up to the time that connections were open, by the pools' count
+/// and by ours, and every connection is in a phase that fits its state.
+pub(super) fn conserved(now: Instant, pools: &Pools, open_nanos: u128) -> Verdict {
+    let ledger = pools.ledger();
+    let (drift, seen) = (ledger.drift_nanos(now), ledger.open_nanos(now));
+    rule(drift == 0, || format!("the phases differ by {drift} ns from the open time"))?;
+    rule(seen == open_nanos, || format!("open for {seen} ns, by the books {open_nanos}"))?;
+    let misbooked = pools.misbooked();
+    rule(misbooked == 0, || format!("{misbooked} connections are in a phase that cannot be"))
+}
+
 impl Books {
     /// Books an answer to a checkout.
     pub(super) fn answered(
