@@ -123,27 +123,31 @@ impl Ledger {
     /// A client asks for a slot.
     #[inline]
     pub(crate) fn claimed(&mut self, class: ClassId) {
-        self.names.get_mut(class.0).sums.claims += 1;
+        let class = self.names.known(class);
+        self.names.get_mut(class).sums.claims += 1;
     }
 
     /// A claim waits.
     pub(crate) fn queued(&mut self, class: ClassId) {
-        self.names.retain(class.0);
-        self.names.get_mut(class.0).waiting += 1;
+        let class = self.names.known(class);
+        self.names.retain(class);
+        self.names.get_mut(class).waiting += 1;
     }
 
     /// A claim that waited does so no more.
     pub(crate) fn unqueued(&mut self, class: ClassId, end: WaitEnd, span: Duration) {
         self.waited(class, end, span);
-        let waiting = &mut self.names.get_mut(class.0).waiting;
+        let class = self.names.known(class);
+        let waiting = &mut self.names.get_mut(class).waiting;
         *waiting = waiting.saturating_sub(1);
-        self.names.release(class.0);
+        self.names.release(class);
     }
 
     /// A claim was answered after so long.
     #[inline]
     pub(crate) fn waited(&mut self, class: ClassId, end: WaitEnd, span: Duration) {
-        self.names.get_mut(class.0).sums.waited(end, span);
+        let class = self.names.known(class);
+        self.names.get_mut(class).sums.waited(end, span);
     }
 
     /// A pool begins, perhaps with the number of one that is gone.
@@ -184,9 +188,10 @@ impl Ledger {
     /// A slot is given to a claim of this class.
     #[inline]
     pub(crate) fn held(&mut self, now: Instant, slot: u32, class: ClassId) {
-        self.charge_to(now, slot, class.0);
+        let class = self.names.known(class);
+        self.charge_to(now, slot, class);
         self.says(now, slot, NONE);
-        let tagged = self.names.get(class.0).kind == ClassKind::Tag;
+        let tagged = self.names.get(class).kind == ClassKind::Tag;
         if let Some(account) = self.account(slot) {
             account.work.begin(now, tagged);
         }

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::class::{Class, ClassKind, ClassSums};
 use super::table::Table;
 use crate::config::limits::LEDGER_CLASSES;
+use crate::ids::ClassId;
 
 /// The place of the class that is nobody's.
 pub(super) const NOBODY: u32 = 0;
@@ -152,6 +153,12 @@ impl Names {
             self.table.touch(class.place);
         }
         known.then_some(class.place)
+    }
+
+    /// The place of a class; that of the rest for one that was not named here.
+    #[inline]
+    pub(super) fn known(&self, class: ClassId) -> u32 {
+        if (class.0 as usize) < self.table.len() { class.0 } else { OTHER }
     }
 
     #[inline]

@@ -288,7 +288,7 @@ impl Ledger {
     /// The name of a class.
     #[must_use]
     pub fn class_name(&self, class: crate::ids::ClassId) -> Arc<str> {
-        Arc::clone(&self.names.get(class.0).label)
+        Arc::clone(&self.names.get(self.names.known(class)).label)
     }
 
     /// The time of a pool's server connections since it was added.

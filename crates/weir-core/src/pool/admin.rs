@@ -1,6 +1,7 @@
 //! What an operator does to pools.
 
-use crate::ids::{BudgetId, PoolId, ServerId};
+use crate::dispatch::ClassRules;
+use crate::ids::{BudgetId, ClassId, PoolId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect, Refusal};
@@ -35,7 +36,9 @@ impl Pools {
     /// already drawn stay.
     pub fn reconfigure(&mut self, now: Instant, pool: PoolId, settings: PoolSettings) {
         let check_after_idle = settings.check_after_idle;
-        self.one_mut(pool).settings = settings;
+        let one = self.one_mut(pool);
+        one.queue.reconfigure(settings.dispatch, settings.size_max);
+        one.settings = settings;
         let mut next = self.one(pool).lists[State::Idle as usize].front();
         while let Some(slot) = next {
             self.slots[slot].rested(check_after_idle);
@@ -46,6 +49,24 @@ impl Pools {
             self.close(now, slot, CloseReason::Surplus);
         }
         self.arm(pool, now);
+        self.pump(now, pool);
+    }
+
+    /// What an operator says about one class of a pool.
+    pub fn set_class(&mut self, now: Instant, pool: PoolId, class: ClassId, rules: ClassRules) {
+        self.one_mut(pool).queue.set_rules(class, rules);
+        self.pump(now, pool);
+    }
+
+    /// CAP: the most slots one class may hold until told otherwise; none lifts it.
+    pub fn cap(&mut self, now: Instant, pool: PoolId, class: ClassId, cap: Option<u32>) {
+        self.one_mut(pool).queue.cap(class, cap);
+        self.pump(now, pool);
+    }
+
+    /// FREEZE and UNFREEZE: while frozen no class is capped and nobody refused early.
+    pub fn freeze(&mut self, now: Instant, pool: PoolId, frozen: bool) {
+        self.one_mut(pool).queue.freeze(frozen);
         self.pump(now, pool);
     }
 

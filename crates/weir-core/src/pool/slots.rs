@@ -1,9 +1,10 @@
 //! A slot's way from state to state.
 
-use crate::ids::ServerId;
+use crate::dispatch::Place;
+use crate::ids::{ClassId, ClientId, ServerId};
 use crate::time::Instant;
 
-use super::effect::{Claim, CloseReason, Effect};
+use super::effect::{CloseReason, Effect};
 use super::pools::Pools;
 use super::server::{State, after};
 
@@ -22,10 +23,28 @@ impl Pools {
 
     /// Gives an idle or freed slot to a client.
     #[inline]
-    pub(super) fn hold(&mut self, now: Instant, slot: u32, claim: Claim) {
+    pub(super) fn hold(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        (client, class, place): (ClientId, ClassId, Place),
+    ) {
         self.enter(now, slot, State::Active);
-        self.slots[slot].holder = Some(claim.client);
-        self.ledger.held(now, slot, claim.class);
+        let entry = &mut self.slots[slot];
+        entry.holder = Some(client);
+        entry.charged = Some(place);
+        self.pools[entry.pool.0 as usize].queue.took(now, place);
+        self.ledger.held(now, slot, class);
+    }
+
+    /// Charges a slot that a client gives back.
+    #[inline]
+    pub(super) fn discharge(&mut self, now: Instant, slot: u32) {
+        let entry = &mut self.slots[slot];
+        entry.holder = None;
+        if let Some(place) = entry.charged.take() {
+            self.pools[entry.pool.0 as usize].queue.gave_back(now, place, entry.since);
+        }
     }
 
     /// Lets a free slot idle.
@@ -41,18 +60,17 @@ impl Pools {
     }
 
     pub(super) fn settle(&mut self, now: Instant, slot: u32) {
+        self.discharge(now, slot);
         self.enter(now, slot, State::Settling);
-        self.slots[slot].holder = None;
         let pool = self.slots[slot].pool;
         self.arm(pool, now + self.one(pool).settings.settle_timeout);
     }
 
     /// Asks for a connection to be closed. Its slot stays taken until that is confirmed.
     pub(super) fn close(&mut self, now: Instant, slot: u32, why: CloseReason) {
+        self.discharge(now, slot);
         self.enter(now, slot, State::Closing);
-        let entry = &mut self.slots[slot];
-        entry.holder = None;
-        for id in &self.pools[entry.pool.0 as usize].budgets {
+        for id in &self.pools[self.slots[slot].pool.0 as usize].budgets {
             self.budgets[id.0 as usize].leaving += 1;
         }
         self.effects.push_back(Effect::Close { server: ServerId(slot), why });
@@ -60,9 +78,9 @@ impl Pools {
 
     /// Frees a slot and lets who needs it most use it.
     pub(super) fn vacate(&mut self, now: Instant, slot: u32) {
+        self.discharge(now, slot);
         let entry = &mut self.slots[slot];
         entry.open = false;
-        entry.holder = None;
         let (pool, state) = (entry.pool, entry.state);
         let one = &mut self.pools[pool.0 as usize];
         one.open -= 1;
