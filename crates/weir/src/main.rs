@@ -4,6 +4,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod http;
 #[cfg(feature = "lint")]
@@ -28,7 +29,12 @@ const UNUSABLE: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Up(args) => up(&args),
-        Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "demo")]
+        Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "demo")]
+        Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]

@@ -21,7 +21,7 @@ macro_rules! from_word {
     };
 }
 
-from_word!(PoolMode, AuthMethod, LogFormat);
+from_word!(PoolMode, AuthMethod, LogFormat, DriverChoice);
 
 /// When a server connection goes back to its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -185,11 +185,13 @@ pub enum HostBalance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverChoice {
-    /// What suits the kernel; the log names which.
+    /// io_uring where the kernel has and allows what is needed, else epoll.
     #[default]
     Auto,
     /// epoll.
     Epoll,
+    /// io_uring; without it Weir does not start.
+    Uring,
 }
 
 /// The shape of the log on standard error.

@@ -39,6 +39,23 @@ bounds! {
     SERVER_READS_PER_TURN = 16;
     /// Socket events taken from the kernel at once; the rest is taken in the next turn.
     EVENTS_PER_TURN = 256;
+    /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
+    /// io_uring. When all are full it goes on after the next turn.
+    RECEIVE_BUFFERS = 256;
+    /// One of these buffers.
+    RECEIVE_BUFFER_BYTES = 16 * KIB;
+    /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
+    /// the kernel.
+    COMPLETIONS = 4_096;
+    /// Bytes of one connection that came and that nobody reads, with io_uring. Beyond it no more
+    /// is taken from its peer.
+    UNREAD_BYTES = 64 * KIB;
+    /// What is sent at once, with io_uring, and not at the end of the turn with the rest.
+    DIRECT_SEND_BYTES = 16 * KIB;
+    /// Send buffers that a worker keeps for the next turn, with io_uring.
+    SEND_BUFFERS_KEPT = 256;
+    /// The largest of them; larger ones are freed.
+    SEND_BUFFER_BYTES_KEPT = 32 * KIB;
     /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client.
     CLIENT_BUFFER_BYTES = 256 * KIB;
     /// Bytes for a server that its socket does not take. Beyond it the client is no longer read.
@@ -98,6 +115,10 @@ bounds! {
     METRIC_POOLS = 1_000;
     /// HTTP connections at once. Further ones wait to be accepted.
     HTTP_CONNECTIONS = 64;
+    /// Sessions of one server that the guard looks at. Further ones are left out.
+    GUARD_SESSIONS = 20_000;
+    /// Samples the guard remembers for rates. The oldest goes.
+    GUARD_POINTS = 128;
     /// A console command. A longer one is refused.
     CONSOLE_COMMAND_BYTES = 8 * KIB;
     /// Files read for one configuration, `%include` and user lists among them.

@@ -1,4 +1,4 @@
-//! Why connections run out, decided from what was seen. Pure: pictures in, findings out.
+//! Why connections run out, decided from what was seen. Pure: a picture in, findings out.
 //!
 //! | file | job |
 //! | --- | --- |
@@ -6,13 +6,23 @@
 //! | `figure` | evidence: measures, units, values |
 //! | `finding` | a diagnosis: cause, culprit, evidence, consequence, remedy |
 //! | `thresholds` | what counts as long, many, near |
+//! | `rules` | one file a rule |
+//! | `locality` | one route got slow, or everything did |
+//! | `rank` | all rules, the finding that explains most first |
+//! | `group` | which sessions belong together |
 
 mod cause;
 mod figure;
 mod finding;
+mod group;
+mod locality;
+mod rank;
+mod rules;
 mod thresholds;
 
 pub use cause::Cause;
 pub use figure::{Figure, Measure, Unit};
 pub use finding::{Confidence, Culprit, Finding, GapEdge, Remedy, Scope, Severity};
+pub use locality::{Locality, locality};
+pub use rank::diagnose;
 pub use thresholds::Thresholds;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::time::nanos;
+
 /// Parts of each power of two.
 const PARTS: u64 = 8;
 const PARTS_LOG: u32 = PARTS.trailing_zeros();
@@ -29,7 +31,7 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn record(&mut self, span: Duration) {
-        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = nanos(span);
         self.counts[bucket(nanos).min(BUCKETS - 1)] += 1;
         self.total += 1;
     }

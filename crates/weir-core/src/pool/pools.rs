@@ -145,6 +145,13 @@ impl Pools {
         }
     }
 
+    /// Whether a client holds this server connection.
+    #[inline]
+    #[must_use]
+    pub fn is_held(&self, server: ServerId) -> bool {
+        self.state_of(server) == Some(State::Active)
+    }
+
     /// The next thing to do.
     #[inline]
     pub fn poll_effect(&mut self) -> Option<Effect> {

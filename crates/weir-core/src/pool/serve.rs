@@ -3,7 +3,6 @@
 use crate::ids::{PoolId, ServerId};
 use crate::time::Instant;
 
-use super::budget::Budget;
 use super::effect::{Checkout, Claim, CloseReason, DialError, Effect, Refusal};
 use super::one::Mode;
 use super::pools::Pools;
@@ -100,12 +99,18 @@ impl Pools {
         if entry.expires <= now {
             return Some(CloseReason::Lifetime);
         }
-        let mut budgets = one.budgets.iter().map(|id| &self.budgets[id.0 as usize]);
-        if one.staying() > one.ceiling() || budgets.any(Budget::is_over) {
+        if one.staying() > one.ceiling() {
             return Some(CloseReason::Surplus);
         }
-        let pool = entry.pool;
-        let lent = self.beside_hunger(pool) && self.should_lend(now, slot);
+        let mut beside_hunger = false;
+        for id in &one.budgets {
+            let shared = &self.budgets[id.0 as usize];
+            if shared.is_over() {
+                return Some(CloseReason::Surplus);
+            }
+            beside_hunger |= shared.hungry > 0;
+        }
+        let lent = beside_hunger && self.should_lend(now, slot);
         lent.then_some(CloseReason::Lent)
     }
 

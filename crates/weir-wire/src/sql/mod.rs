@@ -14,11 +14,11 @@ mod levels;
 pub mod lex;
 mod name;
 mod normal;
-mod quick;
 mod route;
 mod scan;
 mod set;
 mod tags;
+mod template;
 mod verb;
 mod words;
 
@@ -30,4 +30,5 @@ pub use name::{IDENTIFIER_LEN_MAX, Name, identifier, literal, setting_name};
 pub use route::{ROUTE_LEN_MAX, templated};
 pub use scan::{Effects, effects, facts};
 pub use tags::{KEY_LEN_MAX, Tags, tags};
+pub use template::template;
 pub use verb::Verb;

@@ -4,6 +4,7 @@
 //! A comment ends with ``Example: `…` `` where the default is not example enough.
 
 mod access;
+mod guard;
 mod operation;
 mod pool;
 mod secret;
@@ -14,6 +15,7 @@ pub use access::{
     AuthOptions, ClientTlsOptions, HttpOptions, ListenOptions, ServerTlsOptions, TlsOptions,
     UserOptions,
 };
+pub use guard::GuardOptions;
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
@@ -55,6 +57,9 @@ pub struct Options {
     /// The console: a database of Weir's own on the listening port, for `SHOW POOLS`, `PAUSE`
     /// and the like.
     pub console: ConsoleOptions,
+    /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
+    /// it sees when nobody else can connect, and says why connections run out.
+    pub guard: GuardOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):
     /// its `max_connections` less the reserved ones and less what others use. Pools that could not
     /// fit are a problem of the configuration.

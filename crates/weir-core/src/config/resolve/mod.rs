@@ -5,6 +5,7 @@ mod address;
 mod auth;
 mod checks;
 mod database;
+mod guard;
 
 use std::collections::BTreeMap;
 
@@ -86,6 +87,7 @@ impl Resolver<'_> {
             session: session(options),
             log: log(options),
             console: console(options),
+            guard: self.guard(),
             state_dir: options.state_dir.clone(),
         }
     }

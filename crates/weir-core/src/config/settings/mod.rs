@@ -4,6 +4,7 @@
 //! limits too. Nothing here depends on how it was written: file, `pgbouncer.ini` or flags.
 
 mod auth;
+mod guard;
 mod net;
 mod pool;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
+pub use guard::Guard;
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
 
@@ -51,6 +53,8 @@ pub struct Settings {
     pub log: Log,
     /// The console database.
     pub console: Console,
+    /// The guard that watches the servers.
+    pub guard: Guard,
     /// Directory for what outlives the process; `None` keeps nothing.
     pub state_dir: Option<String>,
 }
@@ -75,6 +79,7 @@ impl Default for Settings {
             session: SessionSettings::default(),
             log: Log::default(),
             console: Console::default(),
+            guard: Guard::default(),
             state_dir: None,
         }
     }

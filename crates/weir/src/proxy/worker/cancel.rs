@@ -89,6 +89,7 @@ impl Worker {
     /// Sends the cancel that waited for what we had asked ourselves.
     pub(super) fn cancel_now(&mut self, at: u32) {
         if let Some(server) = self.servers.get_mut(at)
+            && server.cancel_later.is_some()
             && !server.state.is_ours()
             && let Some(asker) = server.cancel_later.take()
         {

@@ -118,8 +118,8 @@ impl Worker {
         if let Some(mut server) = self.servers.take(id.0) {
             let mut goodbye = Vec::new();
             build::terminate(&mut goodbye);
-            server.socket.send(&goodbye);
-            server.socket.close_notify();
+            server.socket.send(&mut self.driver, &goodbye);
+            server.socket.close(&mut self.driver);
             tracing::debug!(backend = server.key.pid, ?why, "server connection closed");
             self.forget_cancel(id.0);
             if let Holder::Ghost { mut session, .. } = server.holder {
