@@ -13,10 +13,18 @@ use crate::pgbench::Protocol;
 pub(crate) enum Work {
     /// Transactions, one after the other.
     Load(Script),
-    /// The same, the proxy's system calls counted (which slows it).
+    /// The same against a server that answers at once: the proxy is what limits.
+    Saturate(Script),
+    /// One transaction of each client, all begun at once.
+    Once(Script),
+    /// As `Load`, the proxy's system calls counted (which slows it).
     Calls(Script),
     /// A connection for each transaction: `pgbench -C -S`.
     Logins(Login),
+    /// Queries with a storm of SCRAM logins beside them.
+    Storm,
+    /// A restart of the server under load.
+    Recovery,
     /// As many bytes as one client can.
     Bulk(Bulk),
     /// Nothing.
@@ -36,7 +44,13 @@ impl fmt::Display for Cell {
         let Self { work, clients, pool } = self;
         match work {
             Work::Load(script) | Work::Calls(script) => write!(f, "{script}, {clients} clients")?,
+            Work::Saturate(script) => {
+                write!(f, "saturated: {script}, {clients} clients, instant server")?;
+            }
+            Work::Once(script) => write!(f, "{script} by {clients} clients at once")?,
             Work::Logins(login) => write!(f, "logins: {}, {clients} clients", login.name())?,
+            Work::Storm => f.write_str("queries during a storm of SCRAM logins")?,
+            Work::Recovery => write!(f, "restart of the server under {clients} clients")?,
             Work::Bulk(bulk) => write!(f, "{}", bulk.name())?,
             Work::Idle => write!(f, "{clients} idle clients")?,
         }
@@ -69,10 +83,14 @@ impl Cell {
                 !(direct && (counted || self.clients > DIRECT_MAX))
                     && (!prepared || contender.prepares())
             }
+            Work::Saturate(script) => {
+                script != Script::Select(Protocol::Prepared) || contender.prepares()
+            }
+            Work::Once(_) => !direct && contender.prepares(),
             // The server itself asks for no password here.
             Work::Logins(login) => !direct || login == Login::Trust,
             Work::Bulk(_) => true,
-            Work::Idle => !direct,
+            Work::Storm | Work::Recovery | Work::Idle => !direct,
         }
     }
 }
@@ -96,7 +114,10 @@ impl Plan {
     pub(crate) fn short() -> Self {
         let mut cells = loads(&[8, 50, 200]);
         cells.push(Cell::new(Work::Calls(Script::Select(Protocol::Simple)), 50));
+        cells.push(Cell::new(Work::Saturate(Script::Select(Protocol::Simple)), 64));
+        cells.push(Cell::new(Work::Once(Script::PrepareFirst), 1000));
         cells.push(Cell::new(Work::Logins(Login::Trust), 8));
+        cells.push(Cell::new(Work::Logins(Login::Scram), 8));
         cells.push(Cell::new(Work::Bulk(Bulk::Select), 1));
         cells.push(Cell::new(Work::Idle, 1000));
         Self {
@@ -119,12 +140,17 @@ impl Plan {
         cells.extend([8, 50].map(|clients| Cell::new(Work::Load(Script::TpcB), clients)));
         cells.push(Cell::pool(Work::Load(Script::Sleep), 500, 10));
         cells.push(Cell::pool(Work::Load(Script::Sleep), 10, 10));
+        let of = |protocol| Cell::new(Work::Saturate(Script::Select(protocol)), 64);
+        cells.extend(PROTOCOLS.map(of));
+        cells.push(Cell::new(Work::Once(Script::PrepareFirst), 1000));
         for clients in [8, 50, 200] {
             let of = |protocol| Cell::new(Work::Calls(Script::Select(protocol)), clients);
             cells.extend(PROTOCOLS.map(of));
         }
         let logins = [Login::Trust, Login::Scram, Login::TlsScram];
         cells.extend(logins.map(|login| Cell::new(Work::Logins(login), 8)));
+        cells.push(Cell::new(Work::Storm, 20));
+        cells.push(Cell::new(Work::Recovery, 200));
         let bulk = [Bulk::Select, Bulk::CopyOut, Bulk::CopyIn];
         cells.extend(bulk.map(|bulk| Cell::new(Work::Bulk(bulk), 1)));
         cells.extend([1_000, 9_000].map(|clients| Cell::new(Work::Idle, clients)));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use weir_testkit::{Account, PgBouncer, PgServer, Scratch, Weir};
+use weir_testkit::{Account, PgBouncer, Scratch, Weir};
 
 use crate::pgbench::{PASSWORD, USER};
 
@@ -24,6 +24,8 @@ pub(crate) enum Contender {
 /// default, at ten times the instructions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SetUp<'a> {
+    /// The port of the server.
+    pub(crate) upstream: u16,
     /// Slots of the pool.
     pub(crate) pool: u32,
     /// How clients prove who they are.
@@ -127,12 +129,12 @@ impl Contender {
         (numbers.next(), numbers.next()) >= (Some(1), Some(21))
     }
 
-    /// Starts it before `server`.
-    pub(crate) fn start(&self, server: &PgServer, set_up: SetUp<'_>) -> Result<Running> {
+    /// Starts it before the server.
+    pub(crate) fn start(&self, set_up: SetUp<'_>) -> Result<Running> {
         match self {
-            Self::Direct => Ok(Running { port: server.port(), pid: None, _process: None }),
+            Self::Direct => Ok(Running { port: set_up.upstream, pid: None, _process: None }),
             Self::Weir { program, driver } => {
-                let toml = weir_toml(server.port(), set_up, driver.as_deref());
+                let toml = weir_toml(set_up, driver.as_deref());
                 let weir = Weir::configured(program, &toml)?;
                 let (port, pid) = (weir.listen().port(), Some(weir.pid()));
                 Ok(Running { port, pid, _process: Some(Process::Weir(weir)) })
@@ -141,7 +143,7 @@ impl Contender {
                 let settings = pgbouncer_settings(set_up, self.prepares());
                 let settings: Vec<(&str, &str)> =
                     settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                let bouncer = PgBouncer::start_program(program, server, &settings)?;
+                let bouncer = PgBouncer::start_program(program, (set_up.upstream, ""), &settings)?;
                 let (port, pid) = (bouncer.port(), Some(bouncer.pid()));
                 Ok(Running { port, pid, _process: Some(Process::PgBouncer(bouncer)) })
             }
@@ -149,8 +151,8 @@ impl Contender {
     }
 }
 
-fn weir_toml(upstream: u16, set_up: SetUp<'_>, driver: Option<&str>) -> String {
-    let SetUp { pool, login, files } = set_up;
+fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>) -> String {
+    let SetUp { upstream, pool, login, files } = set_up;
     let driver = driver.map_or(String::new(), |name| format!("[workers]\ndriver = \"{name}\"\n"));
     let method = if login == Login::Trust { "trust" } else { "scram" };
     let tls = if login == Login::TlsScram { "prefer" } else { "disable" };
@@ -165,7 +167,7 @@ fn weir_toml(upstream: u16, set_up: SetUp<'_>, driver: Option<&str>) -> String {
 }
 
 fn pgbouncer_settings(set_up: SetUp<'_>, prepares: bool) -> Vec<(&'static str, String)> {
-    let SetUp { pool, login, files } = set_up;
+    let SetUp { upstream: _, pool, login, files } = set_up;
     let mut settings = vec![
         ("default_pool_size", pool.to_string()),
         ("min_pool_size", "0".to_owned()),

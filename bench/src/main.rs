@@ -11,10 +11,13 @@ mod machine;
 mod metric;
 mod pgbench;
 mod process;
+mod recovery;
 mod report;
 mod rounds;
 mod sample;
 mod stats;
+mod storm;
+mod stub;
 mod tools;
 
 use std::fs;
@@ -89,9 +92,9 @@ fn main() -> Result<()> {
 fn measure(weir: &std::path::Path, plan: Plan, args: &RunArgs) -> Result<()> {
     let plan = narrowed(plan, args)?;
     let contenders = contenders(weir, args)?;
-    let server = rounds::server()?;
-    let mut machine = Machine::look(&server);
-    let records = rounds::run(&server, &plan, &contenders, |line| println!("{line}"))?;
+    let stage = rounds::stage()?;
+    let mut machine = Machine::look(&stage.server);
+    let records = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"))?;
     machine.look_again();
     let report =
         Report { plan: &plan, contenders: &contenders, records: &records, machine: &machine };

@@ -12,6 +12,9 @@ pub(crate) enum Metric {
     P99,
     P999,
     Tail,
+    Rise,
+    FirstServed,
+    AllServed,
     Jain,
     Logins,
     LoginCpu,
@@ -23,7 +26,7 @@ pub(crate) enum Metric {
 
 impl Metric {
     /// All of them, in the order of the page.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Cpu,
         Self::CpuUser,
         Self::CpuSystem,
@@ -33,6 +36,9 @@ impl Metric {
         Self::P99,
         Self::P999,
         Self::Tail,
+        Self::Rise,
+        Self::FirstServed,
+        Self::AllServed,
         Self::Jain,
         Self::Logins,
         Self::LoginCpu,
@@ -54,6 +60,9 @@ impl Metric {
             Self::P99 => "p99_ms",
             Self::P999 => "p999_ms",
             Self::Tail => "p99_over_p50",
+            Self::Rise => "p99_rise_ms",
+            Self::FirstServed => "first_served_s",
+            Self::AllServed => "all_served_s",
             Self::Jain => "jain",
             Self::Logins => "logins_per_s",
             Self::LoginCpu => "login_cpu_us",
@@ -76,6 +85,9 @@ impl Metric {
             Self::P99 => "Latency that 1 in 100 exceeds, ms",
             Self::P999 => "Latency that 1 in 1000 exceeds, ms",
             Self::Tail => "The 99th percentile over the median",
+            Self::Rise => "How much the storm adds to the 99th percentile, ms",
+            Self::FirstServed => "First answer after the server's return, s",
+            Self::AllServed => "Every client answered after the server's return, s",
             Self::Jain => "Fairness between clients (Jain's index, 1 is best)",
             Self::Logins => "Logins with one transaction each, a second",
             Self::LoginCpu => "Processor time of the proxy, µs a login with one transaction",

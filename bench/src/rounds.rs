@@ -7,8 +7,8 @@ use weir_testkit::{Options, PgServer, Want};
 use crate::cells::{Cell, Plan};
 use crate::contender::{Contender, Files};
 use crate::load::script::SCALE;
-use crate::pgbench;
-use crate::sample::{self, Sample};
+use crate::sample::{self, Sample, Stage};
+use crate::{pgbench, stub};
 
 /// A sample and what it is of.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct Record {
 }
 
 /// A server for measurements: nothing is forced to a disk, all data in memory.
-pub(crate) fn server() -> Result<PgServer> {
+pub(crate) fn stage() -> Result<Stage> {
     let options = Options::new(Want::any())
         .set("shared_buffers", "512MB")
         .set("max_wal_size", "1GB")
@@ -29,17 +29,16 @@ pub(crate) fn server() -> Result<PgServer> {
     pgbench::initialise(&server, SCALE)?;
     let sink = "CREATE UNLOGGED TABLE bench_sink (line text)";
     server.execute(pgbench::DATABASE, sink)?;
-    Ok(server)
+    Ok(Stage { server, stub: stub::start()?, files: Files::new()? })
 }
 
 /// Runs the plan. `say` gets a line for each cell of each round.
 pub(crate) fn run(
-    server: &PgServer,
+    stage: &Stage,
     plan: &Plan,
     contenders: &[Contender],
     mut say: impl FnMut(&str),
 ) -> Result<Vec<Record>> {
-    let files = Files::new()?;
     let mut records = Vec::new();
     for round in 0..plan.rounds {
         for (at, cell) in plan.cells.iter().enumerate() {
@@ -49,7 +48,7 @@ pub(crate) fn run(
                 if !cell.is_for(candidate) {
                     continue;
                 }
-                let taken = sample::take(server, &files, candidate, *cell, plan);
+                let taken = sample::take(stage, candidate, *cell, plan);
                 match taken.with_context(|| format!("{}: {cell}", candidate.name())) {
                     Ok(sample) => records.push(Record { cell: at, contender, round, sample }),
                     // One that fails has no figure there; the others go on.

@@ -17,7 +17,7 @@ use crate::load::script::Script;
 use crate::metric::Metric;
 use crate::pgbench::{self, Protocol};
 use crate::process::{self, Cpu};
-use crate::{stats, tools};
+use crate::{recovery, stats, storm, tools};
 
 /// What was measured.
 pub(crate) type Sample = BTreeMap<Metric, f64>;
@@ -25,22 +25,39 @@ pub(crate) type Sample = BTreeMap<Metric, f64>;
 /// How long strace may take to attach and to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What samples are taken on.
+pub(crate) struct Stage {
+    pub(crate) server: PgServer,
+    /// The port of a server that answers at once.
+    pub(crate) stub: u16,
+    pub(crate) files: Files,
+}
+
 /// Starts the contender, lets the clients work, ends it.
 pub(crate) fn take(
-    server: &PgServer,
-    files: &Files,
+    stage: &Stage,
     contender: &Contender,
     cell: Cell,
     plan: &Plan,
 ) -> Result<Sample> {
-    let login = if let Work::Logins(login) = cell.work { login } else { Login::Trust };
-    let proxy = contender.start(server, SetUp { pool: cell.pool, login, files })?;
-    match cell.work {
-        Work::Load(script) => load(&proxy, script, cell.clients, plan),
-        Work::Calls(script) => calls(&proxy, script, cell.clients, plan),
-        Work::Logins(login) => logins(server, &proxy, login, cell.clients, plan),
-        Work::Bulk(bulk) => transfer(&proxy, bulk),
-        Work::Idle => idle(&proxy, cell.clients),
+    let Cell { work, clients, pool } = cell;
+    let before =
+        |upstream, login| contender.start(SetUp { upstream, pool, login, files: &stage.files });
+    let with = |login| before(stage.server.port(), login);
+    match work {
+        Work::Load(script) => load(&with(Login::Trust)?, script, clients, plan),
+        Work::Saturate(script) => load(&before(stage.stub, Login::Trust)?, script, clients, plan),
+        Work::Once(script) => once(&with(Login::Trust)?, script, clients),
+        Work::Calls(script) => calls(&with(Login::Trust)?, script, clients, plan),
+        Work::Logins(login) => logins(&stage.server, &with(login)?, login, clients, plan),
+        Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan),
+        Work::Recovery => {
+            let mut server = recovery::server()?;
+            let proxy = before(server.port(), Login::Trust)?;
+            recovery(&mut server, &proxy, clients)
+        }
+        Work::Bulk(bulk) => transfer(&with(Login::Trust)?, bulk),
+        Work::Idle => idle(&with(Login::Trust)?, clients),
     }
 }
 
@@ -52,21 +69,28 @@ fn cpu(proxy: &Running) -> Result<Option<Cpu>> {
 fn load(proxy: &Running, script: Script, clients: u32, plan: &Plan) -> Result<Sample> {
     let mut clients = Clients::connect(proxy.port, script, clients)?;
     let (seen, before, after) = clients.run(plan.warm_up, plan.measured, || cpu(proxy))?;
-    let mut latencies = seen.latencies;
-    latencies.sort_by(f64::total_cmp);
-    let count = count(latencies.len());
+    let count = count(seen.latencies.len());
     let mut sample = Sample::from([(Metric::Tps, count / seen.elapsed.as_secs_f64())]);
-    if !latencies.is_empty() {
-        let ms = |q| stats::quantile(&latencies, q) * 1e3;
-        let (p50, p99) = (ms(0.5), ms(0.99));
-        sample.extend([(Metric::P50, p50), (Metric::P99, p99), (Metric::P999, ms(0.999))]);
-        sample.insert(Metric::Tail, p99 / p50);
+    if !seen.latencies.is_empty() {
+        sample.extend(latencies(seen.latencies));
         sample.extend(per(Some(count), before, after));
     }
     if script == Script::Sleep {
         sample.insert(Metric::Jain, stats::jain(&seen.by_client));
     }
     Ok(sample)
+}
+
+/// Percentiles of at least one latency.
+fn latencies(mut seconds: Vec<f64>) -> Sample {
+    seconds.sort_by(f64::total_cmp);
+    let ms = |q| stats::quantile(&seconds, q) * 1e3;
+    let (p50, p99, p999) = (ms(0.5), ms(0.99), ms(0.999));
+    [(Metric::P50, p50), (Metric::P99, p99), (Metric::P999, p999), (Metric::Tail, p99 / p50)].into()
+}
+
+fn once(proxy: &Running, script: Script, clients: u32) -> Result<Sample> {
+    Ok(latencies(Clients::connect(proxy.port, script, clients)?.once()?.latencies))
 }
 
 /// Processor time per transaction, in microseconds.
@@ -128,6 +152,19 @@ fn logins(
         sample.insert(Metric::LoginCpu, *used);
     }
     Ok(sample)
+}
+
+fn storm(server: &PgServer, proxy: &Running, plan: &Plan) -> Result<Sample> {
+    let storm::Felt { calm_p99_ms, storm_p99_ms, logins } =
+        storm::run(server, proxy.port, plan.measured)?;
+    let rise = storm_p99_ms - calm_p99_ms;
+    Ok([(Metric::P99, storm_p99_ms), (Metric::Rise, rise), (Metric::Logins, logins)].into())
+}
+
+fn recovery(server: &mut PgServer, proxy: &Running, clients: u32) -> Result<Sample> {
+    let recovery::Recovered { first_s, all_s } =
+        recovery::run(server, proxy.port, clients as usize)?;
+    Ok([(Metric::FirstServed, first_s), (Metric::AllServed, all_s)].into())
 }
 
 fn transfer(proxy: &Running, bulk: Bulk) -> Result<Sample> {

@@ -31,7 +31,10 @@ pub(crate) struct Clients {
     connections: Vec<Connection>,
     watch: rustix::fd::OwnedFd,
     chance: Chance,
+    /// A client that has run a transaction rests.
+    once_only: bool,
     out: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Clients {
@@ -39,7 +42,7 @@ impl Clients {
     pub(crate) fn connect(port: u16, script: Script, count: u32) -> Result<Self> {
         let watch = epoll::create(CreateFlags::CLOEXEC).context("making an epoll")?;
         let mut connections = Vec::new();
-        let mut buffer = vec![0; 8 << 10];
+        let mut buffer = vec![0; 16 << 10];
         for index in 0..u64::from(count) {
             let mut connection = Connection::open(port)?;
             let opening = script.opening();
@@ -51,7 +54,8 @@ impl Clients {
                 .context("watching a connection")?;
             connections.push(connection);
         }
-        Ok(Self { script, connections, watch, chance: Chance::new(1), out: Vec::new() })
+        let (chance, out) = (Chance::new(1), Vec::new());
+        Ok(Self { script, connections, watch, chance, once_only: false, out, buffer })
     }
 
     /// Runs the load: `warm_up`, then `measured`, with a call of `edge` at the begin and the end
@@ -75,29 +79,51 @@ impl Clients {
         Ok((seen, before, after))
     }
 
+    /// Lets every client run one transaction, all begun at once, and waits for the last.
+    pub(crate) fn once(&mut self) -> Result<Seen> {
+        let mut seen = self.unseen();
+        self.start()?;
+        self.once_only = true;
+        let began = Instant::now();
+        while seen.latencies.len() < self.connections.len() {
+            self.turn(Some(&mut seen))?;
+        }
+        self.once_only = false;
+        seen.elapsed = began.elapsed();
+        Ok(seen)
+    }
+
+    fn unseen(&self) -> Seen {
+        Seen { by_client: vec![0; self.connections.len()], ..Seen::default() }
+    }
+
+    fn start(&mut self) -> Result<()> {
+        (0..self.connections.len()).try_for_each(|at| self.next(at, Instant::now()))
+    }
+
     /// Serves events until `end`; records what ends meanwhile.
     fn pump(&mut self, end: Instant, mut seen: Option<&mut Seen>) -> Result<()> {
-        let mut buffer = vec![0; 16 << 10];
+        while self.turn(seen.as_deref_mut())? < end {}
+        Ok(())
+    }
+
+    /// Waits for events and serves them. Returns when they came.
+    fn turn(&mut self, mut seen: Option<&mut Seen>) -> Result<Instant> {
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
-        loop {
-            events.clear();
-            let spare = rustix::buffer::spare_capacity(&mut events);
-            epoll::wait(&self.watch, spare, Some(&SILENCE_MAX)).context("waiting")?;
-            if events.is_empty() {
-                bail!("no client has heard anything for {} s", SILENCE_MAX.tv_sec);
-            }
-            let now = Instant::now();
-            for event in &events {
-                let data = event.data;
-                let at = usize::try_from(data.u64()).context("a client's number")?;
-                if self.connections[at].hear(&mut buffer)? {
-                    self.answered(at, now, seen.as_deref_mut())?;
-                }
-            }
-            if now >= end {
-                return Ok(());
+        let spare = rustix::buffer::spare_capacity(&mut events);
+        epoll::wait(&self.watch, spare, Some(&SILENCE_MAX)).context("waiting")?;
+        if events.is_empty() {
+            bail!("no client has heard anything for {} s", SILENCE_MAX.tv_sec);
+        }
+        let now = Instant::now();
+        for event in &events {
+            let data = event.data;
+            let at = usize::try_from(data.u64()).context("a client's number")?;
+            if self.connections[at].hear(&mut self.buffer)? {
+                self.answered(at, now, seen.as_deref_mut())?;
             }
         }
+        Ok(now)
     }
 
     fn answered(&mut self, at: usize, now: Instant, seen: Option<&mut Seen>) -> Result<()> {
@@ -107,6 +133,9 @@ impl Clients {
             if let (Some(began), Some(seen)) = (connection.began.take(), seen) {
                 seen.latencies.push(now.duration_since(began).as_secs_f64());
                 seen.by_client[at] += 1;
+            }
+            if self.once_only {
+                return Ok(());
             }
         }
         self.next(at, now)

@@ -18,6 +18,8 @@ pub(crate) enum Script {
     Select(Protocol),
     /// pgbench's default, "TPC-B (sort of)", as simple queries.
     TpcB,
+    /// The first use of a prepared statement: it is prepared, then executed.
+    PrepareFirst,
     /// A statement that lasts 10 ms and costs nothing.
     Sleep,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Script {
         match self {
             Self::Select(protocol) => f.write_str(protocol.name()),
             Self::TpcB => f.write_str("TPC-B-like"),
+            Self::PrepareFirst => f.write_str("first use of a prepared statement"),
             Self::Sleep => f.write_str("10 ms statement"),
         }
     }
@@ -37,6 +40,7 @@ impl Script {
     pub(crate) const fn requests(self) -> usize {
         match self {
             Self::Select(_) | Self::Sleep => 1,
+            Self::PrepareFirst => 2,
             Self::TpcB => 7,
         }
     }
@@ -46,10 +50,12 @@ impl Script {
         let mut out = Vec::new();
         match self {
             Self::Select(Protocol::Prepared) => {
-                parse(&mut out, PREPARED, &format!("{SELECT}$1;"));
-                sync(&mut out);
+                prepare(&mut out);
             }
-            Self::Select(Protocol::Simple | Protocol::Extended) | Self::TpcB | Self::Sleep => {}
+            Self::Select(Protocol::Simple | Protocol::Extended)
+            | Self::TpcB
+            | Self::PrepareFirst
+            | Self::Sleep => {}
         }
         out
     }
@@ -63,7 +69,10 @@ impl Script {
                 parse(out, "", &format!("{SELECT}$1;"));
                 execute(out, "", &account.to_string());
             }
-            Self::Select(Protocol::Prepared) => execute(out, PREPARED, &account.to_string()),
+            Self::PrepareFirst if request == 0 => prepare(out),
+            Self::Select(Protocol::Prepared) | Self::PrepareFirst => {
+                execute(out, PREPARED, &account.to_string());
+            }
             Self::Sleep => query(out, "SELECT pg_sleep(0.01)"),
             Self::TpcB => query(
                 out,
@@ -91,6 +100,11 @@ impl Script {
             ),
         }
     }
+}
+
+fn prepare(out: &mut Vec<u8>) {
+    parse(out, PREPARED, &format!("{SELECT}$1;"));
+    sync(out);
 }
 
 /// The random numbers of one transaction.

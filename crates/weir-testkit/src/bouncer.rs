@@ -54,20 +54,22 @@ impl PgBouncer {
     /// # Errors
     /// When it is not installed or does not start; the message has the end of its log.
     pub fn start(server: &PgServer, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_program(&program()?, server, settings)
+        let upstream = (server.port(), server.password().unwrap_or_default());
+        Self::start_program(&program()?, upstream, settings)
     }
 
-    /// The same with another PgBouncer than the one that is installed.
+    /// The same with another PgBouncer than the one that is installed, before whatever listens on
+    /// the `upstream` port of 127.0.0.1 and asks for that password or none.
     ///
     /// # Errors
     /// As [`PgBouncer::start`].
     pub fn start_program(
         program: &Path,
-        server: &PgServer,
+        upstream: (u16, &str),
         settings: &[(&str, &str)],
     ) -> Result<Self> {
         for _ in 0..PORT_TRIES {
-            match Self::start_on(free_port()?, program, server, settings)? {
+            match Self::start_on(free_port()?, program, upstream, settings)? {
                 Some(started) => return Ok(started),
                 None => continue,
             }
@@ -79,7 +81,7 @@ impl PgBouncer {
     fn start_on(
         port: u16,
         program: &Path,
-        server: &PgServer,
+        (upstream, password): (u16, &str),
         settings: &[(&str, &str)],
     ) -> Result<Option<Self>> {
         let account = Account::unprivileged()?;
@@ -89,9 +91,8 @@ impl PgBouncer {
             fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
             account.give(&path).map(|()| path)
         };
-        let password = server.password().unwrap_or_default();
         let users = file("users", &format!("\"{SUPERUSER}\" \"{password}\"\n"))?;
-        let config = file("ini", &configuration(port, server.port(), &users, settings))?;
+        let config = file("ini", &configuration(port, upstream, &users, settings))?;
         let log = file("log", "")?;
         let launch = Launch::new(program, &log).args([&config]).account(account);
         let mut kept = launch.parting(Parting::Terminate).scrap(home.path()).start()?;
