@@ -10,11 +10,11 @@ use weir_testkit::{Options, PgServer, Want, Weir};
 
 use crate::pgbench;
 use crate::tools::{Counts, Load, Tool};
-use table::{GATES, Gate, Measure};
+use table::{Driver, GATES, Gate, Measure};
 
-/// Flags of `weir up`: trust, 20 slots, and this driver.
-const fn flags(driver: &str) -> [&str; 6] {
-    ["--auth", "trust", "--pool-size", "20", "--driver", driver]
+/// How Weir runs: with 20 slots, on this driver.
+const fn flags(driver: Driver) -> [&'static str; 6] {
+    ["--auth", "trust", "--pool-size", "20", "--driver", driver.name()]
 }
 
 /// A count that is too high is taken again so often: what else happens in the process (a time
@@ -32,7 +32,12 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
     let server = PgServer::start(Options::new(Want::any()))?;
     pgbench::initialise(&server, 1)?;
     let mut broken = 0;
+    let uring = has_uring(weir, &server)?;
     for gate in GATES {
+        if gate.driver == Driver::Uring && !uring {
+            println!("--- SKIPPED {}: io_uring is not to be had here", name(gate));
+            continue;
+        }
         broken += usize::from(!passes(weir, &server, gate)?);
     }
     match broken {
@@ -41,26 +46,37 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
     }
 }
 
+/// Whether Weir, left to choose, runs on io_uring here.
+fn has_uring(weir: &Path, server: &PgServer) -> Result<bool> {
+    let proxy = Weir::up(weir, &server.url(pgbench::DATABASE), &["--driver", "auto"])?;
+    let uring = proxy.log().contains("the event loop is io_uring");
+    proxy.stop()?;
+    Ok(uring)
+}
+
+fn name(gate: Gate) -> String {
+    let Gate { driver, measure, protocol, clients, .. } = gate;
+    let (unit, protocol, driver) = (measure.unit(), protocol.name(), driver.name());
+    format!("gate: {unit} ({protocol}, {clients} clients, {driver})")
+}
+
 fn passes(weir: &Path, server: &PgServer, gate: Gate) -> Result<bool> {
-    let Gate { measure, driver, protocol, clients, limit, target } = gate;
-    let protocol = protocol.name();
-    let name = format!("gate: {} ({protocol}, {clients} clients, {driver})", measure.unit());
-    if driver == "uring"
-        && let Err(why) = Weir::up(weir, &server.url(pgbench::DATABASE), &flags(driver))
-    {
-        // No package brings it: in CI too there is nothing to do but to say so.
-        println!("--- SKIPPED {name}: Weir does not start with io_uring here: {why:#}");
-        return Ok(true);
-    }
+    let Gate { driver, measure, limit, target, .. } = gate;
+    let name = name(gate);
     if let Some(tool) = tool(measure).filter(|tool| !tool.is_there()) {
-        return skipped(&format!("{name}: not measured, {} is not installed", tool.program()));
+        let needs = format!("{name}: not measured, {} is not installed", tool.program());
+        if std::env::var_os("CI").is_some() {
+            bail!("{needs}, and CI must measure it");
+        }
+        println!("--- SKIPPED {needs}");
+        return Ok(true);
     }
     let mut least = f64::INFINITY;
     let mut parts = String::new();
     for _ in 0..TRIES {
         let counts = measured(weir, server, gate)?;
-        let counted = counts.iter().filter(|(name, _)| measure == Measure::Calls || !waits(name));
-        let total = counted.map(|(_, count)| count).sum();
+        let total =
+            counts.iter().filter(|(name, _)| !driver.waits(name)).map(|(_, count)| count).sum();
         if total < least {
             (least, parts) = (total, breakdown(&counts));
         }
@@ -74,18 +90,9 @@ fn passes(weir: &Path, server: &PgServer, gate: Gate) -> Result<bool> {
     Ok(ok)
 }
 
-/// Said aloud where somebody looks; in CI it is a failure.
-fn skipped(why: &str) -> Result<bool> {
-    if std::env::var_os("CI").is_some() {
-        bail!("{why}, and CI must measure it");
-    }
-    println!("--- SKIPPED {why}");
-    Ok(true)
-}
-
 const fn tool(measure: Measure) -> Option<Tool> {
     match measure {
-        Measure::Calls | Measure::CallsWithoutWaits => Some(Tool::Strace),
+        Measure::Syscalls => Some(Tool::Strace),
         Measure::Instructions => Some(Tool::Callgrind),
         Measure::IdleClientBytes => None,
     }
@@ -93,18 +100,13 @@ const fn tool(measure: Measure) -> Option<Tool> {
 
 fn measured(weir: &Path, server: &PgServer, gate: Gate) -> Result<Counts> {
     let Some(tool) = tool(gate.measure) else {
-        let bytes = idle::bytes_per_client(weir, server, gate)?;
+        let bytes = idle::bytes_per_client(weir, server, gate.clients, &flags(gate.driver))?;
         return Ok([("bytes".to_owned(), bytes)].into());
     };
     let each = TRANSACTIONS.map(|all| all / gate.clients);
     let flags = flags(gate.driver);
     let load = Load { protocol: gate.protocol, clients: gate.clients, each, flags: &flags };
     tool.per_transaction(weir, server, load)
-}
-
-/// Whether a system call only waits for events.
-fn waits(name: &str) -> bool {
-    name.starts_with("epoll_wait") || name.starts_with("epoll_pwait")
 }
 
 /// The parts that matter, where there are several.

@@ -163,7 +163,7 @@ impl Worker {
             self.clients.iter().filter(|(_, c)| waits(c)).map(|(at, c)| (at, c.ticket)).collect();
         for (at, ticket) in waiting {
             // One whose grant is under way already is greeted when that arrives.
-            if ticket.is_some_and(|ticket| self.pools.withdraw(ticket)) {
+            if ticket.is_some_and(|ticket| self.pools.withdraw(self.now, ticket)) {
                 if let Some(client) = self.clients.get_mut(at) {
                     client.ticket = None;
                 }

@@ -145,7 +145,12 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: client.last_server };
+        let claim = Claim {
+            client: ClientId(at),
+            class: ClassId(0),
+            affinity: client.last_server,
+            user: 0,
+        };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
