@@ -2,6 +2,7 @@
 //! `weir-core`.
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -9,6 +10,7 @@ pub mod http;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod log;
+pub mod monitor;
 pub mod proxy;
 pub mod serve;
 pub mod state_dir;
@@ -28,6 +30,8 @@ const UNUSABLE: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Up(args) => up(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Watch(args) => check::watch(&args),
         Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
