@@ -2,6 +2,7 @@
 //! `weir-core`.
 
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
@@ -10,6 +11,7 @@ pub mod http;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod log;
+pub mod monitor;
 pub mod proxy;
 pub mod serve;
 pub mod state_dir;
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
         Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args),
+        Command::Watch(args) => check::watch(&args),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]
