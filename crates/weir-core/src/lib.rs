@@ -11,6 +11,7 @@ pub mod config;
 pub mod console;
 pub mod diagnosis;
 pub mod ids;
+pub mod incident;
 pub mod ledger;
 pub mod pool;
 pub mod session;
