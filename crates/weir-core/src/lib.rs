@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+pub mod alert;
 pub mod config;
 pub mod console;
 pub mod diagnosis;
