@@ -121,6 +121,11 @@ bounds! {
     FLIGHT_POINTS_BEFORE = 300;
     /// Looks kept of an incident. For one more the resolution is halved.
     FLIGHT_POINTS = 1_200;
+    /// Looks and notes that wait for the thread of incidents. Further ones are lost, and the log
+    /// says so.
+    INCIDENT_ORDERS = 256;
+    /// Records of incidents that a full disk did not take. The oldest go.
+    INCIDENT_RECORDS_UNSTORED = 10_000;
     /// Messages that wait for one receiver of alerts. The oldest goes, and the log says so.
     ALERTS_QUEUED = 64;
     /// Problems reported for one configuration. Further ones show when these are mended.

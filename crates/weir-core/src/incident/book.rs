@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::desk::Record;
+use super::event::{Event, EventKind};
 use super::impact::Impact;
 use super::machine::State;
 use super::moment::Wall;
@@ -87,4 +89,24 @@ impl Incident {
         let cause = self.suspects.iter().find(|suspect| !suspect.finding.cause.is_symptom());
         cause.or(self.suspects.first())
     }
+}
+
+/// What is written down of an incident that was open when its process ended: that it was, and
+/// that it is closed. `events` is how many it has.
+#[must_use]
+pub fn interrupted(incident: &Incident, events: u32, now: Wall) -> Vec<Record> {
+    let event = |seq, kind: EventKind| {
+        Record::Event(
+            incident.id.clone(),
+            Event { seq, at: now.max(incident.updated), severity: kind.severity(), kind },
+        )
+    };
+    let to_closed = EventKind::State { from: Some(incident.state), to: State::Closed };
+    let closed =
+        Incident { state: State::Closed, closed: Some(incident.updated), ..incident.clone() };
+    vec![
+        event(events + 1, EventKind::Interrupted),
+        event(events + 2, to_closed),
+        Record::Incident(Box::new(closed)),
+    ]
 }

@@ -32,9 +32,9 @@ pub enum Note {
 pub enum Record {
     /// Something happened: to append.
     Event(IncidentId, Event),
-    /// What is known now: to append; the last one counts.
+    /// What is known now: the last one counts.
     Incident(Box<Incident>),
-    /// The flight recorder: to append; the last one counts.
+    /// The flight recorder: the last one counts.
     Flight(IncidentId, Box<Flight>),
     /// People are to be told.
     Tell(Box<Incident>),

@@ -36,7 +36,7 @@ mod suspects;
 mod timeline;
 pub mod words;
 
-pub use book::{Change, Counterfactual, Incident, IncidentId};
+pub use book::{Change, Counterfactual, Incident, IncidentId, interrupted};
 pub use desk::{IncidentDesk, Note, Record};
 pub use event::{Action, Effect, Event, EventKind, Intervention, Mode};
 pub use flight::{Flight, Point};
