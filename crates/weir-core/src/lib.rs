@@ -8,9 +8,11 @@
 
 pub mod activity;
 pub mod alert;
+mod arena;
 pub mod config;
 pub mod console;
 pub mod diagnosis;
+pub mod dispatch;
 pub mod ids;
 pub mod incident;
 pub mod ledger;

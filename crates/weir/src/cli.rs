@@ -1,7 +1,7 @@
 //! The command line. Its flags are stable: scripts outside the repository use them.
 
 use clap::{Args, Parser, Subcommand};
-use weir_core::config::choices::{AuthMethod, Language, LogFormat, PoolMode};
+use weir_core::config::choices::{AuthMethod, DriverChoice, Language, LogFormat, PoolMode};
 use weir_core::config::options::UpstreamUrl;
 use weir_core::config::{Options, Place, Places, parse_upstream};
 
@@ -177,6 +177,9 @@ pub struct ConfigArgs {
     /// Threads that relay.
     #[arg(long, value_name = "COUNT")]
     pub workers: Option<u16>,
+    /// The workers' event loop: auto, epoll or uring.
+    #[arg(long, value_name = "DRIVER")]
+    pub driver: Option<DriverChoice>,
     /// How clients prove who they are: scram, passthrough, trust, md5, password, hba or cert.
     #[arg(long, value_name = "METHOD")]
     pub auth: Option<AuthMethod>,
@@ -214,6 +217,10 @@ impl ConfigArgs {
         if let Some(count) = self.workers {
             options.workers.count = count;
             put("--workers", "workers.count");
+        }
+        if let Some(driver) = self.driver {
+            options.workers.driver = driver;
+            put("--driver", "workers.driver");
         }
         if let Some(method) = self.auth {
             options.auth.method = method;

@@ -14,6 +14,7 @@
 //! | `words` | what is said of it, in English and Chinese |
 //! | `report` | the whole story as Markdown and HTML |
 //! | `price` | what a failed request costs |
+//! | `ledger` | signals from the ledger |
 //! | `signals`, `moment`, `rules` | the input |
 //!
 //! Absent on purpose: storage, messages, clocks. The program stores each record before anybody is
@@ -25,6 +26,7 @@ mod desk;
 mod event;
 mod flight;
 mod impact;
+mod ledger;
 mod machine;
 mod moment;
 mod prelude;

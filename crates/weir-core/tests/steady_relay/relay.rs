@@ -165,7 +165,7 @@ impl<'a> Relay<'a> {
 
     fn checkout(&mut self, at: usize) -> bool {
         let client = ClientId(u32::try_from(at).unwrap());
-        let claim = Claim { client, class: ClassId(0), affinity: self.clients[at].last };
+        let claim = Claim { client, class: ClassId(0), affinity: self.clients[at].last, user: 0 };
         match self.pools.checkout(self.now, self.pool, claim) {
             Checkout::Granted(server) => {
                 self.link(at, server);
