@@ -19,4 +19,5 @@ pub mod ledger;
 pub mod pool;
 pub mod session;
 pub mod sim;
+pub mod simulator;
 pub mod time;

@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod serve;
 pub mod state_dir;
 pub mod store;
+pub mod top;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
         Command::Incident(command) => incident::command::run(&command, &mut io::stdout()),
         Command::Alert(AlertCommand::Test { file, names }) => test_alerts(file, &names),
+        Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]

@@ -16,6 +16,7 @@ use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
 use crate::http::HttpListener;
+use crate::incident::{self, Incidents};
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
 use crate::proxy::driver::Kind;
@@ -194,7 +195,8 @@ impl Proxy {
 
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
-            self.logins.reload(settings).map_err(|error| format!("{error:#}"))?;
+            self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
+            self.incidents.reload(&settings);
             self.logins.house().console.config.store(config.into());
             Ok(())
         });

@@ -115,6 +115,8 @@ bounds! {
     CONSOLE_SESSIONS = 64;
     /// Pools with series of their own in `/metrics`. Further ones are summed up as `other`.
     METRIC_POOLS = 1_000;
+    /// Routes with series of their own in `/metrics`. Further ones are summed up.
+    METRIC_ROUTES = 20;
     /// HTTP connections at once. Further ones wait to be accepted.
     HTTP_CONNECTIONS = 64;
     /// Sessions of one server that the guard looks at. Further ones are left out.
