@@ -3,32 +3,50 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::timeout;
 use weir_core::diagnosis::health::Health;
 use weir_core::diagnosis::{Cause, Severity};
-use weir_core::incident::{Server, Signals};
+use weir_core::incident::{Note, Server, Signals, counterfactuals};
 
 use super::thread::{Incidents, Look};
 use crate::monitor::guard::Lookout;
+use crate::proxy::console::Gathered;
+use crate::proxy::mail::Detail;
+use crate::proxy::threads::House;
 
 /// Without news from the ledger for so long, what the guard sees is brought alone.
 const LEDGER_MAX: Duration = Duration::from_secs(2);
 
+/// Looks from one question to the ledger what would have been enough to the next.
+const LOOKS_PER_QUESTION: u32 = 10;
+
 /// Brings looks until the process ends.
-pub async fn feed(
-    incidents: Arc<Incidents>,
-    lookout: Lookout,
-    mut ledger: watch::Receiver<Signals>,
-) {
+pub async fn feed(incidents: Arc<Incidents>, lookout: Lookout, house: Arc<House>) {
+    let mut ledger = house.console.signals();
+    let mut looks = 0_u32;
     loop {
         match timeout(LEDGER_MAX, ledger.changed()).await {
             Ok(Ok(())) | Err(_) => {}
-            // The console is gone: the process ends.
+            // Nobody sends any more: the process ends.
             Ok(Err(_)) => return,
         }
         let signals = ledger.borrow_and_update().clone();
         incidents.observe(look(signals, lookout.all()));
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(LOOKS_PER_QUESTION) && incidents.open_incident().is_some() {
+            ask(&incidents, &house).await;
+        }
+    }
+}
+
+/// Asks the ledger what would have been enough.
+async fn ask(incidents: &Incidents, house: &House) {
+    match Gathered::new(house, Detail::Ledger).await {
+        Ok(gathered) => {
+            let known = counterfactuals(&gathered.ledger().demand);
+            incidents.note(Note::Counterfactuals(known));
+        }
+        Err(stuck) => tracing::warn!("an incident does without the ledger: {stuck}"),
     }
 }
 
