@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
@@ -12,6 +13,7 @@ pub mod incident;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod log;
+pub mod monitor;
 pub mod proxy;
 pub mod serve;
 pub mod state_dir;
@@ -39,9 +41,11 @@ fn main() -> ExitCode {
         Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
+        Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args),
+        Command::Watch(args) => check::watch(&args),
         Command::Incident(command) => incident::command::run(&command, &mut io::stdout()),
         Command::Alert(AlertCommand::Test { file, names }) => test_alerts(file, &names),
-        Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]

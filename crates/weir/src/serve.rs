@@ -17,6 +17,7 @@ use weir_core::console::{ConfigRow, Shutdown};
 
 use crate::http::HttpListener;
 use crate::incident::{self, Incidents};
+use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
 use crate::proxy::driver::Kind;
@@ -45,6 +46,8 @@ pub struct Proxy {
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
+    _guard: Option<Guard>,
+    incidents: Arc<Incidents>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -84,7 +87,13 @@ impl Proxy {
             logins.runtime().spawn(console::serve(house, visitors, orders));
         }
         logins.house().console.config.store(config.into());
-        let http = settings.http.as_ref().map(|http| serve_http(http, &logins)).transpose()?;
+        let lookout = Lookout::default();
+        let http = settings.http.as_ref();
+        let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
+        let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
+        let incidents = Arc::new(Incidents::start(settings)?);
+        let house = Arc::clone(logins.house());
+        logins.runtime().spawn(incident::feed(Arc::clone(&incidents), lookout, house));
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -101,6 +110,8 @@ impl Proxy {
             ended,
             _state: state,
             ordered,
+            _guard: guard,
+            incidents,
             http,
             running,
             told_to_stop: false,
@@ -303,10 +314,10 @@ impl Signals {
     }
 }
 
-fn serve_http(settings: &Http, logins: &LoginThreads) -> Result<SocketAddr> {
+fn serve_http(settings: &Http, logins: &LoginThreads, lookout: Lookout) -> Result<SocketAddr> {
     let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
     let address = listener.address();
-    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), settings.clone()));
+    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), lookout, settings.clone()));
     Ok(address)
 }
 
