@@ -12,6 +12,7 @@ pub mod config;
 pub mod console;
 pub mod diagnosis;
 pub mod dispatch;
+pub mod healing;
 pub mod ids;
 pub mod ledger;
 pub mod pool;

@@ -34,6 +34,11 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Play an incident in virtual time, under Weir's dispatch and six other rules.
+    Simulate {
+        /// A scenario, as in the folder `scenarios`.
+        scenario: String,
+    },
     /// Find connection-hungry patterns in Django code and settings.
     #[cfg(feature = "lint")]
     Lint(Box<crate::lint::args::LintArgs>),

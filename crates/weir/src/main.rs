@@ -12,6 +12,7 @@ pub mod lint;
 pub mod log;
 pub mod proxy;
 pub mod serve;
+pub mod simulate;
 pub mod state_dir;
 
 use std::fmt::Display;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
+        Command::Simulate { scenario } => simulate::run(&scenario).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]

@@ -178,10 +178,14 @@ impl Dispatch {
         let verdict = self.verdict(at, own_wait, scene);
         let roomy = scene.slots.idle > self.size / 8;
         let size = self.size;
+        let patience = match self.policy {
+            Policy::Codel => STANDING,
+            Policy::Fair | Policy::Fifo => DEADLINE_COMMON,
+        };
         self.change(Self::place_at(at), |class| {
             class.verdict = verdict;
             class.steer(size, roomy);
-            class.overload = class.overloaded(own_wait);
+            class.overload = class.overloaded(own_wait, patience);
             class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
@@ -279,16 +283,16 @@ impl Class {
         }
     }
 
-    /// The deadline while its queue is standing and something is wrong; the last one until the
-    /// queue is empty.
-    fn overloaded(&self, own_wait: Option<Duration>) -> Option<Duration> {
+    /// The deadline while its queue is standing and something is wrong, at least `patience` when
+    /// nobody is to blame; the last one until the queue is empty.
+    fn overloaded(&self, own_wait: Option<Duration>, patience: Duration) -> Option<Duration> {
         let wait = own_wait?;
         let grants = self.account.grant_interval_nanos();
         let (least, interval, after) = match self.verdict.why {
             Why::Inflated | Why::Dominant => {
                 (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
             }
-            Why::Common | Why::Deserted => (DEADLINE_COMMON, grants, DEADLINE_COMMON),
+            Why::Common | Why::Deserted => (patience, grants, patience),
             Why::Nothing | Why::Hopeless | Why::Shed => return self.overload,
         };
         if wait < after || self.rules.exempt {
