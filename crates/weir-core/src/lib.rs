@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+pub mod alert;
 mod arena;
 pub mod config;
 pub mod console;
@@ -14,6 +15,7 @@ pub mod diagnosis;
 pub mod dispatch;
 pub mod healing;
 pub mod ids;
+pub mod incident;
 pub mod ledger;
 pub mod pool;
 pub mod session;
