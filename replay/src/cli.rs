@@ -113,10 +113,9 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
         }
     }
     let files = report::save(&report, &arguments.out)?;
-    show(&report::text::table(&report));
-    for file in files {
-        show(&format!("{}\n", file.display()));
-    }
+    show(&format!("\n{}\n", report::text::table(&report)));
+    show(&format!("The whole of it, with plots over time: {}\n", files.page.display()));
+    show(&format!("The figures: {}, {}\n", files.json.display(), files.markdown.display()));
     anyhow::ensure!(
         failed.is_empty(),
         "{} of the set-ups failed:\n- {}",

@@ -49,6 +49,18 @@ impl SetUp {
         }
     }
 
+    /// For people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Story => "As in the story",
+            Self::Pgbouncer => "PgBouncer, code unchanged",
+            Self::WeirUnchanged => "Weir, code unchanged",
+            Self::WeirOptimised => "Weir, code fixed",
+            Self::DirectOptimised => "No pooler, code fixed",
+        }
+    }
+
     /// Whether the service runs the optimised code.
     #[must_use]
     pub fn is_optimised(self) -> bool {

@@ -7,12 +7,15 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+mod arena;
 pub mod config;
 pub mod console;
 pub mod diagnosis;
+pub mod dispatch;
 pub mod ids;
 pub mod ledger;
 pub mod pool;
 pub mod session;
 pub mod sim;
+pub mod simulator;
 pub mod time;

@@ -34,6 +34,8 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Show who has the server connections, who waits, and what their time goes into.
+    Top(TopArgs),
     /// Find connection-hungry patterns in Django code and settings.
     #[cfg(feature = "lint")]
     Lint(Box<crate::lint::args::LintArgs>),
@@ -49,6 +51,20 @@ pub struct DemoArgs {
     /// Only the pool at work: 120 clients over 8 server connections for 8 s.
     #[arg(long)]
     pub traffic: bool,
+}
+
+/// Where to look, and how to show it.
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    /// The HTTP address of a running Weir.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8432")]
+    pub http: String,
+    /// Look once and exit; otherwise look again every two seconds.
+    #[arg(long)]
+    pub once: bool,
+    /// Print what `/api/v1/ledger` answers.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What can be done with a configuration.

@@ -13,6 +13,7 @@ pub mod log;
 pub mod proxy;
 pub mod serve;
 pub mod state_dir;
+pub mod top;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
+        Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]

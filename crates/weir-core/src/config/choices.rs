@@ -170,6 +170,19 @@ pub enum ServerReset {
     Always,
 }
 
+/// In which order waiting clients get slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dispatch {
+    /// In the order of arrival while nobody waits long. Once somebody has waited for 100 ms,
+    /// classes that hold less are served first, classes that got slow are limited, and what
+    /// cannot be served in time is refused early.
+    #[default]
+    Fair,
+    /// Always in the order of arrival.
+    Fifo,
+}
+
 /// What happens with several hosts in one database entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

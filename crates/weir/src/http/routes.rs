@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use weir_core::config::settings::Secret;
 use weir_core::console::metrics;
 
-use crate::proxy::console::{Gathered, VERSION};
+use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
 use crate::proxy::threads::House;
 
@@ -24,6 +24,7 @@ use crate::proxy::threads::House;
 pub(super) fn router(house: Arc<House>, token: Option<Secret>) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics_text))
+        .route("/api/v1/ledger", get(ledger))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
@@ -55,20 +56,30 @@ async fn readyz(State(house): State<Arc<House>>) -> Response {
 }
 
 async fn metrics_text(State(house): State<Arc<House>>) -> Response {
-    match Gathered::new(&house, Detail::Pools).await {
+    match Gathered::new(&house, Detail::Ledger).await {
         Ok(gathered) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], metrics(&gathered.view())).into_response()
         }
-        Err(stuck) => {
-            let body = json!({ "status": "not ready", "reason": stuck.to_string() });
-            reply(StatusCode::SERVICE_UNAVAILABLE, &body)
-        }
+        Err(stuck) => not_ready(stuck),
     }
 }
 
+/// Who has the server connections, who waits, and what the time goes into.
+async fn ledger(State(house): State<Arc<House>>) -> Response {
+    match Gathered::new(&house, Detail::Ledger).await.map(|all| json!(all.ledger())) {
+        Ok(picture) => reply(StatusCode::OK, &picture),
+        Err(stuck) => not_ready(stuck),
+    }
+}
+
+fn not_ready(stuck: NoAnswer) -> Response {
+    let body = json!({ "status": "not ready", "reason": stuck.to_string() });
+    reply(StatusCode::SERVICE_UNAVAILABLE, &body)
+}
+
 async fn not_found() -> Response {
-    let paths = ["/healthz", "/readyz", "/metrics"];
+    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/ledger"];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 

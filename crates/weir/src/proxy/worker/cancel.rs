@@ -41,7 +41,7 @@ impl Worker {
         }
         if let Some(ticket) = client.ticket {
             client.ticket = None;
-            if self.pools.withdraw(ticket) {
+            if self.pools.withdraw(self.now, ticket) {
                 let notice = notice::plain(
                     SqlState::QUERY_CANCELED,
                     "canceling statement due to user request",

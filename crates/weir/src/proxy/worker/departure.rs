@@ -42,7 +42,7 @@ impl Worker {
     pub(super) fn close_client(&mut self, at: u32, why: &str) {
         let Some(client) = self.clients.get_mut(at) else { return };
         if let Some(ticket) = client.ticket.take()
-            && !self.pools.withdraw(ticket)
+            && !self.pools.withdraw(self.now, ticket)
         {
             // Its grant is among the effects already; they find that it is gone.
         }
