@@ -18,7 +18,7 @@
 //! Columns carry the names, the order and the types of PgBouncer 1.25 where it has the same
 //! command (its `src/admin.c` and `src/stats.c`); ours follow after them.
 
-mod calendar;
+pub(crate) mod calendar;
 mod command;
 mod holds;
 mod ledger_metrics;

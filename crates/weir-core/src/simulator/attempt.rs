@@ -201,7 +201,7 @@ impl Simulation<'_> {
             && self.application.can_withdraw()
         {
             let proxy = self.proxy_of(index);
-            self.proxies[proxy].pools.withdraw(ticket);
+            self.proxies[proxy].pools.withdraw(self.now, ticket);
             self.conclude(index, Release::Reusable);
         }
         self.retry(index);
