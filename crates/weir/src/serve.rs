@@ -16,6 +16,7 @@ use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
 use crate::http::HttpListener;
+use crate::incident::{self, Incidents};
 use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
@@ -46,6 +47,7 @@ pub struct Proxy {
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
     _guard: Option<Guard>,
+    incidents: Arc<Incidents>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -88,7 +90,10 @@ impl Proxy {
         let lookout = Lookout::default();
         let http = settings.http.as_ref();
         let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
-        let guard = Guard::start(Arc::clone(logins.house()), lookout)?;
+        let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
+        let incidents = Arc::new(Incidents::start(settings)?);
+        let house = Arc::clone(logins.house());
+        logins.runtime().spawn(incident::feed(Arc::clone(&incidents), lookout, house));
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -106,6 +111,7 @@ impl Proxy {
             _state: state,
             ordered,
             _guard: guard,
+            incidents,
             http,
             running,
             told_to_stop: false,
@@ -200,7 +206,8 @@ impl Proxy {
 
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
-            self.logins.reload(settings).map_err(|error| format!("{error:#}"))?;
+            self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
+            self.incidents.reload(&settings);
             self.logins.house().console.config.store(config.into());
             Ok(())
         });

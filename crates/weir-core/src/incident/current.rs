@@ -136,7 +136,10 @@ impl Current {
             Note::ConfigChanged(what) => {
                 self.event(now, EventKind::ConfigChanged { what }, records);
             }
-            Note::Counterfactuals(known) => self.counterfactuals = known,
+            Note::Counterfactuals(known) if most(&known) >= most(&self.counterfactuals) => {
+                self.counterfactuals = known;
+            }
+            Note::Counterfactuals(_) => {}
         }
     }
 
@@ -253,4 +256,9 @@ impl Current {
         let added = self.timeline.add(at, kind);
         records.extend(added.into_iter().map(|event| Record::Event(self.id.clone(), event)));
     }
+}
+
+/// The slots that were needed when they were needed most.
+fn most(known: &[Counterfactual]) -> f64 {
+    known.iter().map(|one| one.needed).fold(0.0, f64::max)
 }

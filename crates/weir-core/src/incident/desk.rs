@@ -23,7 +23,7 @@ pub enum Note {
     Effect(Effect),
     /// The configuration was changed: what, in one line.
     ConfigChanged(String),
-    /// What would have been enough, from the ledger. The latest replaces those before it.
+    /// What would have been enough, from the ledger. What was said when most was needed is kept.
     Counterfactuals(Vec<Counterfactual>),
 }
 

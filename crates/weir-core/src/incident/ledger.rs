@@ -1,7 +1,8 @@
 //! Signals from the ledger: what its snapshots and frames mean for incidents.
 
+use super::book::{Change, Counterfactual};
 use super::signals::{Signals, Slots};
-use crate::ledger::{Frame, LedgerSnapshot, Phase};
+use crate::ledger::{Demanded, Frame, LedgerSnapshot, Phase};
 
 impl Slots {
     /// The means of a frame.
@@ -46,6 +47,19 @@ impl Signals {
     }
 }
 
+/// What would save a whole slot at least, of what the ledger has worked out.
+#[must_use]
+pub fn counterfactuals(demand: &Demanded) -> Vec<Counterfactual> {
+    let needed = demand.needed;
+    let changes = [
+        (Change::DeferredBegin, demand.needed_with_deferred_begin),
+        (Change::IdleLimit { millis: 1_000 }, demand.needed_with_gaps_of_1s),
+    ];
+    let saves = |&(_, needed_then): &(Change, f64)| needed - needed_then >= 1.0;
+    let counterfactual = |(change, needed_then)| Counterfactual { change, needed, needed_then };
+    changes.into_iter().filter(saves).map(counterfactual).collect()
+}
+
 /// Counts of slots are far below what this type holds exactly.
 #[expect(clippy::cast_possible_truncation, reason = "a figure for a picture")]
 const fn small(number: f64) -> f32 {
@@ -71,6 +85,22 @@ mod tests {
         let slots = Slots::of(&frame);
         assert_eq!(slots.held() + slots.idle, 55.0);
         assert_eq!((slots.limit, slots.waiting, slots.in_transaction), (60.0, 3.0, 7.0));
+    }
+
+    #[test]
+    fn only_what_saves_a_slot_is_a_counterfactual() {
+        let demand = Demanded {
+            needed: 40.0,
+            needed_with_deferred_begin: 39.5,
+            needed_with_gaps_of_1s: 6.0,
+            ..Demanded::default()
+        };
+        let expected = Counterfactual {
+            change: Change::IdleLimit { millis: 1_000 },
+            needed: 40.0,
+            needed_then: 6.0,
+        };
+        assert_eq!(counterfactuals(&demand), [expected]);
     }
 
     #[test]

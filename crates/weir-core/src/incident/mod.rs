@@ -43,6 +43,7 @@ pub use desk::{IncidentDesk, Note, Record};
 pub use event::{Action, Effect, Event, EventKind, Intervention, Mode};
 pub use flight::{Flight, Point};
 pub use impact::Impact;
+pub use ledger::counterfactuals;
 pub use machine::{Machine, State, Step};
 pub use moment::{Moment, Wall};
 pub use price::{Loss, Price};

@@ -3,13 +3,16 @@
 //! | file | job |
 //! | --- | --- |
 //! | `thread` | looks and notes in; records to the keeper, messages to the receivers and the log |
+//! | `feed` | what ledger and guard see, each second |
 //! | `keeper` | records to disk, or to memory while the disk takes none |
 //! | `command` | `weir incident list, show, report` |
 
 pub mod command;
+mod feed;
 mod keeper;
 mod thread;
 
+pub use feed::feed;
 pub use keeper::Keeper;
 pub use thread::{Incidents, Look};
 

@@ -98,7 +98,8 @@ fn update(connection: &mut Connection, schema: &Schema, found: usize) -> rusqlit
     for step in &schema.steps[found..] {
         change.execute_batch(step)?;
     }
-    change.pragma_update(None, "user_version", schema.steps.len() as u64)?;
+    let version = u32::try_from(schema.steps.len()).unwrap_or(u32::MAX);
+    change.pragma_update(None, "user_version", version)?;
     change.commit()
 }
 

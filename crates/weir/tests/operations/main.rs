@@ -6,6 +6,7 @@
 mod access;
 mod commands;
 mod health;
+mod incidents;
 mod pause;
 mod shutdown;
 mod stage;

@@ -59,10 +59,19 @@ impl Stage {
 
     /// A proxy with more in its file.
     pub(crate) fn with(more: &str) -> Self {
+        Self::start(|server| config(server, more))
+    }
+
+    /// A proxy with a state directory.
+    pub(crate) fn keeping(dir: &Path, more: &str) -> Self {
+        Self::start(|server| format!("state_dir = {dir:?}\n{}", config(server, more)))
+    }
+
+    fn start(config: impl FnOnce(&PgServer) -> String) -> Self {
         let server = PgServer::shared(Want::major(15)).unwrap();
         let database = server.fresh_database().unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_weir"));
-        let weir = Weir::configured(program, &config(server, more)).unwrap();
+        let weir = Weir::configured(program, &config(server)).unwrap();
         Self { server, database, weir }
     }
 

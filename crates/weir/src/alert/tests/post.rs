@@ -6,10 +6,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use weir_core::alert::Verdict;
-use weir_testkit::tls::Certificates;
-use weir_testkit::{Account, Scratch};
+use weir_testkit::{Account, Certificates, Scratch};
 
 use super::server::Service;
 use super::*;

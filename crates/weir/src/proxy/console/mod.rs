@@ -24,9 +24,10 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{Receiver, Sender};
-use tokio::sync::{Notify, Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use weir_core::config::limits;
 use weir_core::console::{ConfigRow, History, Holds, Shutdown, Snapshot};
+use weir_core::incident::Signals;
 use weir_core::ledger::{Picture, Recorder};
 
 pub use gather::{Gathered, NoAnswer};
@@ -55,6 +56,8 @@ pub struct Console {
     holds: Mutex<Holds>,
     history: Mutex<History>,
     recorder: Mutex<Recorder>,
+    /// What the ledgers said a second ago, for those who follow it.
+    signals: watch::Sender<Signals>,
     /// The configuration as it is written.
     pub config: ArcSwap<Vec<ConfigRow>>,
     started: Instant,
@@ -78,6 +81,7 @@ impl Default for Console {
             holds: Mutex::default(),
             history: Mutex::default(),
             recorder: Mutex::default(),
+            signals: watch::Sender::default(),
             config: ArcSwap::default(),
             started: Instant::now(),
         }
@@ -139,7 +143,16 @@ impl Console {
 
     /// Notes what the ledgers say now.
     fn record(&self, snapshot: &Snapshot) {
-        lock(&self.recorder).note(self.now(), &snapshot.ledger, slots(snapshot));
+        let mut recorder = lock(&self.recorder);
+        recorder.note(self.now(), &snapshot.ledger, slots(snapshot));
+        let latest = recorder.seconds().next_back();
+        self.signals.send_replace(Signals::of(&snapshot.ledger, latest.map(|frame| &**frame)));
+    }
+
+    /// What the ledgers say, each second anew.
+    #[must_use]
+    pub fn signals(&self) -> watch::Receiver<Signals> {
+        self.signals.subscribe()
     }
 
     /// What the ledgers say now, and what they said lately.
