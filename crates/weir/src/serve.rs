@@ -16,6 +16,7 @@ use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
 use crate::http::HttpListener;
+use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
 use crate::proxy::driver::Kind;
@@ -44,6 +45,7 @@ pub struct Proxy {
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
+    _guard: Option<Guard>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -83,7 +85,10 @@ impl Proxy {
             logins.runtime().spawn(console::serve(house, visitors, orders));
         }
         logins.house().console.config.store(config.into());
-        let http = settings.http.as_ref().map(|http| serve_http(http, &logins)).transpose()?;
+        let lookout = Lookout::default();
+        let http = settings.http.as_ref();
+        let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
+        let guard = Guard::start(Arc::clone(logins.house()), lookout)?;
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -100,6 +105,7 @@ impl Proxy {
             ended,
             _state: state,
             ordered,
+            _guard: guard,
             http,
             running,
             told_to_stop: false,
@@ -301,10 +307,10 @@ impl Signals {
     }
 }
 
-fn serve_http(settings: &Http, logins: &LoginThreads) -> Result<SocketAddr> {
+fn serve_http(settings: &Http, logins: &LoginThreads, lookout: Lookout) -> Result<SocketAddr> {
     let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
     let address = listener.address();
-    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), settings.clone()));
+    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), lookout, settings.clone()));
     Ok(address)
 }
 

@@ -77,6 +77,26 @@ impl Status {
     }
 }
 
+/// All servers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Nothing is wrong with any.
+    pub healthy: bool,
+    /// The worst.
+    pub status: Status,
+    /// Each.
+    pub servers: Vec<Health>,
+}
+
+impl Answer {
+    /// Of these servers; of none, nothing is known.
+    #[must_use]
+    pub fn of(servers: Vec<Health>) -> Self {
+        let status = Status::worst(servers.iter().map(|health| health.status));
+        Self { healthy: status == Status::Ok, status, servers }
+    }
+}
+
 /// One server at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Health {

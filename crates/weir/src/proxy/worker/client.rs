@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
-use weir_core::ids::{ClassId, ClientId, ServerId};
+use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
@@ -113,6 +113,7 @@ impl Worker {
                 self.let_go();
             }
             self.flush_from_client(at, rest);
+            self.book_client(at);
             taken += step.taken;
             match self.client_asks(at, step) {
                 Next::Again => {}
@@ -145,12 +146,11 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let claim = Claim {
-            client: ClientId(at),
-            class: ClassId(0),
-            affinity: client.last_server,
-            user: 0,
-        };
+        let class = client
+            .session
+            .take_claim()
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
+        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
@@ -233,6 +233,7 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(id.0)
             && std::mem::take(&mut server.blocked)
         {
+            self.book(id.0);
             self.pump_server(id.0);
         }
     }

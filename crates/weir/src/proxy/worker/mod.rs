@@ -17,15 +17,19 @@
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
+//! | `book` | what the ledger is told |
+//! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
+mod book;
 mod cancel;
 mod chores;
 mod client;
 mod command;
 mod departure;
 mod effects;
+mod holders;
 mod inspect;
 mod notice;
 mod server;
@@ -42,7 +46,8 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
-use weir_core::ids::{BudgetId, PoolId};
+use weir_core::ids::{BudgetId, PoolId, ServerId};
+use weir_core::ledger::Scribe;
 use weir_core::pool::Pools;
 use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
 use weir_core::time::Instant;
@@ -140,6 +145,7 @@ impl Worker {
     ) -> Result<Self> {
         let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
+        let pools = Pools::seeded(options.seed);
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
@@ -148,7 +154,7 @@ impl Worker {
             driver,
             started: std::time::Instant::now(),
             now: Instant::ZERO,
-            pools: Pools::new(),
+            pools,
             homes: Vec::new(),
             by_key: HashMap::new(),
             budgets: HashMap::new(),
@@ -289,6 +295,11 @@ impl Worker {
             to_client: &mut self.desk.to_client,
             to_server: &mut self.desk.to_server,
             tally: &mut home.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: Some(&mut client.caller),
+                server: client.server,
+            },
             let_go: &mut self.desk.let_go,
         };
         Some(call(&mut client.session, &mut cx))
@@ -311,6 +322,11 @@ impl Worker {
             to_client: &mut self.desk.to_client,
             to_server: &mut self.desk.to_server,
             tally: &mut home.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: None,
+                server: Some(ServerId(at)),
+            },
             let_go: &mut self.desk.let_go,
         };
         Some(call(session, &mut cx))

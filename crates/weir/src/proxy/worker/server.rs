@@ -104,7 +104,9 @@ impl Worker {
             match step {
                 Ok(step) => {
                     taken += step.taken;
-                    if !self.server_asks(at, step.ask) {
+                    let again = self.server_asks(at, step.ask);
+                    self.book(at);
+                    if !again {
                         return taken;
                     }
                 }
@@ -211,6 +213,7 @@ impl Worker {
             if active {
                 self.pools.release(self.now, id, Release::Settling);
             }
+            self.book(at);
         } else if active {
             self.pools.release(self.now, id, Release::Reusable);
         } else {

@@ -263,10 +263,15 @@ impl Uring {
     fn launch_one(&mut self, at: u32) {
         let key = self.key(at);
         let Some(conn) = self.conns.get_mut(at) else { return };
-        if conn.out.is_empty() || self.ring.in_flight(at).is_some() {
+        if self.ring.in_flight(at).is_some() {
             return;
         }
-        let flight = Flight { bytes: std::mem::take(&mut conn.out), from: 0 };
+        let bytes = std::mem::take(&mut conn.out);
+        if bytes.is_empty() {
+            // An idle connection keeps no buffer.
+            return self.keep(bytes);
+        }
+        let flight = Flight { bytes, from: 0 };
         let all = conn.behind && conn.closing != Some(Farewell::AtOnce);
         self.fly(key, flight, all);
     }
