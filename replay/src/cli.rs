@@ -1,31 +1,46 @@
 //! The command: every set-up in turn, the table on standard output, the rest in files.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use weir_testkit::PgBouncer;
 
 use crate::figures::Figures;
 use crate::plan::Plan;
 use crate::report::{self, Report};
 use crate::run::{self, Options};
 use crate::service::Program;
-use crate::setup::{SetUp, World, weir_beside_us};
+use crate::setup::{SetUp, World};
+
+/// Length of the phases in a short run.
+const SCALE: f64 = 1.0;
+const SEED: u64 = 20_240_621;
+const ORDERS: u64 = 300_000;
+/// Where the report goes.
+const OUT: &str = "replay-report";
+/// Long from here in a run of scale 1: the story's 30 s, with the time of the phases.
+const LONG_S: f64 = 3.0;
+const STORYS_LONG_S: f64 = 30.0;
+const SCALE_MIN: f64 = 0.1;
+/// Four set-ups of two hours and a quarter each, as long as the story.
+const SCALE_MAX: f64 = 300.0;
 
 /// What can be asked for.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Arguments {
-    /// Set-ups, separated by commas. Without it: all whose programs are there.
+    /// Set-ups, separated by commas. Without it: all four of the story, PgBouncer's where it is
+    /// installed.
     #[arg(long, value_delimiter = ',')]
     pub setups: Vec<SetUp>,
-    /// Length of the phases: 1 is 27 s for each set-up, 34 is an hour for four. Rates stay.
-    #[arg(long, default_value_t = 1.0)]
+    /// Length of the phases: 1 is 23 s for each set-up, 37 is an hour for four. Rates stay.
+    #[arg(long, default_value_t = SCALE)]
     pub scale: f64,
     /// Seed of all arrivals.
-    #[arg(long, default_value_t = 20_240_621)]
+    #[arg(long, default_value_t = SEED)]
     pub seed: u64,
     /// Orders in the shop.
-    #[arg(long, default_value_t = 300_000)]
+    #[arg(long, default_value_t = ORDERS)]
     pub orders_seeded: u64,
     /// A statement or transaction is long from this many seconds on. Without it: 3 s times the
     /// scale, at most the story's 30 s.
@@ -34,42 +49,97 @@ pub struct Arguments {
     /// Kill the service (-9) this many seconds into each run, and start it again.
     #[arg(long)]
     pub kill_at_s: Option<f64>,
-    /// The order service's program. Without it: the one beside this program.
+    /// The order service's program. Without it: the one that this program carries.
     #[arg(long)]
     pub orders: Option<PathBuf>,
-    /// The Weir program. Without it: the one beside this program, if any.
+    /// The Weir program. Without it: this one.
     #[arg(long)]
     pub weir: Option<PathBuf>,
     /// Where the report goes.
-    #[arg(long, default_value = "replay-report")]
+    #[arg(long, default_value = OUT)]
     pub out: PathBuf,
 }
 
-/// Long from here in a run of scale 1: the story's 30 s, with the time of the phases.
-const LONG_S: f64 = 3.0;
-const STORYS_LONG_S: f64 = 30.0;
+impl Default for Arguments {
+    /// The short form: all four set-ups in about two minutes.
+    fn default() -> Self {
+        Self {
+            setups: Vec::new(),
+            scale: SCALE,
+            seed: SEED,
+            orders_seeded: ORDERS,
+            long_s: None,
+            kill_at_s: None,
+            orders: None,
+            weir: None,
+            out: OUT.into(),
+        }
+    }
+}
 
-/// Runs the replay.
+/// Runs the replay. `ours` is the running program, which is a Weir program and carries the order
+/// service as its command `orders`.
 ///
 /// # Errors
-/// When a set-up cannot be built or a file not written; never because a figure is bad.
-pub async fn replay(arguments: Arguments) -> Result<()> {
-    anyhow::ensure!(
-        arguments.scale.is_finite() && arguments.scale > 0.0,
-        "--scale must be above 0, and is {}",
-        arguments.scale
-    );
+/// When a set-up cannot be built or run, after all others were; or a file not written. Never
+/// because a figure is bad.
+pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
+    let begun = Instant::now();
+    check(arguments)?;
     let program = match &arguments.orders {
-        Some(path) => Program::new(path),
-        None => Program::beside_us()?,
+        Some(path) => Program::new(path, &[]),
+        None => Program::new(ours, &["orders"]),
     };
-    let weir = arguments.weir.clone().or_else(weir_beside_us);
-    let setups = setups(&arguments, weir.is_some())?;
+    let weir = arguments.weir.as_deref().unwrap_or(ours);
     let plan = Plan::incident(arguments.seed, arguments.scale);
+    let told = &mut |line: &str| say(begun, line);
+    let made = || World::make(&program, arguments.orders_seeded, told);
+    let world = tokio::task::block_in_place(made)?;
+    let mut report = report_of(arguments, &world, plan);
+    let mut failed = Vec::new();
+    for setup in setups(arguments) {
+        let seconds = report.plan.length().as_secs_f64();
+        say(begun, &format!("set-up {}: {seconds:.0} s of traffic", setup.name()));
+        let kill_at = arguments.kill_at_s.map(Duration::from_secs_f64);
+        let weir = Some(weir.to_owned());
+        let options = Options { setup, weir, long_s: report.long_s, kill_at };
+        match run::run(&world, &report.plan, &options).await {
+            Ok(observed) => report.set_ups.push(Figures::of(&observed, &report.plan)),
+            // The others are still worth their time.
+            Err(error) => {
+                say(begun, &format!("set-up {} failed: {error:#}", setup.name()));
+                failed.push(format!("{}: {error:#}", setup.name()));
+            }
+        }
+    }
+    let files = report::save(&report, &arguments.out)?;
+    show(&format!("\n{}\n", report::text::table(&report)));
+    show(&format!("The whole of it, with plots over time: {}\n", files.page.display()));
+    show(&format!("The figures: {}, {}\n", files.json.display(), files.markdown.display()));
+    anyhow::ensure!(
+        failed.is_empty(),
+        "{} of the set-ups failed:\n- {}",
+        failed.len(),
+        failed.join("\n- ")
+    );
+    Ok(())
+}
+
+fn check(arguments: &Arguments) -> Result<()> {
+    let Arguments { scale, orders_seeded, .. } = arguments;
+    let usable = scale.is_finite() && (SCALE_MIN..=SCALE_MAX).contains(scale);
+    anyhow::ensure!(usable, "--scale is {scale}, and must be from {SCALE_MIN} to {SCALE_MAX}");
+    anyhow::ensure!(*orders_seeded > 0, "--orders-seeded is 0, and must be at least 1");
+    for path in [&arguments.orders, &arguments.weir].into_iter().flatten() {
+        anyhow::ensure!(path.is_file(), "there is no program {}", path.display());
+    }
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("making the report's directory {}", arguments.out.display()))
+}
+
+fn report_of(arguments: &Arguments, world: &World, plan: Plan) -> Report {
     let long_s = arguments.long_s.unwrap_or((LONG_S * arguments.scale).min(STORYS_LONG_S));
-    say(&format!("seeding a shop with {} orders", arguments.orders_seeded));
-    let world = tokio::task::block_in_place(|| World::make(&program, arguments.orders_seeded))?;
-    let mut report = Report {
+    Report {
         command: std::env::args().collect::<Vec<_>>().join(" "),
         server: world.version(),
         cores: std::thread::available_parallelism().map_or(0, usize::from),
@@ -77,58 +147,25 @@ pub async fn replay(arguments: Arguments) -> Result<()> {
         orders_seeded: arguments.orders_seeded,
         scale: arguments.scale,
         long_s,
-        plan: plan.clone(),
+        plan,
         set_ups: Vec::new(),
-    };
-    for setup in setups {
-        say(&format!("{}: {:.0} s of traffic", setup.name(), plan.length().as_secs_f64()));
-        let options = Options {
-            setup,
-            weir: weir.clone(),
-            long_s,
-            kill_at: arguments.kill_at_s.map(Duration::from_secs_f64),
-        };
-        let observed = run::run(&world, &plan, &options)
-            .await
-            .with_context(|| format!("set-up {}", setup.name()))?;
-        report.set_ups.push(Figures::of(&observed, &plan));
     }
-    let files = report::save(&report, &arguments.out)?;
-    show(&report::text::table(&report));
-    for file in files {
-        show(&format!("{}\n", file.display()));
-    }
-    Ok(())
 }
 
-fn setups(arguments: &Arguments, has_weir: bool) -> Result<Vec<SetUp>> {
+fn setups(arguments: &Arguments) -> Vec<SetUp> {
     if !arguments.setups.is_empty() {
-        return Ok(arguments.setups.clone());
+        return arguments.setups.clone();
     }
     let all = [SetUp::Story, SetUp::Pgbouncer, SetUp::WeirUnchanged, SetUp::WeirOptimised];
-    let mut there: Vec<SetUp> = all
-        .into_iter()
-        .filter(|setup| has_weir || !setup.needs_weir())
-        .filter(|setup| *setup != SetUp::Pgbouncer || has_pgbouncer())
-        .collect();
-    if !has_weir {
-        say("no Weir program beside this one and none named with --weir: the optimised code runs \
-             straight on PostgreSQL instead");
-        there.push(SetUp::DirectOptimised);
-    }
-    Ok(there)
-}
-
-fn has_pgbouncer() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    dirs.into_iter().any(|dir| dir.join("pgbouncer").is_file())
+    all.into_iter()
+        .filter(|setup| *setup != SetUp::Pgbouncer || PgBouncer::is_installed())
+        .collect()
 }
 
 /// Progress goes to standard error, so that standard output is the table alone.
 #[expect(clippy::print_stderr, reason = "a command's progress")]
-fn say(line: &str) {
-    eprintln!("{line}");
+fn say(begun: Instant, line: &str) {
+    eprintln!("{:>4.0} s  {line}", begun.elapsed().as_secs_f64());
 }
 
 #[expect(clippy::print_stdout, reason = "a command's answer")]

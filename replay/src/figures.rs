@@ -237,14 +237,14 @@ mod tests {
             innocent_p95_s: None,
         };
         let run = |bad: &[f64]| -> Vec<_> {
-            (0_u32..27)
+            (0_u32..23)
                 .map(f64::from)
                 .map(|s| second(s, if bad.contains(&s) { 0.5 } else { 1.0 }))
                 .collect()
         };
         assert_eq!(recovery(&run(&[]), &plan), Some(0.0));
-        assert_eq!(recovery(&run(&[10.0, 18.0]), &plan), Some(0.0), "during the load");
-        assert_eq!(recovery(&run(&[19.0, 22.0]), &plan), Some(4.0));
-        assert_eq!(recovery(&run(&[26.0]), &plan), None);
+        assert_eq!(recovery(&run(&[10.0, 14.0]), &plan), Some(0.0), "during the load");
+        assert_eq!(recovery(&run(&[15.0, 18.0]), &plan), Some(4.0));
+        assert_eq!(recovery(&run(&[22.0]), &plan), None);
     }
 }

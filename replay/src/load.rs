@@ -111,15 +111,19 @@ pub struct Load {
     http: Http,
     run: Arc<str>,
     begun: Instant,
+    give_up: Instant,
     seed: u64,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Load {
-    /// Clients of `http`, whose keys begin with `run`. The clock starts now.
+    /// Clients of `http`, whose keys begin with `run`. The clock starts now; after `length` whoever
+    /// still waits gives up.
     #[must_use]
-    pub fn new(http: Http, run: &str, seed: u64) -> Self {
-        Self { http, run: run.into(), begun: Instant::now(), seed, seen: Arc::default() }
+    pub fn new(http: Http, run: &str, seed: u64, length: Duration) -> Self {
+        let begun = Instant::now();
+        let give_up = begun + length;
+        Self { http, run: run.into(), begun, give_up, seed, seen: Arc::default() }
     }
 
     /// When the clock started.
@@ -182,10 +186,15 @@ impl Load {
         for number in 0..=patience.retries {
             if number > 0 {
                 let doubled = patience.pause * 2_u32.pow(number - 1);
-                tokio::time::sleep(doubled.mul_f64(0.5 + chance.f64())).await;
+                let pause = doubled.mul_f64(0.5 + chance.f64());
+                if Instant::now() + pause >= self.give_up {
+                    break;
+                }
+                tokio::time::sleep(pause).await;
             }
             let sent = Instant::now();
-            let answer = self.http.ask(&key, &arrival.ask, patience.limit).await;
+            let limit = patience.limit.min(self.give_up - sent);
+            let answer = self.http.ask(&key, &arrival.ask, limit).await;
             let outcome = answer.outcome();
             self.record_try(route, sent, outcome);
             unsure |= matches!(outcome, Outcome::TimedOut | Outcome::Broken);

@@ -13,6 +13,8 @@ pub mod claims;
 pub mod html;
 pub mod plot;
 pub mod rows;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 /// All set-ups of one replay, and how to repeat it.
@@ -51,22 +53,32 @@ impl Report {
     }
 }
 
-/// Writes `replay.json`, `replay.md` and `replay.html` into `dir`, and returns their paths.
+/// What a replay leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Every figure, sample and second.
+    pub json: PathBuf,
+    /// The table and the claims as text.
+    pub markdown: PathBuf,
+    /// The page, with plots.
+    pub page: PathBuf,
+}
+
+/// Writes `replay.json`, `replay.md` and `replay.html` into `dir`, and returns their paths in full.
 ///
 /// # Errors
 /// When the directory cannot be made or written.
-pub fn save(report: &Report, dir: &Path) -> Result<Vec<PathBuf>> {
+pub fn save(report: &Report, dir: &Path) -> Result<Files> {
     fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
-    let files = [
-        ("replay.json", serde_json::to_string_pretty(report)?),
-        ("replay.md", text::markdown(report)),
-        ("replay.html", html::page(report)),
-    ];
-    let mut paths = Vec::new();
-    for (name, content) in files {
+    let dir = dir.canonicalize().with_context(|| format!("finding {}", dir.display()))?;
+    let write = |name: &str, content: String| {
         let path = dir.join(name);
         fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
-        paths.push(path);
-    }
-    Ok(paths)
+        Ok::<_, anyhow::Error>(path)
+    };
+    Ok(Files {
+        json: write("replay.json", serde_json::to_string_pretty(report)?)?,
+        markdown: write("replay.md", text::markdown(report))?,
+        page: write("replay.html", html::page(report))?,
+    })
 }

@@ -60,14 +60,21 @@ pub struct Observed {
 const RESTART_BELOW: f64 = 0.5;
 /// How far they look back.
 const LOOK_BACK: Duration = Duration::from_secs(3);
+/// Longest wait for the service to start again, and the pause between two tries.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const START_PAUSE: Duration = Duration::from_millis(500);
+/// How often the people on call look at the clock.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often the receiver's latency is set.
 const LATENCY_EVERY: Duration = Duration::from_millis(100);
 /// Longest wait for what is under way after the last client.
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
 /// And for requests whose clients have gone.
-const GONE_LIMIT: Duration = Duration::from_secs(3);
+const GONE_LIMIT: Duration = Duration::from_secs(1);
 /// Longest wait for the service's sessions to end after it.
-const LEFT_LIMIT: Duration = Duration::from_secs(10);
+const LEFT_LIMIT: Duration = Duration::from_secs(5);
+/// How long clients may still wait after the last phase.
+const GRACE: Duration = Duration::from_secs(3);
 /// Sessions of the service that do something.
 const UNDER_WAY: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
@@ -89,12 +96,12 @@ pub async fn run(world: &World, plan: &Plan, options: &Options) -> Result<Observ
     connection.close().await?;
     let service = tokio::task::block_in_place(|| ground.program.start())?;
     // A name of its own for each run: keys must not meet those of another.
-    let load =
-        Load::new(Http::new(ground.address), &format!("{}-{}", setup.name(), plan.seed), plan.seed);
+    let name = format!("{}-{}", setup.name(), plan.seed);
+    let load = Load::new(Http::new(ground.address), &name, plan.seed, plan.length() + GRACE);
     let sampler = Sampler::start(&superuser, load.begun(), options.long_s).await?;
+    let latencies = tokio::spawn(set_latencies(plan.clone(), receiver.clone(), load.begun()));
     let director = Director {
         plan: plan.clone(),
-        receiver: receiver.clone(),
         load: load.clone(),
         program: ground.program.clone(),
         kill_at: options.kill_at,
@@ -103,6 +110,7 @@ pub async fn run(world: &World, plan: &Plan, options: &Options) -> Result<Observ
     let directing = tokio::spawn(director.direct(service));
     let mut seen = load.drive(plan.arrivals()).await;
     let (service, mut events) = directing.await.context("directing the run")??;
+    latencies.await.context("setting the receiver's latency")?;
     let ended = Instant::now();
     if setup.is_optimised() {
         load.settle(&mut seen, DRAIN_LIMIT).await;
@@ -122,10 +130,18 @@ pub async fn run(world: &World, plan: &Plan, options: &Options) -> Result<Observ
     Ok(Observed { setup, seen, samples, events, books, drained_after_s })
 }
 
-/// Plays the people on call and the receiver's operators.
+/// Makes the receiver as slow as the plan has it, to the end of the plan.
+async fn set_latencies(plan: Plan, receiver: Arc<Receiver>, begun: Instant) {
+    let mut ticks = tokio::time::interval(LATENCY_EVERY);
+    while begun.elapsed() < plan.length() {
+        ticks.tick().await;
+        receiver.set_latency(plan.receiver_latency(begun.elapsed()));
+    }
+}
+
+/// Plays the people on call.
 struct Director {
     plan: Plan,
-    receiver: Arc<Receiver>,
     load: Load,
     program: Program,
     kill_at: Option<Duration>,
@@ -136,27 +152,26 @@ impl Director {
     async fn direct(mut self, mut service: Service) -> Result<(Service, Vec<Event>)> {
         let reaction = self.plan.start_of(PhaseName::Reaction);
         let (mut reacted, mut kill_at) = (false, self.kill_at);
-        let mut ticks = tokio::time::interval(LATENCY_EVERY);
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
             ticks.tick().await;
             let now = self.load.begun().elapsed();
             if now >= self.plan.length() {
                 return Ok((service, self.events));
             }
-            self.receiver.set_latency(self.plan.receiver_latency(now));
             if kill_at.is_some_and(|at| now >= at) {
                 kill_at = None;
-                service = self.kill(service)?;
+                service = self.kill(service).await?;
             }
             if !reacted && now >= reaction {
                 reacted = true;
-                service = self.react(service)?;
+                service = self.react(service).await?;
             }
         }
     }
 
     /// What the story's people did at 12:45, where there is a reason to.
-    fn react(&mut self, service: Service) -> Result<Service> {
+    async fn react(&mut self, service: Service) -> Result<Service> {
         let share = self.load.success_in_the_last(LOOK_BACK).unwrap_or(1.0);
         let percent = share * 100.0;
         if share >= RESTART_BELOW {
@@ -164,20 +179,34 @@ impl Director {
             return Ok(service);
         }
         self.note(format!("{percent:.1} % of answers are good: the service is restarted"));
-        let started = tokio::task::block_in_place(|| {
-            service.stop()?;
-            self.program.start()
-        })?;
-        self.note("the service is ready again".into());
-        Ok(started)
+        tokio::task::block_in_place(|| service.stop())?;
+        self.start_again().await
     }
 
-    fn kill(&mut self, service: Service) -> Result<Service> {
+    async fn kill(&mut self, service: Service) -> Result<Service> {
         self.note("the service is killed (-9) and started again".into());
-        tokio::task::block_in_place(|| {
-            service.kill()?;
-            self.program.start()
-        })
+        tokio::task::block_in_place(|| service.kill())?;
+        self.start_again().await
+    }
+
+    /// As a supervisor does: again and again, for a database that is still full refuses a start.
+    async fn start_again(&mut self) -> Result<Service> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            match tokio::task::block_in_place(|| self.program.start()) {
+                Ok(service) => {
+                    self.note("the service is ready again".into());
+                    return Ok(service);
+                }
+                Err(error) if Instant::now() < deadline => {
+                    let why = format!("{error:#}");
+                    let last = why.lines().last().unwrap_or_default();
+                    self.note(format!("the service does not start: {last}"));
+                    tokio::time::sleep(START_PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn note(&mut self, what: String) {

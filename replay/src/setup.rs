@@ -1,13 +1,15 @@
 //! The set-ups: the same server, traffic and receiver, with other things between.
 
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 use sqlx::postgres::PgConnectOptions;
-use weir_testkit::{Account, Options, PgBouncer, PgServer, Scratch, Want, Weir};
+use tokio::net::TcpSocket;
+use weir_testkit::{Account, Options, PgBouncer, PgServer, SqlError, Want, Weir, until};
 
 use crate::sampler::OUR_NAME;
 use crate::service::Program;
@@ -47,6 +49,18 @@ impl SetUp {
         }
     }
 
+    /// For people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Story => "As in the story",
+            Self::Pgbouncer => "PgBouncer, code unchanged",
+            Self::WeirUnchanged => "Weir, code unchanged",
+            Self::WeirOptimised => "Weir, code fixed",
+            Self::DirectOptimised => "No pooler, code fixed",
+        }
+    }
+
     /// Whether the service runs the optimised code.
     #[must_use]
     pub fn is_optimised(self) -> bool {
@@ -55,16 +69,12 @@ impl SetUp {
             Self::WeirOptimised | Self::DirectOptimised => true,
         }
     }
-
-    /// Whether it needs a Weir program.
-    #[must_use]
-    pub fn needs_weir(self) -> bool {
-        match self {
-            Self::WeirUnchanged | Self::WeirOptimised => true,
-            Self::Story | Self::Pgbouncer | Self::DirectOptimised => false,
-        }
-    }
 }
+
+/// Longest wait for sessions of an earlier run to end.
+const QUIET_LIMIT: Duration = Duration::from_secs(60);
+/// `object_in_use`: somebody is still connected to a database.
+const IN_USE: &str = "55006";
 
 /// A server with a seeded shop, from which each set-up gets a copy.
 pub struct World {
@@ -80,23 +90,36 @@ pub struct Ground {
     pub program: Program,
     /// Where it will listen, also after a restart.
     pub address: SocketAddr,
+    /// Where Weir shows itself meanwhile, where it stands between.
+    pub dashboard: Option<SocketAddr>,
     // Kept alive for the run.
     _pooler: Pooler,
+    _port: TcpSocket,
 }
 
 enum Pooler {
     None,
-    PgBouncer { _running: PgBouncer, _users: Scratch },
-    Weir { _running: Box<Weir> },
+    PgBouncer { _running: PgBouncer },
+    Weir { running: Box<Weir> },
+}
+
+impl Pooler {
+    fn dashboard(&self) -> Option<SocketAddr> {
+        match self {
+            Self::None | Self::PgBouncer { .. } => None,
+            Self::Weir { running } => running.http(),
+        }
+    }
 }
 
 impl World {
     /// Starts a server with the story's limit of 100 connections and seeds a shop with `orders`
-    /// orders.
+    /// orders; `told` gets the progress.
     ///
     /// # Errors
     /// When the server or the order service's commands fail.
-    pub fn make(program: &Program, orders: u64) -> Result<Self> {
+    pub fn make(program: &Program, orders: u64, told: &mut dyn FnMut(&str)) -> Result<Self> {
+        told("finding PostgreSQL's programs and starting a private server");
         let options = Options::new(Want::default())
             // The story's 100, and one for the sampler, which is held for the whole run.
             .set("max_connections", "101")
@@ -105,13 +128,17 @@ impl World {
             .set("fsync", "on")
             .set("full_page_writes", "on");
         let server = PgServer::start(options)?;
+        let (version, port) = (server.version(), server.port());
+        told(&format!(
+            "PostgreSQL {version} on 127.0.0.1:{port}; making a shop of {orders} orders"
+        ));
         server.execute("postgres", &format!("CREATE ROLE {ROLE} LOGIN"))?;
         server.execute("postgres", &format!("GRANT pg_read_all_stats TO {ROLE}"))?;
         server.execute("postgres", &format!("CREATE DATABASE {SEEDED} OWNER {ROLE}"))?;
         let world = Self { server, program: program.clone() };
         let seeder = world.direct(SEEDED).set("code", "problem");
-        seeder.run("migrate", &[]).context("making the schema")?;
-        seeder.run("seed", &["--orders", &orders.to_string()]).context("seeding the shop")?;
+        seeder.run("migrate", &[], &mut |_| {})?;
+        seeder.run("seed", &["--orders", &orders.to_string()], told)?;
         Ok(world)
     }
 
@@ -136,8 +163,9 @@ impl World {
     /// When a part cannot be started.
     pub fn prepare(&self, setup: SetUp, receiver_url: &str, weir: Option<&Path>) -> Result<Ground> {
         let database = format!("run_{}", setup.name().replace('-', "_"));
-        self.execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))?;
-        self.execute(&format!("CREATE DATABASE {database} TEMPLATE {SEEDED} OWNER {ROLE}"))?;
+        self.end_sessions()?;
+        self.drop_database(&database)?;
+        self.when_unused(&format!("CREATE DATABASE {database} TEMPLATE {SEEDED} OWNER {ROLE}"))?;
         let direct = self.direct(&database);
         let (pooler, program) = match setup {
             SetUp::Story => (Pooler::None, direct.set("code", "problem")),
@@ -159,7 +187,7 @@ impl World {
                 (Pooler::None, self.optimised(direct))
             }
         };
-        let address = free_address()?;
+        let (port, address) = own_port()?;
         let program = program
             .set("listen", &address.to_string())
             .set("receiver-url", receiver_url)
@@ -167,7 +195,8 @@ impl World {
             // application servers had processors of their own, this machine has not.
             .set("interpreter-us-per-row", "10")
             .set("stop-limit-ms", "1000");
-        Ok(Ground { database, program, address, _pooler: pooler })
+        let dashboard = pooler.dashboard();
+        Ok(Ground { database, program, address, dashboard, _pooler: pooler, _port: port })
     }
 
     /// Ends what is left of a run.
@@ -177,7 +206,36 @@ impl World {
     pub fn clear(&self, ground: Ground) -> Result<()> {
         let database = ground.database.clone();
         drop(ground);
-        self.execute(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
+        self.end_sessions()?;
+        self.drop_database(&database)
+    }
+
+    /// Ends what sessions the service has left, and waits until they are gone: the next run is to
+    /// find every slot free.
+    fn end_sessions(&self) -> Result<()> {
+        let mut session = self.server.session("postgres")?;
+        let end = format!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{ROLE}'"
+        );
+        until("the sessions of the run before to end", QUIET_LIMIT, || {
+            Ok((session.value(&end)? == "0").then_some(()))
+        })
+    }
+
+    fn drop_database(&self, database: &str) -> Result<()> {
+        self.when_unused(&format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)"))
+    }
+
+    /// Runs a statement that needs a database to itself. The server waits 5 s for others to leave;
+    /// on a busy machine that can be too short, so it is asked again.
+    fn when_unused(&self, sql: &str) -> Result<()> {
+        until(&format!("`{sql}`"), QUIET_LIMIT, || match self.execute(sql) {
+            Ok(()) => Ok(Some(())),
+            Err(error) => match error.downcast_ref::<SqlError>() {
+                Some(said) if said.code == IN_USE => Ok(None),
+                Some(_) | None => Err(error.context(format!("`{sql}`"))),
+            },
+        })
     }
 
     fn direct(&self, database: &str) -> Program {
@@ -200,7 +258,7 @@ impl World {
     }
 
     fn make_ready_for_optimised(&self, database: &str) -> Result<()> {
-        self.direct(database).set("code", "optimised").run("migrate", &[])?;
+        self.direct(database).set("code", "optimised").run("migrate", &[], &mut |_| {})?;
         for (name, value) in [
             ("statement_timeout", "30s"),
             ("lock_timeout", "5s"),
@@ -214,11 +272,11 @@ impl World {
     }
 
     fn bouncer(&self) -> Result<(Pooler, u16)> {
-        let account = Account::unprivileged()?;
-        let users = Scratch::new(account)?;
-        let file = users.path().join("users");
-        std::fs::write(&file, format!("\"postgres\" \"\"\n\"{ROLE}\" \"\"\n"))?;
-        account.give(&file)?;
+        // Beside the server's socket: it goes with the server, however that ends.
+        let file = self.server.socket_dir().join("bouncer-users");
+        std::fs::write(&file, format!("\"postgres\" \"\"\n\"{ROLE}\" \"\"\n"))
+            .with_context(|| format!("writing {}", file.display()))?;
+        Account::unprivileged()?.give(&file)?;
         let file = file.display().to_string();
         let settings = [
             ("auth_file", file.as_str()),
@@ -229,7 +287,7 @@ impl World {
         ];
         let running = PgBouncer::start(&self.server, &settings)?;
         let port = running.port();
-        Ok((Pooler::PgBouncer { _running: running, _users: users }, port))
+        Ok((Pooler::PgBouncer { _running: running }, port))
     }
 
     fn weir(&self, database: &str, program: Option<&Path>) -> Result<(Pooler, u16)> {
@@ -238,7 +296,7 @@ impl World {
         let flags = ["--pool-size", POOL_SIZE, "--pool-mode", "transaction", "--auth", "trust"];
         let running = Weir::up(program, &upstream, &flags)?;
         let port = running.listen().port();
-        Ok((Pooler::Weir { _running: Box::new(running) }, port))
+        Ok((Pooler::Weir { running: Box::new(running) }, port))
     }
 
     fn execute(&self, sql: &str) -> Result<()> {
@@ -246,14 +304,12 @@ impl World {
     }
 }
 
-/// The Weir program beside the running one, if there is one.
-#[must_use]
-pub fn weir_beside_us() -> Option<PathBuf> {
-    let us = std::env::current_exe().ok()?;
-    us.ancestors().skip(1).take(2).map(|dir| dir.join("weir")).find(|path| path.is_file())
-}
-
-fn free_address() -> Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("asking for a port")?;
-    Ok(listener.local_addr()?)
+/// A port that stays ours while the socket lives: bound and not listening, so that the service can
+/// have it, again after a restart, and nobody else meanwhile.
+fn own_port() -> Result<(TcpSocket, SocketAddr)> {
+    let socket = TcpSocket::new_v4().context("making a socket")?;
+    socket.set_reuseaddr(true).context("sharing a port with the service")?;
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).context("asking for a port")?;
+    let address = socket.local_addr().context("asking for a port")?;
+    Ok((socket, address))
 }

@@ -5,10 +5,12 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::bench;
 use crate::compat::{self, Request};
 use crate::root;
 
-/// Format, lints, the README's test command, a part of a foreign suite, and how many tests ran.
+/// Format, lints, the README's test command, a part of a foreign suite, the gates on cost, and how many
+/// tests ran.
 pub(crate) fn run() -> Result<()> {
     step("format", &["fmt", "--all", "--check"])?;
     step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
@@ -16,6 +18,7 @@ pub(crate) fn run() -> Result<()> {
     let counts = step("tests", &["test", "--workspace", "--no-fail-fast"]);
     let Counts { passed, failed, ignored } = counts?;
     compat()?;
+    gates()?;
     println!("{passed} passed, {failed} failed, {ignored} skipped");
     Ok(())
 }
@@ -26,6 +29,12 @@ fn compat() -> Result<()> {
     let weir = root().join("target/debug/weir");
     let weir = weir.to_str().context("the repository's path is not UTF-8")?;
     compat::run(&Request::parse(&["--suite", "django", "--weir", weir, "basic", "get_or_create"])?)
+}
+
+/// Counts that noise cannot move, on a release build.
+fn gates() -> Result<()> {
+    println!("--- gates: cargo xtask bench gates");
+    bench::run(&["gates"])
 }
 
 /// The tidy tests alone.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
+mod bench;
 mod ci;
 mod compat;
 mod generated;
@@ -25,12 +26,13 @@ fn main() -> anyhow::Result<()> {
         ["ci"] => ci::run(),
         ["gen"] => generated::write(),
         ["tidy"] => ci::tidy(),
+        ["bench", rest @ ..] => bench::run(rest),
         ["compat", rest @ ..] => {
             let request = compat::Request::parse(rest)
                 .with_context(|| format!("usage: cargo xtask\n{}", compat::USAGE))?;
             compat::run(&request)
         }
-        _ => anyhow::bail!("{USAGE}{}", compat::USAGE),
+        _ => anyhow::bail!("{USAGE}{}\n{}", compat::USAGE, bench::USAGE),
     }
 }
 

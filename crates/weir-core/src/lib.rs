@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+mod arena;
 pub mod config;
 pub mod console;
 pub mod diagnosis;
+pub mod dispatch;
 pub mod ids;
 pub mod ledger;
 pub mod pool;

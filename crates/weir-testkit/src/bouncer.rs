@@ -42,6 +42,12 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
+    /// Whether the program is there.
+    #[must_use]
+    pub fn is_installed() -> bool {
+        program().is_ok()
+    }
+
     /// Starts it before `server`, with `settings` over the defaults above. Clients need no
     /// password.
     ///

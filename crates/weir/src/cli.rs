@@ -1,7 +1,7 @@
 //! The command line. Its flags are stable: scripts outside the repository use them.
 
 use clap::{Args, Parser, Subcommand};
-use weir_core::config::choices::{AuthMethod, LogFormat, PoolMode};
+use weir_core::config::choices::{AuthMethod, DriverChoice, LogFormat, PoolMode};
 use weir_core::config::options::UpstreamUrl;
 use weir_core::config::{Options, Place, Places, parse_upstream};
 
@@ -20,20 +20,41 @@ pub enum Command {
     /// Serve, in the foreground. Logs to standard error, prints `ready` when it serves, stops
     /// gracefully on SIGTERM.
     Up(ConfigArgs),
-    /// Show what Weir does, on this machine alone.
-    Demo,
     /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections, what
     /// is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is critical, 3
     /// when it cannot tell.
     Check(crate::check::CheckArgs),
     /// The same again and again; says what changes.
     Watch(crate::check::WatchArgs),
+    /// Replay the incident on this machine alone, with and without Weir: two minutes, one table.
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+    /// The same with every setting: longer, other set-ups, another load.
+    #[cfg(feature = "demo")]
+    Replay(Box<weir_replay::cli::Arguments>),
+    /// The order service of the replay, as a process of its own.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    Orders {
+        /// As for the program `orders`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Find connection-hungry patterns in Django code and settings.
     #[cfg(feature = "lint")]
     Lint(Box<crate::lint::args::LintArgs>),
     /// Look at a configuration without serving.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What the demonstration shows.
+#[cfg(feature = "demo")]
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Only the pool at work: 120 clients over 8 server connections for 8 s.
+    #[arg(long)]
+    pub traffic: bool,
 }
 
 /// What can be done with a configuration.
@@ -72,6 +93,9 @@ pub struct ConfigArgs {
     /// Threads that relay.
     #[arg(long, value_name = "COUNT")]
     pub workers: Option<u16>,
+    /// The workers' event loop: auto, epoll or uring.
+    #[arg(long, value_name = "DRIVER")]
+    pub driver: Option<DriverChoice>,
     /// How clients prove who they are: scram, passthrough, trust, md5, password, hba or cert.
     #[arg(long, value_name = "METHOD")]
     pub auth: Option<AuthMethod>,
@@ -109,6 +133,10 @@ impl ConfigArgs {
         if let Some(count) = self.workers {
             options.workers.count = count;
             put("--workers", "workers.count");
+        }
+        if let Some(driver) = self.driver {
+            options.workers.driver = driver;
+            put("--driver", "workers.driver");
         }
         if let Some(method) = self.auth {
             options.auth.method = method;

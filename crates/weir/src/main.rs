@@ -5,6 +5,7 @@ pub mod app;
 pub mod check;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod http;
 #[cfg(feature = "lint")]
@@ -32,7 +33,12 @@ fn main() -> ExitCode {
         Command::Up(args) => up(&args),
         Command::Check(args) => check::run(&args),
         Command::Watch(args) => check::watch(&args),
-        Command::Demo => demo::run().map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "demo")]
+        Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
+        #[cfg(feature = "demo")]
+        Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]

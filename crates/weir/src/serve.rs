@@ -19,6 +19,7 @@ use crate::http::HttpListener;
 use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
+use crate::proxy::driver::Kind;
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 use crate::proxy::worker::{Worker, WorkerOptions};
@@ -77,11 +78,8 @@ impl Proxy {
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
         let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
-        match settings.workers.driver {
-            DriverChoice::Auto | DriverChoice::Epoll => {
-                tracing::info!(workers = count, "the event loop is epoll");
-            }
-        }
+        let driver = choose_driver(settings.workers.driver)?;
+        tracing::info!(workers = count, "the event loop is {}", driver.name());
         if let Some(visitors) = logins.visitors() {
             let house = Arc::clone(logins.house());
             logins.runtime().spawn(console::serve(house, visitors, orders));
@@ -95,7 +93,9 @@ impl Proxy {
         let threads = mailboxes
             .iter()
             .enumerate()
-            .map(|(index, mailbox)| start_worker(index, settings, mailbox, &logins, &ends))
+            .map(|(index, mailbox)| {
+                start_worker((index, driver), settings, mailbox, &logins, &ends)
+            })
             .collect::<Result<_>>()?;
         let running = mailboxes.len();
         Ok(Self {
@@ -314,8 +314,15 @@ fn serve_http(settings: &Http, logins: &LoginThreads, lookout: Lookout) -> Resul
     Ok(address)
 }
 
+fn choose_driver(choice: DriverChoice) -> Result<Kind> {
+    Kind::choose(choice).context(
+        "cannot use io_uring (workers.driver = \"uring\"): the kernel lacks or forbids it; set \
+         \"auto\" to use epoll instead",
+    )
+}
+
 fn start_worker(
-    index: usize,
+    (index, driver): (usize, Kind),
     settings: &Settings,
     mailbox: &Mailbox,
     logins: &LoginThreads,
@@ -325,6 +332,7 @@ fn start_worker(
         index,
         seed: u64::from_ne_bytes(chance::bytes()?),
         workers: usize::from(settings.workers.count.max(1)),
+        driver,
         linger: LINGER,
     };
     let (mailbox, requests, ends) = (mailbox.clone(), logins.requests(), ends.clone());

@@ -8,8 +8,30 @@ use crate::report::Report;
 pub struct TableRow {
     /// What it is.
     pub name: String,
-    /// As measured, with the change against the first set-up.
-    pub cells: Vec<String>,
+    /// Whether the story has it too.
+    pub is_storys: bool,
+    /// As measured.
+    pub cells: Vec<Cell>,
+}
+
+/// A figure of one set-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// As measured.
+    pub value: String,
+    /// The change against the first set-up, where there is one to tell.
+    pub change: Option<String>,
+}
+
+impl Cell {
+    /// Both in one.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.change {
+            Some(change) => format!("{} ({change})", self.value),
+            None => self.value.clone(),
+        }
+    }
 }
 
 /// A figure that gets a change: its name, how it is read, how it is written.
@@ -27,7 +49,7 @@ enum Change {
     Ratio,
     /// In percentage points.
     Points,
-    /// None: the figure speaks for itself.
+    /// Not told: the figure speaks for itself.
     None,
 }
 
@@ -103,16 +125,18 @@ const OURS: [Measured; 6] = [
         of: |f| f.recovery_s,
         show: |v| format!("{v:.0} s"),
         change: Change::None,
-        absent: "not within the run",
+        absent: "not in the run",
     },
 ];
 
-/// All rows.
+/// All rows, the story's first.
 #[must_use]
 pub fn rows(report: &Report) -> Vec<TableRow> {
-    let mut rows: Vec<TableRow> = STORYS.iter().map(|measured| row(measured, report)).collect();
+    let measured = |measured: &Measured| row(measured, report);
+    let mut rows: Vec<TableRow> = STORYS.iter().map(measured).collect();
     rows.push(plain("stability", report, stability));
-    rows.extend(OURS.iter().map(|measured| row(measured, report)));
+    rows.iter_mut().for_each(|row| row.is_storys = true);
+    rows.extend(OURS.iter().map(measured));
     rows.push(plain("pieces ordered: lost / doubled", report, |f| {
         format!("{} / {}", f.books.pieces_lost, f.books.pieces_doubled)
     }));
@@ -127,36 +151,47 @@ pub fn rows(report: &Report) -> Vec<TableRow> {
 fn row(measured: &Measured, report: &Report) -> TableRow {
     let base = report.set_ups.first().and_then(measured.of);
     let cell = |(number, figures): (usize, &Figures)| match (measured.of)(figures) {
-        None => measured.absent.to_owned(),
+        None => Cell { value: measured.absent.to_owned(), change: None },
         Some(value) => {
-            let shown = (measured.show)(value);
             let base = base.filter(|_| number > 0);
-            base.and_then(|base| measured.change.show(base, value))
-                .map_or(shown.clone(), |change| format!("{shown} ({change})"))
+            let change = base.and_then(|base| measured.change.show(base, value));
+            Cell { value: (measured.show)(value), change }
         }
     };
     let cells = report.set_ups.iter().enumerate().map(cell).collect();
-    TableRow { name: measured.name.to_owned(), cells }
+    TableRow { name: measured.name.to_owned(), is_storys: false, cells }
 }
 
 fn plain(name: &str, report: &Report, cell: impl Fn(&Figures) -> String) -> TableRow {
-    TableRow { name: name.to_owned(), cells: report.set_ups.iter().map(cell).collect() }
+    let cells = report.set_ups.iter().map(|figures| Cell { value: cell(figures), change: None });
+    TableRow { name: name.to_owned(), is_storys: false, cells: cells.collect() }
 }
 
 fn stability(figures: &Figures) -> String {
-    match (figures.restarts, figures.seconds_below_half) {
+    match (figures.seconds_below_half, figures.restarts) {
         (0, 0) => "held throughout".to_owned(),
-        (restarts, bad) => format!("{restarts} restart(s), {bad} s with most answers bad"),
+        (down, 0) => format!("{down} s down"),
+        (down, restarts) => format!("{down} s down, {restarts} restart(s)"),
     }
 }
 
 impl Change {
     fn show(self, base: f64, value: f64) -> Option<String> {
         match self {
-            Self::Ratio if base > 0.0 => Some(format!("{:+.0} %", (value / base - 1.0) * 100.0)),
-            Self::Points => Some(format!("{:+.1} points", (value - base) * 100.0)),
+            Self::Ratio if base > 0.0 => Some(ratio(value / base)),
+            Self::Points => Some(format!("{:+.1} pts", (value - base) * 100.0)),
             Self::Ratio | Self::None => None,
         }
+    }
+}
+
+/// What is left of little is not nothing: only 0 is -100 %.
+fn ratio(of: f64) -> String {
+    let percent = (of - 1.0) * 100.0;
+    if of > 0.0 && percent < -99.0 {
+        format!("{:+.1} %", percent.max(-99.9))
+    } else {
+        format!("{percent:+.0} %")
     }
 }
 
@@ -178,7 +213,12 @@ mod tests {
     fn changes_are_against_the_first() {
         assert_eq!(Change::Ratio.show(100.0, 45.0).as_deref(), Some("-55 %"));
         assert_eq!(Change::Ratio.show(0.0, 45.0), None);
-        assert_eq!(Change::Points.show(0.05, 0.998).as_deref(), Some("+94.8 points"));
+        for (value, expected) in
+            [(0.0, "-100 %"), (0.001, "-99.9 %"), (0.7, "-99.3 %"), (2.0, "-98 %")]
+        {
+            assert_eq!(Change::Ratio.show(100.0, value).as_deref(), Some(expected));
+        }
+        assert_eq!(Change::Points.show(0.05, 0.998).as_deref(), Some("+94.8 pts"));
     }
 
     #[test]

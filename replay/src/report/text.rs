@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::rows::rows;
+use crate::report::rows::{Cell, rows};
 use crate::report::{Report, claims};
 
 /// The table, the claims and the circumstances, for a terminal.
@@ -24,7 +24,12 @@ pub fn table(report: &Report) -> String {
         let _ =
             writeln!(out, "{holds}: {}: {} ({})", claim.setup.name(), claim.claim, claim.measured);
     }
-    let _ = writeln!(out, "\n{}", report.circumstances());
+    let _ = writeln!(
+        out,
+        "\nDown is a second with less than half of its answers good; pts are percentage points; a \
+         client never served waits for ever.\n{}",
+        report.circumstances()
+    );
     out
 }
 
@@ -88,7 +93,7 @@ fn lines(report: &Report) -> Vec<Vec<String>> {
     let mut lines = vec![head];
     for row in rows(report) {
         let mut line = vec![row.name];
-        line.extend(row.cells);
+        line.extend(row.cells.iter().map(Cell::text));
         lines.push(line);
     }
     lines

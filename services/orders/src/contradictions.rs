@@ -1,5 +1,6 @@
 //! Settings that contradict each other or the server. A start with one of these is refused.
 
+use crate::optimised::outbox::WINDOW_MAX;
 use crate::settings::{Code, Settings};
 
 /// What the server said of itself.
@@ -9,8 +10,16 @@ pub(crate) struct ServerFacts {
     pub(crate) connections_max: i64,
     /// Slots kept for superusers and, from version 16, for `pg_use_reserved_connections`.
     pub(crate) connections_reserved: i64,
-    /// `statement_timeout` as our role gets it, in milliseconds; 0 is none.
-    pub(crate) statement_timeout_ms: i64,
+    /// As our role gets them, in milliseconds; 0 is none.
+    pub(crate) limits: ServerLimitsMs,
+}
+
+/// PostgreSQL's own limits for a session, in milliseconds; 0 is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ServerLimitsMs {
+    pub(crate) statement_timeout: i64,
+    pub(crate) lock_timeout: i64,
+    pub(crate) idle_in_transaction_session_timeout: i64,
 }
 
 impl ServerFacts {
@@ -24,64 +33,121 @@ impl ServerFacts {
 /// Contradictions inside the settings, each as a sentence that says what to change.
 #[must_use]
 pub(crate) fn in_settings(settings: &Settings) -> Vec<String> {
+    let mut found = nothing(settings);
+    found.extend(unlimited(settings));
+    found.extend(limits_out_of_order(settings));
+    found.extend(pauses_out_of_order(settings));
     let s = settings;
-    let mut found = Vec::new();
-    let mut rule = |broken: bool, sentence: String| {
-        if broken {
-            found.push(sentence);
-        }
-    };
-    for (name, value) in [
+    if !(2..=WINDOW_MAX).contains(&s.outbox_breaker_calls) {
+        let calls = s.outbox_breaker_calls;
+        found.push(format!("outbox_breaker_calls {calls} is not from 2 to {WINDOW_MAX}"));
+    }
+    if s.code == Code::Optimised && !s.listen.ip().is_loopback() && s.report_token.is_empty() {
+        found.push(format!(
+            "listen {} is not loopback and report_token is empty: anybody could read the totals \
+             of all users; set report_token",
+            s.listen
+        ));
+    }
+    found
+}
+
+/// What must be something.
+fn nothing(s: &Settings) -> Vec<String> {
+    let values = [
         ("pool_connections", u64::from(s.pool_connections)),
         ("outbox_workers", u64::from(s.outbox_workers)),
         ("outbox_connections", u64::from(s.outbox_connections)),
         ("outbox_in_flight", u64::from(s.outbox_in_flight)),
+        ("outbox_call_limit_ms", s.outbox_call_limit_ms),
+        ("outbox_poll_ms", s.outbox_poll_ms),
+        ("outbox_attempts_max", u64::from(s.outbox_attempts_max)),
         ("processes", s.processes as u64),
         ("threads", s.threads as u64),
+        ("backlog", s.backlog as u64),
+        ("problem_call_limit_ms", s.problem_call_limit_ms),
         ("bulk_batch", s.bulk_batch as u64),
+        ("body_bytes_max", s.body_bytes_max as u64),
+        ("body_limit_ms", s.body_limit_ms),
+        ("acquire_limit_ms", s.acquire_limit_ms),
+        ("connection_age_s", s.connection_age_s),
+        ("idempotency_keep_h", u64::from(s.idempotency_keep_h)),
+        ("quantity_max", s.quantity_max.max(0).unsigned_abs()),
+        ("statistics_users_max", s.statistics_users_max.max(0).unsigned_abs()),
         ("probe_every_ms", s.probe_every_ms),
-    ] {
-        rule(value == 0, format!("{name} is 0: nothing could be served; set at least 1"));
-    }
-    rule(
-        s.lock_limit_ms >= s.statement_limit_ms,
-        format!(
+    ];
+    let none = values.into_iter().filter(|(_, value)| *value == 0);
+    none.map(|(name, _)| format!("{name} is not above 0: nothing could be served; raise it"))
+        .collect()
+}
+
+/// To PostgreSQL 0 is no limit at all.
+fn unlimited(s: &Settings) -> Vec<String> {
+    let limits = [
+        ("statement_limit_ms", s.statement_limit_ms),
+        ("lock_limit_ms", s.lock_limit_ms),
+        ("idle_transaction_limit_ms", s.idle_transaction_limit_ms),
+    ];
+    let none = limits.into_iter().filter(|(_, limit_ms)| *limit_ms == 0);
+    none.map(|(name, _)| {
+        format!("{name} is 0, which is no limit: one statement could last for ever; set one")
+    })
+    .collect()
+}
+
+fn limits_out_of_order(s: &Settings) -> Vec<String> {
+    let mut found = Vec::new();
+    if s.lock_limit_ms >= s.statement_limit_ms {
+        found.push(format!(
             "lock_limit_ms {} is not below statement_limit_ms {}: a wait for a lock would be \
              reported as a slow statement; lower it",
             s.lock_limit_ms, s.statement_limit_ms
-        ),
-    );
-    rule(
-        s.acquire_limit_ms > s.connect_limit_ms,
-        format!(
+        ));
+    }
+    if s.acquire_limit_ms > s.connect_limit_ms {
+        found.push(format!(
             "acquire_limit_ms {} is above connect_limit_ms {}: a request would wait longer for the \
              pool than the pool for the server; lower it",
             s.acquire_limit_ms, s.connect_limit_ms
-        ),
-    );
-    rule(
-        s.outbox_lease_ms < 2 * s.outbox_call_limit_ms,
-        format!(
+        ));
+    }
+    if s.outbox_lease_ms < 2 * s.outbox_call_limit_ms {
+        found.push(format!(
             "outbox_lease_ms {} is below twice outbox_call_limit_ms {}: a notification would be \
              sent again while its first call is still under way; raise the lease",
             s.outbox_lease_ms, s.outbox_call_limit_ms
-        ),
-    );
-    rule(
-        s.bulk_batch > s.bulk_items_max,
-        format!(
+        ));
+    }
+    if s.bulk_batch > s.bulk_items_max {
+        found.push(format!(
             "bulk_batch {} is above bulk_items_max {}: no batch could be full; lower it",
             s.bulk_batch, s.bulk_items_max
-        ),
-    );
-    rule(
-        s.code == Code::Optimised && !s.listen.ip().is_loopback() && s.report_token.is_empty(),
-        format!(
-            "listen {} is not loopback and report_token is empty: anybody could read the totals \
-             of all users; set report_token",
-            s.listen
-        ),
-    );
+        ));
+    }
+    found
+}
+
+fn pauses_out_of_order(s: &Settings) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, value) in [
+        ("outbox_pause_min_ms", s.outbox_pause_min_ms),
+        ("outbox_breaker_pause_ms", s.outbox_breaker_pause_ms),
+    ] {
+        if value > s.outbox_pause_max_ms {
+            found.push(format!(
+                "{name} {value} is above outbox_pause_max_ms {}: the first pause would be longer \
+                 than the longest; lower it",
+                s.outbox_pause_max_ms
+            ));
+        }
+    }
+    if s.statistics_pause_ms > s.statistics_fresh_s.saturating_mul(1_000) {
+        found.push(format!(
+            "statistics_pause_ms {} is above statistics_fresh_s {}: statistics too old to be fresh \
+             could not be made anew; lower it",
+            s.statistics_pause_ms, s.statistics_fresh_s
+        ));
+    }
     found
 }
 
@@ -108,13 +174,28 @@ pub(crate) fn with_server(settings: &Settings, server: ServerFacts) -> Vec<Strin
             server.connections_reserved
         ));
     }
-    let limit = i64::try_from(settings.statement_limit_ms).unwrap_or(i64::MAX);
-    if server.statement_timeout_ms != limit {
-        found.push(format!(
-            "statement_limit_ms is {limit}, and the server has statement_timeout {} ms for our \
-             role: with server_limits = role, run ALTER ROLE … SET statement_timeout = '{limit}ms'",
-            server.statement_timeout_ms
-        ));
+    let has = server.limits;
+    for (setting, wanted, name, has_ms) in [
+        (
+            "statement_limit_ms",
+            settings.statement_limit_ms,
+            "statement_timeout",
+            has.statement_timeout,
+        ),
+        ("lock_limit_ms", settings.lock_limit_ms, "lock_timeout", has.lock_timeout),
+        (
+            "idle_transaction_limit_ms",
+            settings.idle_transaction_limit_ms,
+            "idle_in_transaction_session_timeout",
+            has.idle_in_transaction_session_timeout,
+        ),
+    ] {
+        if i64::try_from(wanted) != Ok(has_ms) {
+            found.push(format!(
+                "{setting} is {wanted}, and the server has {name} {has_ms} ms for our role: with \
+                 server_limits = role, run ALTER ROLE … SET {name} = '{wanted}ms'"
+            ));
+        }
     }
     found
 }
@@ -123,8 +204,15 @@ pub(crate) fn with_server(settings: &Settings, server: ServerFacts) -> Vec<Strin
 mod tests {
     use super::*;
 
-    const SERVER: ServerFacts =
-        ServerFacts { connections_max: 100, connections_reserved: 3, statement_timeout_ms: 30000 };
+    const SERVER: ServerFacts = ServerFacts {
+        connections_max: 100,
+        connections_reserved: 3,
+        limits: ServerLimitsMs {
+            statement_timeout: 30_000,
+            lock_timeout: 5_000,
+            idle_in_transaction_session_timeout: 10_000,
+        },
+    };
 
     fn with(name: &str, value: &str) -> Settings {
         let mut settings = Settings::default();
@@ -142,6 +230,14 @@ mod tests {
     fn each_contradiction_names_its_setting() {
         for (name, value) in [
             ("pool_connections", "0"),
+            ("connection_age_s", "0"),
+            ("quantity_max", "-1"),
+            ("lock_limit_ms", "0"),
+            ("idle_transaction_limit_ms", "0"),
+            ("outbox_breaker_calls", "65"),
+            ("outbox_pause_min_ms", "60001"),
+            ("outbox_breaker_pause_ms", "60001"),
+            ("statistics_pause_ms", "900001"),
             ("lock_limit_ms", "30000"),
             ("acquire_limit_ms", "10001"),
             ("outbox_lease_ms", "9999"),
@@ -163,8 +259,17 @@ mod tests {
     }
 
     #[test]
-    fn the_role_must_have_the_limit() {
-        let server = ServerFacts { statement_timeout_ms: 0, ..SERVER };
-        assert!(with_server(&Settings::default(), server)[0].contains("ALTER ROLE"));
+    fn the_role_must_have_each_limit() {
+        for (name, change) in [
+            ("statement_timeout", (|l| l.statement_timeout = 0) as fn(&mut ServerLimitsMs)),
+            ("lock_timeout", |l| l.lock_timeout = 6_000),
+            ("idle_in_transaction_session_timeout", |l| l.idle_in_transaction_session_timeout = 0),
+        ] {
+            let mut server = SERVER;
+            change(&mut server.limits);
+            let found = with_server(&Settings::default(), server);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].contains(&format!("SET {name} = '")), "{found:?}");
+        }
     }
 }

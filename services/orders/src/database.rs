@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Row};
 
-use crate::contradictions::{self, ServerFacts};
+use crate::contradictions::{self, ServerFacts, ServerLimitsMs};
 use crate::settings::{ServerLimits, Settings};
 
 /// A connection idle for longer than this is tested before it is used again. Testing each time
@@ -114,13 +114,20 @@ async fn server_facts(connection: &mut PgConnection) -> Result<ServerFacts, sqlx
         "SELECT current_setting('max_connections')::int8,
             current_setting('superuser_reserved_connections')::int8
                 + coalesce(current_setting('reserved_connections', true)::int8, 0),
-            (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int8",
+            (1000 * extract(epoch FROM current_setting('statement_timeout')::interval))::int8,
+            (1000 * extract(epoch FROM current_setting('lock_timeout')::interval))::int8,
+            (1000 * extract(epoch FROM
+                current_setting('idle_in_transaction_session_timeout')::interval))::int8",
     )
     .fetch_one(connection)
     .await?;
     Ok(ServerFacts {
         connections_max: row.try_get(0)?,
         connections_reserved: row.try_get(1)?,
-        statement_timeout_ms: row.try_get(2)?,
+        limits: ServerLimitsMs {
+            statement_timeout: row.try_get(2)?,
+            lock_timeout: row.try_get(3)?,
+            idle_in_transaction_session_timeout: row.try_get(4)?,
+        },
     })
 }

@@ -1,7 +1,7 @@
 //! Health, answered from what a probe last saw: asking never needs a connection, so a full database
 //! does not make every instance look dead and get restarted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use weir_tower::Stats;
 
 use crate::database;
+use crate::optimised::outbox::Breaker;
 use crate::settings::{Code, Settings};
 
 /// Probes that must fail in a row before we are not ready: one slow answer is no outage.
@@ -30,6 +31,7 @@ const NEAR_PERCENT: i64 = 80;
 #[derive(Clone, Default)]
 pub(crate) struct Health {
     known: Arc<Mutex<Known>>,
+    breaker: Arc<OnceLock<Arc<Breaker>>>,
     requests: Arc<Stats>,
 }
 
@@ -80,6 +82,12 @@ impl Health {
     /// Nothing seen yet. `requests` is what the request layer counts.
     pub(crate) fn new(requests: Arc<Stats>) -> Self {
         Self { requests, ..Self::default() }
+    }
+
+    /// From here on an open breaker is an issue.
+    pub(crate) fn watch(&self, breaker: Arc<Breaker>) {
+        // Set once, at the start; a second one would be the same.
+        let _ = self.breaker.set(breaker);
     }
 
     /// Looks at the server every `probe_every_ms` over one held connection until `stop` turns true.
@@ -152,8 +160,9 @@ pub(crate) async fn ready(State(health): State<Health>) -> Response {
 /// `GET /health`: the story's four answers, and what they rest on.
 pub(crate) async fn full(State(health): State<Health>) -> Response {
     let counts = health.requests.snapshot();
+    let breaker_open = health.breaker.get().is_some_and(|breaker| breaker.is_open());
     let known = health.known();
-    let issues = issues(&known);
+    let issues = issues(&known, breaker_open);
     let seen = known.seen.as_ref();
     let body = json!({
         "healthy": issues.is_empty(),
@@ -161,6 +170,7 @@ pub(crate) async fn full(State(health): State<Health>) -> Response {
         "active_connections": seen.map(|seen| seen.active),
         "issues": issues,
         "seen": seen,
+        "notifications_paused": breaker_open,
         "requests": {
             "all": counts.requests,
             "checkouts": counts.checkouts,
@@ -173,8 +183,13 @@ pub(crate) async fn full(State(health): State<Health>) -> Response {
     (status, Json(body)).into_response()
 }
 
-fn issues(known: &Known) -> Vec<String> {
+fn issues(known: &Known, breaker_open: bool) -> Vec<String> {
     let mut issues = Vec::new();
+    if breaker_open {
+        issues.push(
+            "the receiver fails: notifications wait, and a trial is made now and then".into(),
+        );
+    }
     if let Some(error) = &known.error {
         issues.push(format!("the last {} looks at the database failed: {error}", known.failures));
     }
@@ -247,7 +262,7 @@ mod tests {
     fn issues_of(change: impl FnOnce(&mut Seen)) -> Vec<String> {
         let mut seen = seen();
         change(&mut seen);
-        issues(&Known { seen: Some(seen), ..Known::default() })
+        issues(&Known { seen: Some(seen), ..Known::default() }, false)
     }
 
     #[test]
@@ -258,6 +273,8 @@ mod tests {
         assert!(issues_of(|seen| seen.long = 6)[0].starts_with("6 statements"));
         assert!(issues_of(|seen| seen.sees_others = false)[0].contains("GRANT"));
         assert!(issues_of(|seen| seen.outbox_dead = 1)[0].contains("dead"));
+        let paused = issues(&Known { seen: Some(seen()), ..Known::default() }, true);
+        assert!(paused[0].starts_with("the receiver fails") && paused.len() == 1);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 
 mod body;
 mod catalogue;
+pub mod command;
 mod contradictions;
 pub mod database;
 mod error;

@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     /// Tells the notification workers that there is something to send.
     pub(crate) outbox_filled: Arc<Notify>,
+    /// Keeps them from a receiver that is down.
+    pub(crate) breaker: Arc<outbox::Breaker>,
     /// How often orders have changed, as far as this process knows.
     pub(crate) orders_version: Arc<AtomicU64>,
     statistics: Arc<statistics::Statistics>,
@@ -41,6 +43,7 @@ impl Shared {
         Ok(Self {
             pool,
             outbox_filled: Arc::default(),
+            breaker: Arc::new(outbox::Breaker::new(&settings)),
             orders_version: Arc::default(),
             statistics: Arc::new(statistics::Statistics::new(fresh, pause)),
             settings,

@@ -121,8 +121,8 @@ fn start_optimised(
     let notifier = Notifier::new(&settings.receiver_url, limit)?;
     // The workers' own pool: a full request pool does not stop notifications, nor they requests.
     let outbox_pool = database::pool(settings, settings.outbox_connections)?;
-    let filled = &shared.outbox_filled;
-    let mut workers = optimised::outbox::start(&outbox_pool, settings, &notifier, filled, stop);
+    let mut workers = optimised::outbox::start(&outbox_pool, &shared, &notifier, stop);
+    health.watch(shared.breaker.clone());
     background.spawn(async move { while workers.join_next().await.is_some() {} });
     background.spawn(housekeeping::run(outbox_pool, settings.clone(), stop.clone()));
     background.spawn(optimised::statistics::warm(shared.clone()));

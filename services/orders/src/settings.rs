@@ -159,6 +159,11 @@ settings! {
     outbox_pause_max_ms: u64 = "60000", "a whole number of milliseconds";
     /// Calls after which a notification is dead.
     outbox_attempts_max: u32 = "12", "a whole number";
+    /// Calls over which failures are counted: when half of the last so many failed, the breaker
+    /// opens, and nothing is sent but a trial call after each pause.
+    outbox_breaker_calls: u32 = "20", "a whole number";
+    /// First pause of the breaker. Doubled after each failed trial, up to outbox_pause_max_ms.
+    outbox_breaker_pause_ms: u64 = "1000", "a whole number of milliseconds";
     /// How often the workers look for notifications nobody told them of.
     outbox_poll_ms: u64 = "250", "a whole number of milliseconds";
     /// Items of one bulk request.

@@ -42,6 +42,26 @@ async fn every_bad_input_is_a_4xx_that_says_which_and_why() {
         ),
         ("[{\"user_id\":\"1\",\"product_id\":1}]", 422, vec!["invalid", "user_id must be"]),
         ("[{\"user_id\":1}]", 422, vec!["invalid", "product_id is missing"]),
+        (
+            "[{\"user_id\":1,\"product_id\":1,\"quantity\":9223372036854775808}]",
+            422,
+            vec!["bad_quantity", "9223372036854775808"],
+        ),
+        ("[{\"user_id\":1,\"product_id\":1,\"quantity\":0}]", 422, vec!["bad_quantity", "is 0"]),
+        ("[{\"user_id\":1,\"product_id\":1,\"quantity\":1.5}]", 422, vec!["bad_quantity", "1.5"]),
+        (
+            "[{\"user_id\":1,\"product_id\":1,\"quantity\":\"3\"}]",
+            422,
+            vec!["invalid", "quantity must"],
+        ),
+        ("[{\"user_id\":-1,\"product_id\":1}]", 422, vec!["invalid", "user_id must be", "-1"]),
+        ("[{\"user_id\":1,\"product_id\":1,\"ref\":7}]", 422, vec!["invalid", "ref must be"]),
+        (
+            "[{\"user_id\":99,\"product_id\":1},{\"user_id\":1,\"product_id\":99}]",
+            422,
+            vec!["\"item\":0", "no user 99", "\"item\":1", "no product 99"],
+        ),
+        ("not json at all", 400, vec!["not_json", "line 1"]),
         ("[null,7,\"x\"]", 422, vec!["must be an object", "\"item\":2"]),
     ] {
         let answer = shop.ask(Method::POST, "/orders/bulk", &[], body.into()).await;

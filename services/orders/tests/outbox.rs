@@ -8,8 +8,12 @@ use serde_json::{Value, json};
 use shop::{Shop, item};
 
 /// Quick retries, so that a test is.
-const QUICK: [(&str, &str); 3] =
-    [("outbox-pause-min-ms", "1"), ("outbox-pause-max-ms", "20"), ("outbox-poll-ms", "10")];
+const QUICK: [(&str, &str); 4] = [
+    ("outbox-pause-min-ms", "1"),
+    ("outbox-pause-max-ms", "20"),
+    ("outbox-breaker-pause-ms", "5"),
+    ("outbox-poll-ms", "10"),
+];
 
 fn list(count: u64) -> Value {
     (0..count).map(|i| item(i % 10 + 1, i / 10 + 1, 1)).collect::<Vec<_>>().into()
@@ -72,4 +76,35 @@ async fn a_receiver_slower_than_the_limit_does_not_hold_a_worker() {
     shop.until(given_up, 1).await;
     shop.receiver.set_latency(Duration::ZERO);
     shop.until("SELECT count(*) FROM outbox WHERE state = 'delivered'", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_down_is_left_alone_and_found_again() {
+    let settings = [
+        ("outbox-in-flight", "2"),
+        ("outbox-breaker-calls", "4"),
+        ("outbox-breaker-pause-ms", "1000"),
+        ("outbox-pause-max-ms", "1000"),
+        ("outbox-poll-ms", "10"),
+    ];
+    let mut shop = Shop::open("optimised", &settings).await;
+    shop.receiver.set_failing(true);
+    assert_eq!(shop.bulk(Some("b"), &list(100)).await.status, 200);
+    let deadline = tokio::time::Instant::now() + shop::LIMIT;
+    loop {
+        let health = shop.get("/health").await;
+        if health.body["notifications_paused"] == json!(true) {
+            assert_eq!(health.status, 503);
+            assert!(health.text.contains("the receiver fails"), "{}", health.text);
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{}", health.text);
+    }
+    // A window and what was under way, and then one a pause: a minute of pauses would not do.
+    let spared = shop.number("SELECT count(*) FROM outbox WHERE attempts = 0").await;
+    assert!(spared > 0, "all were tried");
+    shop.receiver.set_failing(false);
+    shop.until("SELECT count(*) FROM outbox WHERE state = 'delivered'", 100).await;
+    assert!(shop.receiver.received().values().all(|got| got.told == 1));
+    assert_eq!(shop.get("/health").await.body["notifications_paused"], json!(false));
 }

@@ -8,6 +8,8 @@ use shop::empty;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
+fn quiet(_: &str) {}
+
 async fn text(options: &PgConnectOptions, sql: &str) -> String {
     let mut connection = options.connect().await.unwrap();
     let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
@@ -31,10 +33,10 @@ async fn the_same_seed_is_the_same_shop_with_all_keys_back_in_place() {
     let mut shops = Vec::new();
     for seed in ["1", "1", "2"] {
         let (program, options) = empty("optimised");
-        program.run("migrate", &[]).unwrap();
+        program.run("migrate", &[], &mut quiet).unwrap();
         // Users' and products' moments are drawn, those of nothing else are taken from the clock.
         let keys = text(&options, KEYS).await;
-        program.run("seed", &[&SIZE[..], &["--seed", seed]].concat()).unwrap();
+        program.run("seed", &[&SIZE[..], &["--seed", seed]].concat(), &mut quiet).unwrap();
         assert_eq!(text(&options, KEYS).await, keys);
         let lines = "SELECT (count(*) > 2000)::text FROM order_items";
         assert_eq!(text(&options, lines).await, "true");
@@ -42,7 +44,7 @@ async fn the_same_seed_is_the_same_shop_with_all_keys_back_in_place() {
             VALUES (200, 50, 1, 'paid') RETURNING id::text";
         shops.push(text(&options, &format!("SELECT {}", contents())).await);
         assert_eq!(text(&options, next).await, "2001", "ids go on where the seed ended");
-        let again = program.run("seed", &SIZE).unwrap_err();
+        let again = program.run("seed", &SIZE, &mut quiet).unwrap_err();
         assert!(format!("{again:#}").contains("not empty"), "{again:#}");
     }
     assert_eq!(shops[0], shops[1]);
@@ -52,7 +54,7 @@ async fn the_same_seed_is_the_same_shop_with_all_keys_back_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_migration_ends_what_the_first_versions_race_left() {
     let (program, options) = empty("problem");
-    program.run("migrate", &[]).unwrap();
+    program.run("migrate", &[], &mut quiet).unwrap();
     let race =
         "INSERT INTO users (id, email, name, city) VALUES (1, 'e', 'n', 'c'), (2, 'e', 'n', 'c');
         INSERT INTO products (id, sku, name, description, price) VALUES (1, 's', 'n', 'd', 1);
@@ -63,11 +65,11 @@ async fn the_second_migration_ends_what_the_first_versions_race_left() {
             SELECT id, 1, quantity, quantity FROM orders";
     let mut connection = options.connect().await.unwrap();
     sqlx::raw_sql(race).execute(&mut connection).await.unwrap();
-    program.clone().set("code", "optimised").run("migrate", &[]).unwrap();
+    program.clone().set("code", "optimised").run("migrate", &[], &mut quiet).unwrap();
     let orders = "SELECT string_agg(id || ':' || quantity, ' ' ORDER BY id) FROM orders";
     assert_eq!(text(&options, orders).await, "1:10 4:7 5:11");
     let lines = "SELECT string_agg(order_id || ':' || n, ' ' ORDER BY order_id)
         FROM (SELECT order_id, count(*) AS n FROM order_items GROUP BY order_id) i";
     assert_eq!(text(&options, lines).await, "1:3 4:1 5:1", "no line is lost with its order");
-    program.set("code", "optimised").run("migrate", &[]).unwrap();
+    program.set("code", "optimised").run("migrate", &[], &mut quiet).unwrap();
 }

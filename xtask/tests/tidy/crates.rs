@@ -20,8 +20,8 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("weir-fuzz", &["weir-wire", "weir-core"]),
     // Drives everything from outside, over the network.
     ("weir-replay", &["weir-testkit"]),
-    // The demo starts a private server.
-    ("weir", &["weir-wire", "weir-core", "weir-lint", "weir-testkit"]),
+    // The demo starts private servers, replays the incident, and carries the service that had it.
+    ("weir", &["weir-wire", "weir-core", "weir-lint", "weir-testkit", "weir-replay", "orders"]),
     ("weir-bench", &["weir-testkit"]),
     ("xtask", &["weir-testkit", "weir-core"]),
 ];

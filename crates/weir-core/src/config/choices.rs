@@ -21,7 +21,7 @@ macro_rules! from_word {
     };
 }
 
-from_word!(PoolMode, AuthMethod, LogFormat);
+from_word!(PoolMode, AuthMethod, LogFormat, DriverChoice);
 
 /// When a server connection goes back to its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -170,6 +170,19 @@ pub enum ServerReset {
     Always,
 }
 
+/// In which order waiting clients get slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dispatch {
+    /// In the order of arrival while nobody waits long. Once somebody has waited for 100 ms,
+    /// classes that hold less are served first, classes that got slow are limited, and what
+    /// cannot be served in time is refused early.
+    #[default]
+    Fair,
+    /// Always in the order of arrival.
+    Fifo,
+}
+
 /// What happens with several hosts in one database entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -185,11 +198,13 @@ pub enum HostBalance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverChoice {
-    /// What suits the kernel; the log names which.
+    /// io_uring where the kernel has and allows what is needed, else epoll.
     #[default]
     Auto,
     /// epoll.
     Epoll,
+    /// io_uring; without it Weir does not start.
+    Uring,
 }
 
 /// The shape of the log on standard error.

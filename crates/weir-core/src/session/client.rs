@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
+use weir_wire::sql::Facts;
 
 use crate::config::limits::PARSE_BUFFER_BYTES;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
@@ -31,6 +32,9 @@ pub(super) struct Message<'a> {
     pub(super) input: &'a [u8],
     pub(super) at: usize,
     pub(super) header: Header,
+    /// What its text means, if it is the query that was looked at before it asked for a server
+    /// connection.
+    pub(super) facts: Option<Facts>,
 }
 
 impl<'a> Message<'a> {
@@ -72,6 +76,7 @@ impl Session {
     /// # Errors
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
+        let asked = self.asked.take();
         if cx.server.as_deref().is_some_and(ServerState::is_resetting) {
             // What comes now belongs to the next lease.
             return Ok(Step { taken: 0, ask: Ask::Nothing });
@@ -90,7 +95,8 @@ impl Session {
             if bytes > cx.settings.message_bytes_max {
                 return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
             }
-            let message = Message { input, at, header };
+            let facts = if at == 0 { asked } else { None };
+            let message = Message { input, at, header, facts };
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
@@ -199,19 +205,35 @@ impl Session {
             server.lease.statement_since = cx.now;
             if server.is_quiet() {
                 server.lease.transaction_since = cx.now;
-                if !Rc::ptr_eq(&server.overrides, &self.overrides) {
-                    server.send_overrides(cx.to_server.own(input), &self.overrides)?;
-                    if server.lease.settling {
-                        return Ok(None);
-                    }
-                }
-                if matches!(self.local, Local::Deferred) {
-                    self.local = Local::Idle;
-                    server.send_hidden(cx.to_server.own(input), b"BEGIN", Hidden::Begin)?;
+                if !Rc::ptr_eq(&server.overrides, &self.overrides)
+                    || matches!(self.local, Local::Deferred)
+                {
+                    return self.prepare_server(cx, input);
                 }
             }
         }
         Ok(cx.server.as_deref_mut())
+    }
+
+    /// Sends the settings and the BEGIN that are missing.
+    #[cold]
+    fn prepare_server<'s>(
+        &mut self,
+        cx: &'s mut Context<'_>,
+        input: &[u8],
+    ) -> Result<Option<&'s mut ServerState>, Fault> {
+        let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
+        if !Rc::ptr_eq(&server.overrides, &self.overrides) {
+            server.send_overrides(cx.to_server.own(input), &self.overrides)?;
+            if server.lease.settling {
+                return Ok(None);
+            }
+        }
+        if matches!(self.local, Local::Deferred) {
+            self.local = Local::Idle;
+            server.send_hidden(cx.to_server.own(input), b"BEGIN", Hidden::Begin)?;
+        }
+        Ok(Some(server))
     }
 
     fn function_call(

@@ -183,8 +183,9 @@ impl Session {
             return Ok(Progress::Checkout);
         }
         cx.tally.binds += 1;
-        let renamed = self.ready_statement(cx, message.input, bind.statement)?;
-        if let Some(id) = self.meaning(bind.statement) {
+        let meant = self.meaning(bind.statement);
+        let renamed = self.ready_statement(cx, message.input, bind.statement, meant)?;
+        if let Some(id) = meant {
             self.note_statement_effects(cx, id);
         }
         cx.push_reply(Reply::Bind);
@@ -208,7 +209,10 @@ impl Session {
             return Ok(Progress::Checkout);
         }
         let renamed = match target.kind {
-            TargetKind::Statement => self.ready_statement(cx, message.input, target.name)?,
+            TargetKind::Statement => {
+                let meant = self.meaning(target.name);
+                self.ready_statement(cx, message.input, target.name, meant)?
+            }
             TargetKind::Portal => None,
         };
         if let Some(server) = cx.server.as_deref_mut() {
@@ -294,18 +298,19 @@ impl Session {
         self.names.as_ref().and_then(|names| names.get(name))
     }
 
-    /// Makes the server connection have the statement that the client means by `name`. Returns the
-    /// name to use there when it is another one.
+    /// Makes the server connection have the statement that is `meant` by `name`. Returns the name
+    /// to use there when it is another one.
     fn ready_statement(
         &mut self,
         cx: &mut Context<'_>,
         input: &[u8],
         name: &[u8],
+        meant: Option<StatementId>,
     ) -> Result<Option<ServerName>, Fault> {
         if let Some(server) = cx.server.as_deref_mut() {
             server.lease.unsynced = true;
         }
-        match self.meaning(name) {
+        match meant {
             Some(id) if name.is_empty() => {
                 Self::ensure_unnamed(cx, input, id)?;
                 Ok(None)

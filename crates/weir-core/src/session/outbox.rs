@@ -18,17 +18,21 @@ impl Outbox {
     #[inline]
     pub fn forward(&mut self, input: &[u8], range: Range<usize>) {
         if self.own.is_empty() {
-            if self.range.is_empty() {
-                self.range = range;
-                return;
-            }
             if self.range.end == range.start {
                 self.range.end = range.end;
                 return;
             }
+            if self.range.is_empty() {
+                self.range = range;
+                return;
+            }
         }
+        self.copy(&input[range], input);
+    }
+
+    fn copy(&mut self, bytes: &[u8], input: &[u8]) {
         self.spill(input);
-        self.own.extend_from_slice(&input[range]);
+        self.own.extend_from_slice(bytes);
     }
 
     /// A buffer to append messages of our own to, behind everything sent so far.

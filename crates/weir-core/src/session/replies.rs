@@ -43,7 +43,11 @@ impl Session {
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         };
         let mut at = pass_rest(server, cx.to_client, input);
-        while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Server)? {
+        loop {
+            if let Some(server) = cx.server.as_deref_mut() {
+                at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
+            }
+            let Some(header) = Header::parse(&input[at..]).map_err(Fault::Server)? else { break };
             let total = header.total_len();
             let end = at + total;
             if passes(header.tag) {
@@ -330,6 +334,89 @@ impl Session {
                 self.hidden_ended(cx, said.input, hidden)
             }
             _ => Err(said.unexpected()),
+        }
+    }
+}
+
+impl ServerState {
+    /// Passes what is the client's and needs no other look: rows, and the completions that are due
+    /// in their place. Returns where the first message begins that does.
+    #[inline]
+    fn pass_plain(
+        &mut self,
+        to_client: &mut Outbox,
+        input: &[u8],
+        start: usize,
+    ) -> Result<usize, Malformed> {
+        let Some(mut front) = self.replies.front().copied() else { return Ok(start) };
+        let mut end = start;
+        while let Some(header) = Header::parse(&input[end..])? {
+            match front.plain(header.tag) {
+                Plain::Not => break,
+                Plain::Part => {
+                    end += header.total_len();
+                    if end > input.len() {
+                        self.rest = Rest { left: end - input.len(), forward: true };
+                        end = input.len();
+                        break;
+                    }
+                }
+                Plain::Whole => {
+                    // One of ours behind it is to be given before anything else.
+                    let Some(&next) = self.replies.get(1).filter(|next| !next.is_local()) else {
+                        break;
+                    };
+                    if end + header.total_len() > input.len() {
+                        break;
+                    }
+                    end += header.total_len();
+                    self.replies.pop_front();
+                    front = next;
+                }
+            }
+        }
+        if end > start {
+            to_client.forward(input, start..end);
+        }
+        Ok(end)
+    }
+}
+
+/// What a message is to the reply that is due.
+enum Plain {
+    /// Something to look at.
+    Not,
+    /// A part of it, which passes as it comes.
+    Part,
+    /// All of it.
+    Whole,
+}
+
+impl Reply {
+    #[inline]
+    fn plain(self, tag: u8) -> Plain {
+        let is_row = matches!(tag, backend::DATA_ROW | backend::COPY_DATA);
+        match self {
+            Self::Query if is_row || tag == backend::ROW_DESCRIPTION => Plain::Part,
+            Self::Execute if is_row => Plain::Part,
+            Self::Parse { undo: false, .. } if tag == backend::PARSE_COMPLETE => Plain::Whole,
+            Self::Bind if tag == backend::BIND_COMPLETE => Plain::Whole,
+            Self::Close if tag == backend::CLOSE_COMPLETE => Plain::Whole,
+            Self::Describe if matches!(tag, backend::ROW_DESCRIPTION | backend::NO_DATA) => {
+                Plain::Whole
+            }
+            Self::Query
+            | Self::Execute
+            | Self::Parse { .. }
+            | Self::Bind
+            | Self::Close
+            | Self::Describe
+            | Self::LocalParse
+            | Self::Refused(_)
+            | Self::LocalClose
+            | Self::Ready
+            | Self::CopyEnd
+            | Self::Hidden(_) => Plain::Not,
         }
     }
 }

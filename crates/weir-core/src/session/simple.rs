@@ -24,13 +24,19 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let text = Query::parse(body).map_err(Fault::Client)?.text;
-        let facts = cx.shared.statements.facts(text);
+        let (text, facts) = match (message.facts, body.split_last()) {
+            (Some(facts), Some((_, text))) => (text, facts),
+            (Some(_), None) | (None, _) => {
+                let text = Query::parse(body).map_err(Fault::Client)?.text;
+                (text, cx.shared.statements.facts(text))
+            }
+        };
         if cx.refuses(facts) {
             return self.refuse_query(cx, message);
         }
         if cx.server.is_none() {
             if !self.answer_query(cx, message.input, text, facts)? {
+                self.asked = Some(facts);
                 return Ok(Progress::Checkout);
             }
             self.forget_unnamed(&mut cx.shared.statements);

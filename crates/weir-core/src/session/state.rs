@@ -7,6 +7,7 @@ use weir_wire::build::{self, BuildError};
 use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
+use weir_wire::sql::Facts;
 
 use crate::session::encoding;
 use crate::session::greeting::Welcome;
@@ -43,6 +44,8 @@ pub struct Session {
     pub(super) late: bool,
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
+    /// What the query means that asked for a server connection; used if its bytes come again next.
+    pub(super) asked: Option<Facts>,
 }
 
 /// What became of an eviction.
@@ -333,6 +336,7 @@ impl Session {
             counted: false,
             late: false,
             gone: false,
+            asked: None,
         }
     }
 

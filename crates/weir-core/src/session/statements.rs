@@ -70,7 +70,7 @@ pub struct Statement {
     touched: bool,
 }
 
-/// All statements that clients of one worker have prepared, and what recent query texts mean.
+/// All statements that clients of one worker have prepared, and what recent texts mean.
 #[derive(Debug)]
 pub struct Statements {
     seed: u64,
@@ -86,7 +86,7 @@ pub struct Statements {
     recent: Box<[(u64, Facts)]>,
 }
 
-/// Slots of the table of recent query texts; a power of two.
+/// Slots of the table of recent texts, by template; a power of two.
 const RECENT_SLOTS: usize = 4096;
 
 impl Statements {
@@ -109,11 +109,12 @@ impl Statements {
         }
     }
 
-    /// What `text` means to a pooler; scanned once, then remembered while it is in use.
+    /// What `text` means to a pooler; scanned once, then remembered by its template while that is in
+    /// use.
     #[inline]
     pub fn facts(&mut self, text: &[u8]) -> Facts {
-        // Bit 0 tells a remembered text from an empty slot.
-        let hash = xxh3_64_with_seed(text, self.seed) | 1;
+        // Bit 0 tells a remembered template from an empty slot.
+        let hash = sql::template(text, self.seed) | 1;
         let slot = (hash >> 32) as usize & (RECENT_SLOTS - 1);
         let (known, facts) = self.recent[slot];
         if known == hash {

@@ -15,6 +15,7 @@ impl<'a> CommandComplete<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when the tag does not end with the body.
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
         let tag = body.string("command tag")?;
@@ -69,6 +70,7 @@ impl ReadyForQuery {
     ///
     /// # Errors
     /// [`Malformed`] when the body is not one known byte.
+    #[inline]
     pub fn parse(body: &[u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
         let byte = body.byte("transaction status")?;

@@ -19,6 +19,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when the text does not end with the body.
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
         let text = body.string("query text")?;
@@ -43,6 +44,7 @@ impl<'a> Parse<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when the body is short or long, or the name too long.
+    #[inline]
     #[expect(clippy::self_named_constructors, reason = "every view has `parse`; this one is Parse")]
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
@@ -74,6 +76,7 @@ impl<'a> Bind<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when a name does not end or is too long.
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
         let portal = name(&mut body, "portal name")?;
@@ -86,6 +89,7 @@ impl<'a> Bind<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when a name is too long, so at most `2 * (NAME_MAX + 1)` bytes are needed.
+    #[inline]
     pub fn parse_prefix(bytes: &'a [u8]) -> Result<Option<Self>, Malformed> {
         match Self::parse(bytes) {
             Ok(bind) => Ok(Some(bind)),
@@ -96,6 +100,7 @@ impl<'a> Bind<'a> {
 
     /// Bytes of the body before [`Self::rest`].
     #[must_use]
+    #[inline]
     pub fn head_len(&self) -> usize {
         self.portal.len() + self.statement.len() + 2
     }
@@ -145,6 +150,7 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when the kind is unknown, or the name does not end with the body.
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
         let byte = body.byte("kind of target")?;
@@ -169,6 +175,7 @@ impl<'a> Execute<'a> {
     ///
     /// # Errors
     /// [`Malformed`] when the body is short or long.
+    #[inline]
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut body = Body::new(body);
         let portal = name(&mut body, "portal name")?;
@@ -180,6 +187,7 @@ impl<'a> Execute<'a> {
 
 /// Takes a string of at most [`NAME_MAX`] bytes. Too long is told from unfinished, also when the
 /// body is still arriving.
+#[inline]
 fn name<'a>(body: &mut Body<'a>, field: &'static str) -> Result<&'a [u8], Malformed> {
     let longest = body.rest().get(..=NAME_MAX);
     if longest.is_some_and(|head| !head.contains(&0)) {

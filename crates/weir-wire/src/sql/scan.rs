@@ -11,17 +11,12 @@ use super::flags::{Facts, Flags};
 use super::head::{Head, head, names_temp_schema};
 use super::keyword::KeySet;
 use super::lex::{Kind, Token};
-use super::quick;
 use super::verb::Verb;
 
-/// The summary of `text`. Linear in its length, without allocation; cacheable by the text.
+/// The summary of `text`. Linear in its length, without allocation; the same for all texts of one
+/// [`super::template`].
 #[must_use]
 pub fn facts(text: &[u8]) -> Facts {
-    quick::facts(text).unwrap_or_else(|| scan_facts(text))
-}
-
-/// The summary, by the scan alone.
-pub(super) fn scan_facts(text: &[u8]) -> Facts {
     let mut facts = Facts { flags: Flags::NONE, statements: 0, first: Verb::None };
     for event in Scan::new(text) {
         match event {

@@ -108,7 +108,7 @@ impl<'a> Actor<'a> {
         if answer.status.is_some() {
             return Ok(answer);
         }
-        assert!(SERVER_GONE.contains(&answer.code()), "{mark} was ended: {:?}", answer.error);
+        assert!(SERVER_GONE.contains(&answer.last_code()), "{mark} was ended: {answer:?}");
         Err(Ended)
     }
 

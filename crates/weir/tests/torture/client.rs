@@ -49,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) copied: Vec<u8>,
     /// The first error.
     pub(crate) error: Option<Report>,
+    /// The last of several errors: the server's goodbye may follow that of a statement.
+    pub(crate) last_error: Option<Report>,
     /// The status byte; `None` when the connection ended first.
     pub(crate) status: Option<u8>,
 }
@@ -64,6 +66,11 @@ impl Answer {
     /// The error's code, "" when there was none.
     pub(crate) fn code(&self) -> &str {
         self.error.as_ref().map_or("", |error| &error.code)
+    }
+
+    /// The SQLSTATE of the last error, or nothing.
+    pub(crate) fn last_code(&self) -> &str {
+        self.last_error.as_ref().map_or(self.code(), |error| &error.code)
     }
 }
 
@@ -142,7 +149,8 @@ impl Client {
                 b'D' => answer.rows.push(said.row()),
                 b'C' => answer.tags.push(said.text()),
                 b'd' => answer.copied.extend_from_slice(&said.body),
-                b'E' => answer.error = answer.error.or_else(|| Some(said.report())),
+                b'E' if answer.error.is_none() => answer.error = Some(said.report()),
+                b'E' => answer.last_error = Some(said.report()),
                 b'Z' => {
                     answer.status = said.body.first().copied();
                     return Ok(answer);

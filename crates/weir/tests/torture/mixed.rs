@@ -13,31 +13,51 @@ use crate::chance::Chance;
 use crate::stage::{Stage, Upstream};
 
 const CLIENTS: usize = 40;
-const SERVERS: usize = 3;
+
+/// What the clients share, and how many of it one worker has at least.
+struct Slots {
+    all: u32,
+    least: usize,
+}
+
+const ONE_WORKER: Slots = Slots { all: 3, least: 3 };
+const TWO_WORKERS: Slots = Slots { all: 4, least: 2 };
 
 #[test]
 fn every_answer_is_the_askers() {
-    check(options(), "size_min = 3");
+    check(options(15), &ONE_WORKER, "size_min = 3");
 }
 
 /// The same with TLS to the server: what is read and what is sent pass through another layer.
 #[test]
 fn every_answer_is_the_askers_over_tls() {
     let certificate = Certificates::new("nobody").unwrap().server;
-    check(options().tls(certificate), "size_min = 3\n[tls.server]\nmode = \"require\"");
+    let more = "size_min = 3\n[tls.server]\nmode = \"require\"";
+    check(options(15).tls(certificate), &ONE_WORKER, more);
+}
+
+/// Several workers, each with its part of the server connections.
+#[test]
+fn every_answer_is_the_askers_with_two_workers() {
+    check(options(15), &TWO_WORKERS, "[workers]\ncount = 2");
+}
+
+#[test]
+fn every_answer_is_the_askers_on_postgresql_18() {
+    check(options(18), &ONE_WORKER, "");
 }
 
 /// A parallel worker that is killed is an error of its statement, not the end of a connection.
-fn options() -> Options {
-    Options::new(Want::major(15)).set("max_parallel_workers_per_gather", "0")
+fn options(major: u16) -> Options {
+    Options::new(Want::major(major)).set("max_parallel_workers_per_gather", "0")
 }
 
-fn check(options: Options, more: &str) {
+fn check(options: Options, slots: &Slots, more: &str) {
     let seconds = std::env::var("WEIR_TORTURE_SECONDS").ok();
     let seconds = seconds.map_or(10, |text| text.parse().unwrap());
     let seed = Chance::seed();
     let server = Upstream::Own(Box::new(PgServer::start(options).unwrap()));
-    let mut stage = Stage::before(server, 3, more);
+    let mut stage = Stage::before(server, slots.all, more);
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());
     let over = AtomicBool::new(false);
@@ -54,7 +74,8 @@ fn check(options: Options, more: &str) {
                 })
             })
             .collect();
-        let kills = trouble(&mut stage, &mut Chance::new(seed), Duration::from_secs(seconds));
+        let kills =
+            trouble(&mut stage, slots, &mut Chance::new(seed), Duration::from_secs(seconds));
         over.store(true, Ordering::Relaxed);
         let counts: Vec<_> = actors.into_iter().map(|actor| actor.join().unwrap()).collect();
         assert!(counts.iter().all(|(_, done)| *done > 0), "everybody was served: {counts:?}");
@@ -63,12 +84,12 @@ fn check(options: Options, more: &str) {
     });
     println!("{done} operations, {ends} connections ended for {kills} servers killed");
     assert!(ends <= kills, "{ends} connections ended for {kills} servers killed");
-    stage.check_all_free(SERVERS);
+    stage.check_all_free(slots.least);
     stage.await_servers(0, "state LIKE 'idle in transaction%'");
 }
 
 /// Kills, freezes and restarts for so long. Returns how many server connections it ended at most.
-fn trouble(stage: &mut Stage, chance: &mut Chance, time: Duration) -> usize {
+fn trouble(stage: &mut Stage, slots: &Slots, chance: &mut Chance, time: Duration) -> usize {
     let began = Instant::now();
     let mut kills = 0;
     let mut restarts = 0;
@@ -77,7 +98,7 @@ fn trouble(stage: &mut Stage, chance: &mut Chance, time: Duration) -> usize {
         if began.elapsed() > time / 2 * (restarts + 1) && restarts == 0 {
             stage.server.own().restart(Stop::Fast).unwrap();
             restarts += 1;
-            kills += SERVERS;
+            kills += slots.all as usize;
             continue;
         }
         match chance.below(4) {

@@ -3,7 +3,7 @@
 //! A row is *claimed* for `outbox_lease_ms` in a statement of its own, the call is made with no
 //! connection held, then the row is marked. A worker killed in between loses nothing: the lease
 //! ends and another sends it again, under the same delivery key, so a receiver that honours keys
-//! drops the repeat.
+//! drops the repeat. A breaker leaves a receiver alone that is down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,18 @@ use serde::Serialize;
 use sqlx::{PgPool, Row};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use weir_tower::tagged;
 
 use crate::error::ApiError;
-use crate::notify::Notifier;
+use crate::notify::{Answer, Notifier};
 use crate::optimised::Shared;
-use crate::settings::Settings;
 
+mod breaker;
 mod pause;
 mod store;
 
+pub(crate) use breaker::{Breaker, WINDOW_MAX};
 use store::{Claimed, Store};
 
 /// Rows of a listing of dead notifications.
@@ -32,20 +34,23 @@ const DEAD_LISTED_MAX: i64 = 100;
 /// Starts the workers. They end, their calls under way finished, once `stop` turns true.
 pub(crate) fn start(
     pool: &PgPool,
-    settings: &Arc<Settings>,
+    shared: &Shared,
     notifier: &Notifier,
-    filled: &Arc<Notify>,
     stop: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
+    let settings = &shared.settings;
     let mut workers = JoinSet::new();
     for number in 0..settings.outbox_workers {
         let worker = Worker {
             number,
-            store: Store::new(pool.clone(), settings),
-            notifier: notifier.clone(),
+            post: Post {
+                store: Store::new(pool.clone(), settings),
+                notifier: notifier.clone(),
+                breaker: shared.breaker.clone(),
+            },
             in_flight_max: settings.outbox_in_flight as usize,
             poll: Duration::from_millis(settings.outbox_poll_ms),
-            filled: filled.clone(),
+            filled: shared.outbox_filled.clone(),
         };
         workers.spawn(worker.run(stop.clone()));
     }
@@ -54,8 +59,7 @@ pub(crate) fn start(
 
 struct Worker {
     number: u32,
-    store: Store,
-    notifier: Notifier,
+    post: Post,
     in_flight_max: usize,
     poll: Duration,
     filled: Arc<Notify>,
@@ -66,13 +70,18 @@ impl Worker {
         let mut calls: JoinSet<()> = JoinSet::new();
         while !*stop.borrow() {
             let room = self.in_flight_max - calls.len();
-            let claimed = self.claim(room).await;
+            let leave = self.post.breaker.leave(room, Instant::now());
+            let claimed = self.claim(leave.calls).await;
+            if claimed.is_empty() {
+                self.post.breaker.give_back(leave, Instant::now());
+            }
             let full = claimed.len() == room;
             for notification in claimed {
-                calls.spawn(send(self.store.clone(), self.notifier.clone(), notification));
+                calls.spawn(self.post.clone().send(notification, leave.is_trial));
             }
             tokio::select! {
-                // With room left nothing was waiting: wait to be told, or for the next look.
+                // With room left nothing was waiting, or the breaker is open: wait to be told, or
+                // for the next look.
                 () = self.filled.notified(), if !full => {}
                 () = tokio::time::sleep(self.poll), if !full => {}
                 // Without, the end of a call makes room.
@@ -84,7 +93,7 @@ impl Worker {
     }
 
     async fn claim(&self, room: usize) -> Vec<Claimed> {
-        match self.store.claim(room).await {
+        match self.post.store.claim(room).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(worker = self.number, %error, "cannot look for notifications");
@@ -95,12 +104,25 @@ impl Worker {
     }
 }
 
-/// Makes one call and writes down what became of it. If that cannot be written, the lease ends and
-/// the call is made again.
-async fn send(store: Store, notifier: Notifier, notification: Claimed) {
-    let answer = notifier.post(notification.payload.clone(), Some(&notification.key)).await;
-    if let Err(error) = store.settle(&notification, &answer).await {
-        tracing::warn!(key = notification.key, %error, "cannot mark a notification");
+/// What a call needs.
+#[derive(Clone)]
+struct Post {
+    store: Store,
+    notifier: Notifier,
+    breaker: Arc<Breaker>,
+}
+
+impl Post {
+    /// Makes one call and writes down what became of it. If that cannot be written, the lease ends
+    /// and the call is made again.
+    async fn send(self, notification: Claimed, is_trial: bool) {
+        let payload = notification.payload.clone();
+        let answer = self.notifier.post(payload, Some(&notification.key)).await;
+        let failed = matches!(answer, Answer::TryAgain(_));
+        self.breaker.learn(is_trial, failed, Instant::now(), fastrand::f64());
+        if let Err(error) = self.store.settle(&notification, &answer).await {
+            tracing::warn!(key = notification.key, %error, "cannot mark a notification");
+        }
     }
 }
 

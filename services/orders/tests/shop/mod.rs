@@ -46,7 +46,7 @@ impl Shop {
         for (name, value) in settings {
             program = program.set(name, value);
         }
-        program.run("migrate", &[]).unwrap();
+        program.run("migrate", &[], &mut |_| {}).unwrap();
         let stock = "INSERT INTO users (email, name, city)
                 SELECT 'u' || n || '@x', 'U', 'C' FROM generate_series(1, 10) n;
             INSERT INTO products (sku, name, description, price)
@@ -130,7 +130,7 @@ impl Shop {
 pub(crate) fn empty(code: &str) -> (Program, PgConnectOptions) {
     let server = PgServer::shared(Want::default()).unwrap();
     let url = server.url(&server.fresh_database().unwrap());
-    let program = Program::new(Path::new(env!("CARGO_BIN_EXE_orders")))
+    let program = Program::new(Path::new(env!("CARGO_BIN_EXE_orders")), &[])
         .set("code", code)
         .set("database-url", &url);
     (program, PgConnectOptions::from_str(&url).unwrap())

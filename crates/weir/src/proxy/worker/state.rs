@@ -10,6 +10,7 @@ use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
 use crate::proxy::admission::ClientSlot;
+use crate::proxy::driver::Kind;
 use crate::proxy::mail::ServerKey;
 use crate::proxy::target::{DialSpec, PoolKey, Target};
 use crate::proxy::worker::socket::Socket;
@@ -24,6 +25,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// The driver it runs on.
+    pub driver: Kind,
     /// How long connections that are being closed may take to send what is left.
     pub linger: std::time::Duration,
 }

@@ -48,7 +48,7 @@ impl Worker {
             }
         }
         self.sweep_clients();
-        self.sweep_lingering();
+        self.driver.sweep(self.now);
         self.chores();
         self.perform_effects();
     }
@@ -149,17 +149,12 @@ impl Worker {
         }
     }
 
-    fn sweep_lingering(&mut self) {
-        let (now, linger) = (self.now, self.options.linger);
-        self.lingering.retain_mut(|(socket, since)| !socket.flush() && now.since(*since) < linger);
-    }
-
     /// Nothing is left to do.
     pub(super) fn is_done(&self) -> bool {
         self.stopping.is_some()
             && self.clients.is_empty()
             && self.servers.is_empty()
-            && self.lingering.is_empty()
+            && self.driver.is_idle()
     }
 }
 

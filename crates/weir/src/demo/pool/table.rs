@@ -6,7 +6,7 @@ use std::time::Duration;
 use weir_core::console::Snapshot;
 use weir_core::ledger::Histogram;
 
-use crate::demo::traffic::{Kind, Outcome};
+use crate::demo::pool::traffic::{Kind, Outcome};
 
 /// The table, ready to print.
 pub(super) fn write(
