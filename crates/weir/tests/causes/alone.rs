@@ -44,8 +44,8 @@ fn statements_and_their_readers() {
             name: "cursors that wait between fetches",
             guard: "",
             stage: |scene| {
-                let cursor = "BEGIN; DECLARE c CURSOR FOR SELECT * FROM stock; FETCH 1 FROM c";
-                scene.after(17, cursor)
+                let open = "BEGIN; DECLARE c CURSOR FOR SELECT * FROM stock";
+                scene.after_each(17, &[open, "FETCH 1 FROM c"])
             },
             expected: &["application-aggregation"],
         },

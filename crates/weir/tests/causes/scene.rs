@@ -71,9 +71,14 @@ impl Scene {
 
     /// So many sessions that have each run this.
     pub(crate) fn after(&self, count: usize, sql: &str) -> Held {
+        self.after_each(count, &[sql])
+    }
+
+    /// So many sessions that have each run these, one after the other.
+    pub(crate) fn after_each(&self, count: usize, sql: &[&str]) -> Held {
         let one = |_| {
             let mut session = self.session();
-            session.query(sql).unwrap();
+            sql.iter().for_each(|sql| drop(session.query(sql).unwrap()));
             session
         };
         Held { sessions: (0..count).map(one).collect(), deaf: Vec::new() }
