@@ -33,18 +33,28 @@ impl Instant {
     }
 
     /// The time from `earlier` to `self`; zero when `earlier` is later.
+    #[inline]
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
+/// A span in nanoseconds; 584 years for a longer one. In 64 bits, which is a third of the work of
+/// [`Duration::as_nanos`].
+#[inline]
+#[must_use]
+pub const fn nanos(span: Duration) -> u64 {
+    let whole = span.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(span.subsec_nanos() as u64)
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[inline]
     fn add(self, span: Duration) -> Self {
-        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(nanos))
+        Self(self.0.saturating_add(nanos(span)))
     }
 }
 
@@ -71,5 +81,7 @@ mod tests {
         let late = Instant::from_nanos(u64::MAX);
         assert_eq!(late + Duration::from_secs(1), late);
         assert_eq!(Instant::ZERO - late, Duration::ZERO);
+        assert_eq!(nanos(Duration::MAX), u64::MAX);
+        assert_eq!(nanos(Duration::new(2, 5)), 2_000_000_005);
     }
 }

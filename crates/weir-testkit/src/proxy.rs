@@ -1,6 +1,7 @@
 //! Weir as a child process: started until it says it is ready, stopped and held to its exit status,
 //! its log shown when a test fails.
 
+use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ use crate::session::Session;
 
 /// How long the proxy may take to say that it is ready, and to stop when asked.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The environment variable that names the event loop of every proxy that is started, as the flag
+/// `--driver` takes it. Without it they run as they would for a user.
+const DRIVER_VARIABLE: &str = "WEIR_TEST_DRIVER";
 
 /// A running proxy. Dropping it kills it; [`Weir::stop`] asks it to end and checks that it can.
 #[derive(Debug)]
@@ -84,7 +89,12 @@ impl Weir {
         let home = Scratch::new(Account::own())?;
         let arguments = arguments(home.path())?;
         let log = home.path().join("log");
-        let launch = Launch::new(program, &log).args(["up"]).args(&arguments).scrap(home.path());
+        let driver = env::var(DRIVER_VARIABLE).map(|name| vec!["--driver".to_owned(), name]);
+        let launch = Launch::new(program, &log)
+            .args(["up"])
+            .args(driver.unwrap_or_default())
+            .args(&arguments)
+            .scrap(home.path());
         let mut kept = launch.start()?;
         let ready = kept.line(PATIENCE, Ready::parse).with_context(|| {
             let log = fs::read_to_string(&log).unwrap_or_default();

@@ -16,8 +16,10 @@ use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
 use crate::http::HttpListener;
+use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
+use crate::proxy::driver::Kind;
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 use crate::proxy::worker::{Worker, WorkerOptions};
@@ -43,6 +45,7 @@ pub struct Proxy {
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
+    _guard: Option<Guard>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -75,22 +78,24 @@ impl Proxy {
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
         let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
-        match settings.workers.driver {
-            DriverChoice::Auto | DriverChoice::Epoll => {
-                tracing::info!(workers = count, "the event loop is epoll");
-            }
-        }
+        let driver = choose_driver(settings.workers.driver)?;
+        tracing::info!(workers = count, "the event loop is {}", driver.name());
         if let Some(visitors) = logins.visitors() {
             let house = Arc::clone(logins.house());
             logins.runtime().spawn(console::serve(house, visitors, orders));
         }
         logins.house().console.config.store(config.into());
-        let http = settings.http.as_ref().map(|http| serve_http(http, &logins)).transpose()?;
+        let lookout = Lookout::default();
+        let http = settings.http.as_ref();
+        let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
+        let guard = Guard::start(Arc::clone(logins.house()), lookout)?;
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
             .enumerate()
-            .map(|(index, mailbox)| start_worker(index, settings, mailbox, &logins, &ends))
+            .map(|(index, mailbox)| {
+                start_worker((index, driver), settings, mailbox, &logins, &ends)
+            })
             .collect::<Result<_>>()?;
         let running = mailboxes.len();
         Ok(Self {
@@ -100,6 +105,7 @@ impl Proxy {
             ended,
             _state: state,
             ordered,
+            _guard: guard,
             http,
             running,
             told_to_stop: false,
@@ -301,15 +307,22 @@ impl Signals {
     }
 }
 
-fn serve_http(settings: &Http, logins: &LoginThreads) -> Result<SocketAddr> {
+fn serve_http(settings: &Http, logins: &LoginThreads, lookout: Lookout) -> Result<SocketAddr> {
     let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
     let address = listener.address();
-    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), settings.clone()));
+    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), lookout, settings.clone()));
     Ok(address)
 }
 
+fn choose_driver(choice: DriverChoice) -> Result<Kind> {
+    Kind::choose(choice).context(
+        "cannot use io_uring (workers.driver = \"uring\"): the kernel lacks or forbids it; set \
+         \"auto\" to use epoll instead",
+    )
+}
+
 fn start_worker(
-    index: usize,
+    (index, driver): (usize, Kind),
     settings: &Settings,
     mailbox: &Mailbox,
     logins: &LoginThreads,
@@ -319,6 +332,7 @@ fn start_worker(
         index,
         seed: u64::from_ne_bytes(chance::bytes()?),
         workers: usize::from(settings.workers.count.max(1)),
+        driver,
         linger: LINGER,
     };
     let (mailbox, requests, ends) = (mailbox.clone(), logins.requests(), ends.clone());

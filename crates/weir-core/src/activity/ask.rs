@@ -11,6 +11,9 @@ use crate::config::limits;
 /// The application name of every guard, by which guards know each other.
 pub const APPLICATION: &str = "weir-guard";
 
+/// Characters of a statement that are fetched.
+const TEXT_CHARS_MAX: u32 = 2_000;
+
 /// Asks for [`super::Facts`] of a server of this major version. The server gives up after `limit`.
 #[must_use]
 pub fn facts(major: u32, limit: Duration) -> String {
@@ -50,7 +53,7 @@ pub fn sample(major: u32, limit: Duration) -> String {
          backend_xid IS NOT NULL, \
          CASE WHEN wait_event_type = 'Lock' \
          THEN array_to_string(pg_blocking_pids(pid), ',') END, \
-         {query_id}, CASE WHEN state <> 'idle' THEN query END \
+         {query_id}, CASE WHEN state <> 'idle' THEN left(query, {TEXT_CHARS_MAX}) END \
          FROM pg_stat_activity \
          WHERE backend_type IN ('client backend', 'walsender', 'autovacuum worker', \
          'parallel worker') LIMIT {}; \

@@ -9,10 +9,12 @@
 //! | `blocking` | lock chains and their roots |
 //! | `trend` | rates from sample to sample, and what is usual |
 //! | `proxy` | the proxy's side: pools, holders, waiters, routes |
+//! | `flow` | rates of the proxy's sums |
 //! | `picture` | all of it joined, as the rules see it |
 
 pub mod ask;
 mod blocking;
+mod flow;
 mod picture;
 mod proxy;
 pub mod read;
@@ -23,6 +25,7 @@ pub(crate) mod tests;
 mod trend;
 
 pub use blocking::{Chain, chains};
+pub use flow::Flow;
 pub use picture::{Contact, Picture, Pressure, Seen};
 pub use proxy::{ClassState, Holder, Phase, PoolState, Proxy, Waiter};
 pub use sample::{

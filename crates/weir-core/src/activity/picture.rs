@@ -64,23 +64,23 @@ pub struct Seen<'a> {
     pub holder: Option<&'a Holder>,
 }
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
     /// The code that asked: the proxy's word, else the statement's own.
     #[must_use]
-    pub fn route(&self) -> Option<&str> {
+    pub fn route(self) -> Option<&'a str> {
         let told = self.holder.and_then(|holder| holder.route.as_deref());
         told.or(self.session.route.as_deref())
     }
 
     /// The application name of the client itself.
     #[must_use]
-    pub fn application(&self) -> &str {
+    pub fn application(self) -> &'a str {
         self.holder.map_or(&self.session.application, |holder| &holder.application)
     }
 
     /// Where the client itself is.
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub fn host(self) -> &'a str {
         self.holder.map_or(&self.session.address, |holder| &holder.host)
     }
 }

@@ -21,7 +21,7 @@ macro_rules! from_word {
     };
 }
 
-from_word!(PoolMode, AuthMethod, LogFormat);
+from_word!(PoolMode, AuthMethod, LogFormat, DriverChoice);
 
 /// When a server connection goes back to its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
@@ -170,6 +170,19 @@ pub enum ServerReset {
     Always,
 }
 
+/// In which order waiting clients get slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dispatch {
+    /// In the order of arrival while nobody waits long. Once somebody has waited for 100 ms,
+    /// classes that hold less are served first, classes that got slow are limited, and what
+    /// cannot be served in time is refused early.
+    #[default]
+    Fair,
+    /// Always in the order of arrival.
+    Fifo,
+}
+
 /// What happens with several hosts in one database entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -185,11 +198,115 @@ pub enum HostBalance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriverChoice {
-    /// What suits the kernel; the log names which.
+    /// io_uring where the kernel has and allows what is needed, else epoll.
     #[default]
     Auto,
     /// epoll.
     Epoll,
+    /// io_uring; without it Weir does not start.
+    Uring,
+}
+
+/// The finding that opens an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenAt {
+    /// Somebody is hurt now, or within seconds.
+    #[default]
+    Critical,
+    /// Somebody will be hurt if it goes on.
+    Warning,
+}
+
+/// A service that takes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertKind {
+    /// Any web service: a CloudEvent in JSON.
+    #[default]
+    Webhook,
+    /// Prometheus Alertmanager, its v2 API.
+    Alertmanager,
+    /// Slack, an incoming webhook.
+    Slack,
+    /// PagerDuty, Events API v2.
+    Pagerduty,
+    /// DingTalk, a robot of a group.
+    Dingtalk,
+    /// Feishu (Lark), a robot of a group.
+    Feishu,
+    /// WeCom, a robot of a group.
+    Wecom,
+    /// Mail over SMTP.
+    Email,
+}
+
+impl AlertKind {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Alertmanager => "alertmanager",
+            Self::Slack => "slack",
+            Self::Pagerduty => "pagerduty",
+            Self::Dingtalk => "dingtalk",
+            Self::Feishu => "feishu",
+            Self::Wecom => "wecom",
+            Self::Email => "email",
+        }
+    }
+
+    /// Messages a minute that the service takes. DingTalk mutes a robot that sends more.
+    #[must_use]
+    pub const fn per_minute(self) -> u32 {
+        match self {
+            Self::Dingtalk | Self::Wecom => 20,
+            Self::Webhook
+            | Self::Alertmanager
+            | Self::Slack
+            | Self::Pagerduty
+            | Self::Feishu
+            | Self::Email => 60,
+        }
+    }
+
+    /// The address of a service that has the same for everybody.
+    #[must_use]
+    pub const fn default_url(self) -> Option<&'static str> {
+        match self {
+            Self::Pagerduty => Some("https://events.pagerduty.com/v2/enqueue"),
+            Self::Webhook
+            | Self::Alertmanager
+            | Self::Slack
+            | Self::Dingtalk
+            | Self::Feishu
+            | Self::Wecom
+            | Self::Email => None,
+        }
+    }
+}
+
+/// The language people are spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, simplified.
+    Zh,
+}
+
+impl Language {
+    /// The text in this language.
+    #[must_use]
+    pub const fn pick<T: Copy>(self, english: T, chinese: T) -> T {
+        match self {
+            Self::En => english,
+            Self::Zh => chinese,
+        }
+    }
 }
 
 /// The shape of the log on standard error.

@@ -39,6 +39,23 @@ bounds! {
     SERVER_READS_PER_TURN = 16;
     /// Socket events taken from the kernel at once; the rest is taken in the next turn.
     EVENTS_PER_TURN = 256;
+    /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
+    /// io_uring. When all are full it goes on after the next turn.
+    RECEIVE_BUFFERS = 128;
+    /// One of these buffers.
+    RECEIVE_BUFFER_BYTES = 16 * KIB;
+    /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
+    /// the kernel.
+    COMPLETIONS = 4_096;
+    /// Bytes of one connection that came and that nobody reads, with io_uring. Beyond it no more
+    /// is taken from its peer.
+    UNREAD_BYTES = 64 * KIB;
+    /// What is sent at once, with io_uring, and not at the end of the turn with the rest.
+    DIRECT_SEND_BYTES = 16 * KIB;
+    /// Send buffers that a worker keeps for the next turn, with io_uring.
+    SEND_BUFFERS_KEPT = 256;
+    /// The largest of them; larger ones are freed.
+    SEND_BUFFER_BYTES_KEPT = 32 * KIB;
     /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client.
     CLIENT_BUFFER_BYTES = 256 * KIB;
     /// Bytes for a server that its socket does not take. Beyond it the client is no longer read.
@@ -90,12 +107,16 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
+    /// Classes that the dispatch of one pool tells apart. Those with higher numbers share one.
+    DISPATCH_CLASSES = 1_024;
     /// Rows of one console answer. A notice says how many were left out.
     CONSOLE_ROWS = 100_000;
     /// Console sessions at once. One more is refused.
     CONSOLE_SESSIONS = 64;
     /// Pools with series of their own in `/metrics`. Further ones are summed up as `other`.
     METRIC_POOLS = 1_000;
+    /// Routes with series of their own in `/metrics`. Further ones are summed up.
+    METRIC_ROUTES = 20;
     /// HTTP connections at once. Further ones wait to be accepted.
     HTTP_CONNECTIONS = 64;
     /// Sessions of one server that the guard looks at. Further ones are left out.
@@ -104,12 +125,55 @@ bounds! {
     GUARD_POINTS = 128;
     /// A console command. A longer one is refused.
     CONSOLE_COMMAND_BYTES = 8 * KIB;
+    /// Classes (routes, applications, users, transaction shapes) in one worker's ledger. For one
+    /// more, one that nobody uses and that was not seen lately is added to `other`.
+    LEDGER_CLASSES = 1_024;
+    /// Statements known by fingerprint in one worker's ledger. Likewise one of them is forgotten.
+    LEDGER_STATEMENTS = 4_096;
+    /// The normal form of a statement that the ledger keeps. A longer one is cut.
+    LEDGER_STATEMENT_BYTES = 512;
+    /// Texts whose fingerprint and tags one worker remembers by hash. Another one with the same
+    /// place replaces it.
+    LEDGER_TEXTS = 4_096;
+    /// Statements of a pipeline whose turn has not come and that the ledger knows. Those behind
+    /// them are charged to the one before.
+    LEDGER_STATEMENTS_AHEAD = 64;
+    /// Gap edges in one worker's ledger. For one more, one not seen lately is added to `other`.
+    LEDGER_GAPS = 1_024;
+    /// Gap edges that are shown, those with most time. The rest is shown as `other`.
+    LEDGER_GAPS_SHOWN = 100;
+    /// Seconds of which the ledger keeps each.
+    LEDGER_SECONDS = 900;
+    /// Stretches of ten seconds that it keeps after that.
+    LEDGER_TENS = 8_640;
+    /// Classes shown by name in one of those seconds, those with most time. The rest is `other`.
+    LEDGER_SECOND_CLASSES = 32;
+    /// The same for stretches of ten seconds.
+    LEDGER_TEN_CLASSES = 12;
     /// Files read for one configuration, `%include` and user lists among them.
     CONFIG_FILES = 64;
     /// Nesting of `%include`.
     CONFIG_INCLUDE_DEPTH = 10;
     /// One configuration file.
     CONFIG_FILE_BYTES = 16 * MIB;
+    /// Causes kept of one incident. The weakest goes.
+    INCIDENT_SUSPECTS = 16;
+    /// Events kept of one incident. Of further ones only changes of state are kept, and how many
+    /// were left out.
+    INCIDENT_EVENTS = 2_000;
+    /// Distinct users counted in one incident. Beyond it the count says "at least".
+    INCIDENT_USERS = 100_000;
+    /// Looks kept from before an incident: at one a second, five minutes.
+    FLIGHT_POINTS_BEFORE = 300;
+    /// Looks kept of an incident. For one more the resolution is halved.
+    FLIGHT_POINTS = 1_200;
+    /// Looks and notes that wait for the thread of incidents. Further ones are lost, and the log
+    /// says so.
+    INCIDENT_ORDERS = 256;
+    /// Records of incidents that a full disk did not take. The oldest go.
+    INCIDENT_RECORDS_UNSTORED = 10_000;
+    /// Messages that wait for one receiver of alerts. The oldest goes, and the log says so.
+    ALERTS_QUEUED = 64;
     /// Problems reported for one configuration. Further ones show when these are mended.
     CONFIG_PROBLEMS = 200;
 }

@@ -9,12 +9,14 @@
 //! | `rules` | one file a rule |
 //! | `locality` | one route got slow, or everything did |
 //! | `rank` | all rules, the finding that explains most first |
+//! | `health` | the full answer about a server, and its forms |
 //! | `group` | which sessions belong together |
 
 mod cause;
 mod figure;
 mod finding;
 mod group;
+pub mod health;
 mod locality;
 mod rank;
 mod rules;

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::time::nanos;
+
 /// Parts of each power of two.
 const PARTS: u64 = 8;
 const PARTS_LOG: u32 = PARTS.trailing_zeros();
@@ -29,7 +31,7 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn record(&mut self, span: Duration) {
-        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = nanos(span);
         self.counts[bucket(nanos).min(BUCKETS - 1)] += 1;
         self.total += 1;
     }
@@ -38,6 +40,27 @@ impl Histogram {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total
+    }
+
+    /// How much longer than `limit` those counted were, together: each counts as the middle of
+    /// its bucket, a sixteenth off at most.
+    #[must_use]
+    pub fn beyond(&self, limit: Duration) -> Duration {
+        let limit = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let beyond = |(at, &count): (usize, &u64)| {
+            let lower = if at == 0 { 0 } else { upper(at - 1) + 1 };
+            let middle = lower + (upper(at) - lower) / 2;
+            u128::from(middle.saturating_sub(limit)) * u128::from(count)
+        };
+        let nanos: u128 = self.counts.iter().enumerate().map(beyond).sum();
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How many were at most `limit`, to within a bucket: those in the bucket of `limit` count.
+    #[must_use]
+    pub fn at_most(&self, limit: Duration) -> u64 {
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.counts[..=bucket(nanos).min(BUCKETS - 1)].iter().sum()
     }
 
     /// Adds what another one has counted.
@@ -115,6 +138,18 @@ mod tests {
             let found = all.percentile(percent).as_nanos();
             assert!((micros * 1000..=micros * 1125).contains(&found), "p{percent}: {found} ns");
         }
+    }
+
+    #[test]
+    fn what_is_beyond_a_limit_is_told_from_what_is_not() {
+        let mut all = Histogram::default();
+        [1, 5, 500].iter().for_each(|&millis| all.record(Duration::from_millis(millis)));
+        assert_eq!(all.at_most(Duration::from_millis(10)), 2);
+        assert_eq!(all.at_most(Duration::ZERO), 0);
+        assert_eq!(all.at_most(Duration::MAX), 3);
+        let beyond = all.beyond(Duration::from_millis(100)).as_millis();
+        assert!((360..=440).contains(&beyond), "{beyond}");
+        assert_eq!(all.beyond(Duration::from_secs(1)), Duration::ZERO);
     }
 
     #[test]

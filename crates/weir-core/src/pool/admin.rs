@@ -1,6 +1,7 @@
 //! What an operator does to pools.
 
-use crate::ids::{BudgetId, PoolId, ServerId};
+use crate::dispatch::ClassRules;
+use crate::ids::{BudgetId, ClassId, PoolId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect, Refusal};
@@ -27,6 +28,7 @@ impl Pools {
         for budget in budgets {
             self.budgets[budget.0 as usize].pools.push(id);
         }
+        self.ledger.pool_added(id);
         id
     }
 
@@ -34,7 +36,9 @@ impl Pools {
     /// already drawn stay.
     pub fn reconfigure(&mut self, now: Instant, pool: PoolId, settings: PoolSettings) {
         let check_after_idle = settings.check_after_idle;
-        self.one_mut(pool).settings = settings;
+        let one = self.one_mut(pool);
+        one.queue.reconfigure(settings.dispatch, settings.size_max);
+        one.settings = settings;
         let mut next = self.one(pool).lists[State::Idle as usize].front();
         while let Some(slot) = next {
             self.slots[slot].rested(check_after_idle);
@@ -48,6 +52,24 @@ impl Pools {
         self.pump(now, pool);
     }
 
+    /// What an operator says about one class of a pool.
+    pub fn set_class(&mut self, now: Instant, pool: PoolId, class: ClassId, rules: ClassRules) {
+        self.one_mut(pool).queue.set_rules(class, rules);
+        self.pump(now, pool);
+    }
+
+    /// CAP: the most slots one class may hold until told otherwise; none lifts it.
+    pub fn cap(&mut self, now: Instant, pool: PoolId, class: ClassId, cap: Option<u32>) {
+        self.one_mut(pool).queue.cap(class, cap);
+        self.pump(now, pool);
+    }
+
+    /// FREEZE and UNFREEZE: while frozen no class is capped and nobody refused early.
+    pub fn freeze(&mut self, now: Instant, pool: PoolId, frozen: bool) {
+        self.one_mut(pool).queue.freeze(frozen);
+        self.pump(now, pool);
+    }
+
     /// Removes a pool: waiting clients are refused, connections closed as they come free, and at
     /// last the id is free for another (`Forgotten`).
     pub fn remove_pool(&mut self, now: Instant, pool: PoolId) {
@@ -55,7 +77,7 @@ impl Pools {
             return;
         }
         self.one_mut(pool).mode = Mode::Removing;
-        self.refuse_all(pool, |_| Refusal::Removed);
+        self.refuse_all(now, pool, |_| Refusal::Removed);
         self.empty(now, pool, CloseReason::Removed);
     }
 
@@ -118,7 +140,7 @@ impl Pools {
             match self.one(pool).mode {
                 Mode::Running | Mode::Pausing | Mode::Paused => {
                     self.one_mut(pool).mode = Mode::Stopping;
-                    self.refuse_all(pool, |_| Refusal::Stopping);
+                    self.refuse_all(now, pool, |_| Refusal::Stopping);
                     self.empty(now, pool, CloseReason::Stopping);
                 }
                 Mode::Removing | Mode::Stopping | Mode::Forgotten => {}

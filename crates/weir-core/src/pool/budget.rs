@@ -185,13 +185,13 @@ impl Pools {
             return false;
         }
         let lend_after = self.budgets[budget.0 as usize].lend_after;
-        one.waiting.front().is_none_or(|head| since + lend_after < self.waiters.at(head).since)
+        one.queue.oldest().is_none_or(|head| since + lend_after < self.waiters.at(head).since)
     }
 
     /// Closes idle connections of siblings until the hungry pools have room, or none is left.
     fn make_room(&mut self, now: Instant, budget: BudgetId) {
         while self.lacks_room(now, budget) {
-            let spare = |one: &Pool| one.staying() > one.floor() && one.waiting.is_empty();
+            let spare = |one: &Pool| one.staying() > one.floor() && one.queue.eligible() == 0;
             let Some(slot) = self.coldest(budget, spare) else { return };
             self.close(now, slot, CloseReason::Lent);
         }
@@ -256,14 +256,14 @@ impl Pools {
             return None;
         }
         let one = self.one(pool);
-        let served = (one.waiting.len() - one.uncovered()) as usize;
-        self.waiters.iter(&one.waiting).nth(served).map(|waiter| waiter.since)
+        let served = (one.queue.len() - one.uncovered()) as usize;
+        self.waiters.iter(one.queue.arrivals()).nth(served).map(|waiter| waiter.since)
     }
 
     /// Dials that waiting clients of `pool` justify now, leaving budgets aside.
     pub(super) fn demand(&self, now: Instant, pool: PoolId) -> u32 {
         let one = self.one(pool);
-        let Some(head) = one.waiting.front() else { return 0 };
+        let Some(head) = one.queue.oldest() else { return 0 };
         let patient = self.waiters.at(head).since + one.settings.reserve_after > now;
         let ceiling = if patient { one.settings.size_max } else { one.ceiling() };
         one.uncovered().min(one.dials_allowed(now, ceiling))

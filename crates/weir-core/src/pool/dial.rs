@@ -72,6 +72,8 @@ impl Pools {
         let one = &mut self.pools[pool.0 as usize];
         self.slots.link_back(&mut one.lists[State::Dialling as usize], slot);
         one.open += 1;
+        self.ledger.open.opened(now);
+        self.ledger.opened(now, slot, pool);
         for id in &one.budgets {
             self.budgets[id.0 as usize].used += 1;
         }
@@ -125,7 +127,7 @@ impl Pools {
             self.arm(pool, retry_at);
         }
         if let Some(fault) = hopeless {
-            self.refuse_all(pool, |_| Refusal::Server(fault.clone()));
+            self.refuse_all(now, pool, |_| Refusal::Server(fault.clone()));
         }
     }
 }

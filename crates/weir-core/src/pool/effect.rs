@@ -5,18 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::ids::{ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
-
-/// Who asks for a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claim {
-    /// The client connection.
-    pub client: ClientId,
-    /// The unit of fairness the client belongs to; carried along, shown in the wait queue.
-    pub class: ClassId,
-    /// The server connection this client used last.
-    pub affinity: Option<ServerId>,
-}
+use crate::dispatch::Explanation;
+use crate::ids::{ClientId, DialId, PoolId, ServerId, Ticket};
 
 /// The answer to a checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +101,9 @@ pub enum Refusal {
         /// The last failure to connect, when the pool is still failing.
         fault: Option<Fault>,
     },
+    /// The dispatch refused the client, so that others are served.
+    #[error("{}", .0.why.sentence())]
+    Overload(Box<Explanation>),
     /// PostgreSQL does not let this pool in, and it has no connection left.
     #[error("{}", .0.message)]
     Server(Fault),

@@ -5,14 +5,12 @@
 //! and the states of a server connection are in `docs/inside/pool.md`.
 
 mod admin;
-mod arena;
 mod budget;
 mod chance;
 mod dial;
 mod effect;
 mod one;
 mod pools;
-mod queue;
 mod serve;
 mod server;
 mod settings;
@@ -23,10 +21,9 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::dispatch::Claim;
 pub use chance::Chance;
-pub use effect::{
-    Checkout, Claim, CloseReason, Counts, DialError, Effect, Fault, Refusal, Release,
-};
+pub use effect::{Checkout, CloseReason, Counts, DialError, Effect, Fault, Refusal, Release};
 pub use one::Mode;
 pub use pools::Pools;
 pub use server::State;

@@ -1,9 +1,10 @@
 //! One pool: its counts and what follows from them.
 
+use crate::arena::List;
+use crate::dispatch::Dispatch;
 use crate::ids::{BudgetId, PoolId};
 use crate::time::Instant;
 
-use super::arena::List;
 use super::chance::Chance;
 use super::effect::{Counts, DialError};
 use super::server::{NEVER, State};
@@ -40,8 +41,8 @@ pub(super) struct Pool {
     pub(super) lists: [List; State::COUNT],
     /// Slots in all lists together.
     pub(super) open: u32,
-    /// Waiting clients, the oldest first.
-    pub(super) waiting: List,
+    /// Waiting clients, and which of them is next.
+    pub(super) queue: Dispatch,
     /// Nothing is due before this; possibly nothing is then.
     pub(super) due: Instant,
     /// Counted in its budgets as a pool that may want a slot that one of them does not have.
@@ -68,13 +69,13 @@ impl Pool {
         Self {
             id,
             budgets: budgets.into(),
+            queue: Dispatch::new(settings.dispatch, settings.size_max),
             chance: Chance::new(settings.seed ^ rotation_seed ^ u64::from(id.0)),
             settings,
             mode: Mode::Running,
             epoch: 0,
             lists: [List::EMPTY; State::COUNT],
             open: 0,
-            waiting: List::EMPTY,
             due: Instant::ZERO,
             hungry: false,
             filling: true,
@@ -116,10 +117,10 @@ impl Pool {
         self.settings.size_min.min(self.settings.size_max)
     }
 
-    /// Clients that no dial and no check under way will serve.
+    /// Clients let in by their classes that no dial and no check under way will serve.
     pub(super) const fn uncovered(&self) -> u32 {
         let coming = self.count(State::Dialling) + self.count(State::Checking);
-        self.waiting.len().saturating_sub(coming)
+        self.queue.eligible().saturating_sub(coming)
     }
 
     /// Attempts to connect that may be started now, as far as this pool is concerned.
@@ -174,7 +175,7 @@ impl Pool {
             between: self.count(State::Settling)
                 + self.count(State::Checking)
                 + self.count(State::Closing),
-            waiting: self.waiting.len(),
+            waiting: self.queue.len(),
             size_max: self.settings.size_max,
         }
     }

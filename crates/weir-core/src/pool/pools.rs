@@ -1,15 +1,17 @@
 //! The pools of one worker: checkout, release, and what follows from them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
+use crate::arena::Arena;
+use crate::dispatch::{Claim, Waiters};
 use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
+use crate::ledger::{Ledger, WaitEnd};
 use crate::time::Instant;
 
-use super::arena::Arena;
 use super::budget::Budget;
-use super::effect::{Checkout, Claim, CloseReason, Effect, Release};
+use super::effect::{Checkout, CloseReason, Effect, Release};
 use super::one::{Mode, Pool};
-use super::queue::Waiters;
 use super::server::{Slot, State};
 
 /// All pools of one worker, with the budgets they share.
@@ -41,6 +43,7 @@ pub struct Pools {
     pub(super) stopping: bool,
     /// `Drained` was told.
     pub(super) drained: bool,
+    pub(super) ledger: Ledger,
 }
 
 impl Default for Pools {
@@ -52,7 +55,13 @@ impl Default for Pools {
 impl Pools {
     /// No pools and no budgets.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
+        Self::seeded(0)
+    }
+
+    /// The same; `seed` keys the ledger's hashes, so that nobody outside can provoke collisions.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
         Self {
             pools: Vec::new(),
             forgotten: Vec::new(),
@@ -64,31 +73,46 @@ impl Pools {
             due: super::server::NEVER,
             stopping: false,
             drained: false,
+            ledger: Ledger::new(seed),
         }
     }
 
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        if let Some(slot) = self.pick(pool, claim.affinity)
+        self.ledger.claimed(claim.class);
+        let queue = &mut self.one_mut(pool).queue;
+        let place = queue.place(claim.class);
+        queue.asked(now, place);
+        if queue.admits(place)
+            && let Some(slot) = self.pick(pool, claim.affinity)
             && now < self.slots[slot].fresh_until
         {
             // No connection idles that could serve somebody who waits, nor one that may not be
             // given out; so looking at the idle ones is enough.
-            debug_assert!(self.one(pool).waiting.is_empty());
             debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.hold(now, slot, claim.client);
+            self.ledger.waited(claim.class, WaitEnd::Granted, Duration::ZERO);
+            self.hold(now, slot, (claim.client, claim.class, place));
+            let queue = &self.one(pool).queue;
+            if queue.is_tight()
+                && let Some(look_at) = queue.look_due()
+            {
+                self.arm(pool, look_at.max(now));
+            }
             return Checkout::Granted(ServerId(slot));
         }
-        self.queue_up(now, pool, claim)
+        self.queue_up(now, (pool, place), claim)
     }
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or
     /// refusal is among the effects already.
-    pub fn withdraw(&mut self, ticket: Ticket) -> bool {
+    pub fn withdraw(&mut self, now: Instant, ticket: Ticket) -> bool {
         let Some(at) = self.waiters.find(ticket) else { return false };
         let pool = self.waiters.at(at).pool;
-        self.waiters.remove(&mut self.pools[pool.0 as usize].waiting, at);
+        let queue = &mut self.pools[pool.0 as usize].queue;
+        let (_, waiter) = queue.remove(&mut self.waiters, at);
+        queue.gave_up(waiter.place);
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Left, now - waiter.since);
         true
     }
 
@@ -97,13 +121,14 @@ impl Pools {
     pub fn release(&mut self, now: Instant, server: ServerId, how: Release) {
         let Some(state) = self.state_of(server) else { return };
         match (how, state) {
-            (Release::Reusable, State::Active) => self.offer(now, server.0),
+            (Release::Reusable, State::Active) => return self.offer(now, server.0),
             (Release::Settling, State::Active) => self.settle(now, server.0),
             (Release::Broken, State::Active | State::Settling) => {
                 self.close(now, server.0, CloseReason::Broken);
             }
-            (Release::Reusable | Release::Settling | Release::Broken, _) => {}
+            (Release::Reusable | Release::Settling | Release::Broken, _) => return,
         }
+        self.make_up(now, self.slots[server.0].pool);
     }
 
     /// What held a settling server connection back is over: it may be given out.
@@ -143,6 +168,13 @@ impl Pools {
         if self.state_of(server) == Some(State::Closing) {
             self.vacate(now, server.0);
         }
+    }
+
+    /// Whether a client holds this server connection.
+    #[inline]
+    #[must_use]
+    pub fn is_held(&self, server: ServerId) -> bool {
+        self.state_of(server) == Some(State::Active)
     }
 
     /// The next thing to do.

@@ -1,13 +1,16 @@
 //! Which connection a client gets, and what a connection that comes free is used for.
 
+use std::time::Duration;
+
+use crate::dispatch::{Claim, Place};
 use crate::ids::{PoolId, ServerId};
+use crate::ledger::WaitEnd;
 use crate::time::Instant;
 
-use super::budget::Budget;
-use super::effect::{Checkout, Claim, CloseReason, DialError, Effect, Refusal};
+use super::effect::{Checkout, CloseReason, DialError, Effect, Refusal};
 use super::one::Mode;
 use super::pools::Pools;
-use super::server::{State, after};
+use super::server::{NEVER, State, after};
 use super::settings::Rotation;
 
 impl Pools {
@@ -34,52 +37,83 @@ impl Pools {
     }
 
     /// Checkout when no idle connection can be had at once.
-    pub(super) fn queue_up(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        if let Some(refusal) = self.refusal(now, pool) {
+    pub(super) fn queue_up(
+        &mut self,
+        now: Instant,
+        (pool, place): (PoolId, Place),
+        claim: Claim,
+    ) -> Checkout {
+        if let Some(refusal) = self.refusal(now, (pool, place), &claim) {
+            self.ledger.waited(claim.class, WaitEnd::Refused, Duration::ZERO);
             return Checkout::Refused(refusal);
         }
         let one = &mut self.pools[pool.0 as usize];
         one.filling = true;
-        let ticket = self.waiters.push(&mut one.waiting, pool, claim, now);
+        let ticket = one.queue.join(&mut self.waiters, (pool, place), claim, now);
+        self.ledger.queued(claim.class);
         let wait_end = after(now, one.settings.wait_max);
         let reserve_at =
             after(now, (one.settings.reserve > 0).then_some(one.settings.reserve_after));
-        self.arm(pool, wait_end.min(reserve_at));
+        let look_at = one.queue.look_due().map_or(NEVER, |at| at.max(now));
+        self.arm(pool, wait_end.min(reserve_at).min(look_at));
         self.pump(now, pool);
         Checkout::Queued(ticket)
     }
 
     /// Why a client cannot even wait.
-    fn refusal(&self, now: Instant, pool: PoolId) -> Option<Refusal> {
+    fn refusal(
+        &self,
+        now: Instant,
+        (pool, place): (PoolId, Place),
+        claim: &Claim,
+    ) -> Option<Refusal> {
         let one = self.one(pool);
         match one.mode {
             Mode::Removing | Mode::Forgotten => return Some(Refusal::Removed),
             Mode::Stopping => return Some(Refusal::Stopping),
             Mode::Running | Mode::Pausing | Mode::Paused => {}
         }
-        if one.waiting.len() >= one.settings.queue_len_max || self.waiters.is_full() {
+        if one.queue.len() >= one.settings.queue_len_max || self.waiters.is_full() {
             return Some(Refusal::QueueFull(one.counts()));
         }
         match &one.fault {
             Some(DialError::Permanent(fault)) if now < one.retry_at && one.staying() == 0 => {
                 Some(Refusal::Server(fault.clone()))
             }
+            // Grants tell how long a wait will be only while the slots are there.
+            None if one.mode == Mode::Running && one.is_connected() => {
+                let why = one.queue.turns_away(now, (place, claim), one.settings.wait_max);
+                why.map(|why| Refusal::Overload(Box::new(why)))
+            }
             Some(DialError::Permanent(_) | DialError::Transient(_)) | None => None,
         }
     }
 
-    /// A connection is free: closes it if it must go, else hands it to the oldest waiting client,
-    /// else lets it idle.
+    /// A connection is free: closes it if it must go, else hands it to the waiting client that is
+    /// next, else lets it idle.
     #[inline]
     pub(super) fn offer(&mut self, now: Instant, slot: u32) {
-        self.slots[slot].holder = None;
+        self.discharge(now, slot);
         if let Some(why) = self.unwanted(now, slot) {
-            return self.close(now, slot, why);
+            self.close(now, slot, why);
+            return self.make_up(now, self.slots[slot].pool);
         }
         let pool = self.slots[slot].pool;
-        match self.one(pool).waiting.front() {
-            Some(head) => self.grant(now, slot, head),
-            None => self.rest(now, slot),
+        match self.next(now, pool) {
+            Some(head) if self.one(pool).count(State::Idle) == 0 => self.grant(now, slot, head),
+            Some(_) | None => {
+                self.rest(now, slot);
+                self.make_up(now, pool);
+            }
+        }
+    }
+
+    /// A client gave a slot back: others of its class may have slots that idle because of a limit.
+    #[inline]
+    pub(super) fn make_up(&mut self, now: Instant, pool: PoolId) {
+        let one = self.one(pool);
+        if one.queue.eligible() > 0 && one.count(State::Idle) > 0 {
+            self.pump(now, pool);
         }
     }
 
@@ -100,23 +134,37 @@ impl Pools {
         if entry.expires <= now {
             return Some(CloseReason::Lifetime);
         }
-        let mut budgets = one.budgets.iter().map(|id| &self.budgets[id.0 as usize]);
-        if one.staying() > one.ceiling() || budgets.any(Budget::is_over) {
+        if one.staying() > one.ceiling() {
             return Some(CloseReason::Surplus);
         }
-        let pool = entry.pool;
-        let lent = self.beside_hunger(pool) && self.should_lend(now, slot);
+        let mut beside_hunger = false;
+        for id in &one.budgets {
+            let shared = &self.budgets[id.0 as usize];
+            if shared.is_over() {
+                return Some(CloseReason::Surplus);
+            }
+            beside_hunger |= shared.hungry > 0;
+        }
+        let lent = beside_hunger && self.should_lend(now, slot);
         lent.then_some(CloseReason::Lent)
+    }
+
+    /// Who is served next, if the limits of classes let anybody in.
+    #[inline]
+    fn next(&mut self, now: Instant, pool: PoolId) -> Option<u32> {
+        self.pools[pool.0 as usize].queue.next(now, &self.waiters)
     }
 
     /// Hands a free slot to the waiting client at `head`.
     fn grant(&mut self, now: Instant, slot: u32, head: u32) {
         let pool = self.slots[slot].pool;
-        let queue = &mut self.pools[pool.0 as usize].waiting;
-        let (ticket, waiter) = self.waiters.remove(queue, head);
+        let queue = &mut self.pools[pool.0 as usize].queue;
+        let (ticket, waiter) = queue.remove(&mut self.waiters, head);
+        queue.granted(waiter.place);
         let client = waiter.claim.client;
-        self.hold(now, slot, client);
         let waited = now - waiter.since;
+        self.hold(now, slot, (client, waiter.claim.class, waiter.place));
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Granted, waited);
         self.effects.push_back(Effect::Grant { ticket, client, server: ServerId(slot), waited });
     }
 
@@ -132,7 +180,7 @@ impl Pools {
 
     /// Gives idle connections to waiting clients, after a check where one is due.
     fn serve_idle(&mut self, now: Instant, pool: PoolId) {
-        while let Some(head) = self.one(pool).waiting.front() {
+        while let Some(head) = self.next(now, pool) {
             let last = self.waiters.at(head).claim.affinity;
             let Some(picked) = self.pick(pool, last) else { return };
             let slot = self.fresh(now, pool, picked, last);
@@ -141,7 +189,7 @@ impl Pools {
                 self.grant(now, slot, head);
             } else if self.slots[slot].expires <= now {
                 self.close(now, slot, CloseReason::Lifetime);
-            } else if one.waiting.len() > one.count(State::Checking) {
+            } else if one.queue.eligible() > one.count(State::Checking) {
                 self.check(now, slot);
             } else {
                 return;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dispatch::Place;
 use crate::ids::{ClientId, PoolId};
 use crate::time::Instant;
 
@@ -51,6 +52,8 @@ pub(super) struct Slot {
     /// The pool's epoch when the dial began; older than the pool's means RECONNECT came since.
     pub(super) epoch: u32,
     pub(super) holder: Option<ClientId>,
+    /// The class it is charged to while a client holds it.
+    pub(super) charged: Option<Place>,
     /// When the state was entered.
     pub(super) since: Instant,
     /// When the connection was ready, or the dial began.
@@ -70,6 +73,7 @@ impl Slot {
             open: true,
             epoch,
             holder: None,
+            charged: None,
             since: now,
             opened: now,
             expires: NEVER,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::dispatch::Policy;
+
 /// Which idle server connection is given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rotation {
@@ -78,6 +80,8 @@ pub struct PoolSettings {
     pub reserve_after: Duration,
     /// The longest wait for a slot; then the client is refused. Default 120 s.
     pub wait_max: Option<Duration>,
+    /// How waiting clients are served. Default fair.
+    pub dispatch: Policy,
     /// Most clients in the wait queue; the next is refused at once. Default 10,000.
     pub queue_len_max: u32,
     /// The age at which a connection is closed when next unused. Default 1 h.
@@ -113,6 +117,7 @@ impl Default for PoolSettings {
             reserve: 0,
             reserve_after: Duration::from_secs(5),
             wait_max: Some(Duration::from_secs(120)),
+            dispatch: Policy::Fair,
             queue_len_max: 10_000,
             server_lifetime: Some(Duration::from_secs(3600)),
             lifetime_jitter_percent: 20,

@@ -1,6 +1,7 @@
 //! A slot's way from state to state.
 
-use crate::ids::{ClientId, ServerId};
+use crate::dispatch::Place;
+use crate::ids::{ClassId, ClientId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect};
@@ -17,13 +18,33 @@ impl Pools {
         let lists = &mut self.pools[entry.pool.0 as usize].lists;
         self.slots.unlink(&mut lists[from as usize], slot);
         self.slots.link_back(&mut lists[state as usize], slot);
+        self.ledger.moved(now, slot, state);
     }
 
     /// Gives an idle or freed slot to a client.
     #[inline]
-    pub(super) fn hold(&mut self, now: Instant, slot: u32, client: ClientId) {
+    pub(super) fn hold(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        (client, class, place): (ClientId, ClassId, Place),
+    ) {
         self.enter(now, slot, State::Active);
-        self.slots[slot].holder = Some(client);
+        let entry = &mut self.slots[slot];
+        entry.holder = Some(client);
+        entry.charged = Some(place);
+        self.pools[entry.pool.0 as usize].queue.took(now, place);
+        self.ledger.held(now, slot, class);
+    }
+
+    /// Charges a slot that a client gives back.
+    #[inline]
+    pub(super) fn discharge(&mut self, now: Instant, slot: u32) {
+        let entry = &mut self.slots[slot];
+        entry.holder = None;
+        if let Some(place) = entry.charged.take() {
+            self.pools[entry.pool.0 as usize].queue.gave_back(now, place, entry.since);
+        }
     }
 
     /// Lets a free slot idle.
@@ -39,18 +60,17 @@ impl Pools {
     }
 
     pub(super) fn settle(&mut self, now: Instant, slot: u32) {
+        self.discharge(now, slot);
         self.enter(now, slot, State::Settling);
-        self.slots[slot].holder = None;
         let pool = self.slots[slot].pool;
         self.arm(pool, now + self.one(pool).settings.settle_timeout);
     }
 
     /// Asks for a connection to be closed. Its slot stays taken until that is confirmed.
     pub(super) fn close(&mut self, now: Instant, slot: u32, why: CloseReason) {
+        self.discharge(now, slot);
         self.enter(now, slot, State::Closing);
-        let entry = &mut self.slots[slot];
-        entry.holder = None;
-        for id in &self.pools[entry.pool.0 as usize].budgets {
+        for id in &self.pools[self.slots[slot].pool.0 as usize].budgets {
             self.budgets[id.0 as usize].leaving += 1;
         }
         self.effects.push_back(Effect::Close { server: ServerId(slot), why });
@@ -58,14 +78,16 @@ impl Pools {
 
     /// Frees a slot and lets who needs it most use it.
     pub(super) fn vacate(&mut self, now: Instant, slot: u32) {
+        self.discharge(now, slot);
         let entry = &mut self.slots[slot];
         entry.open = false;
-        entry.holder = None;
         let (pool, state) = (entry.pool, entry.state);
         let one = &mut self.pools[pool.0 as usize];
         one.open -= 1;
         self.slots.unlink(&mut one.lists[state as usize], slot);
         self.slots.vacate(slot);
+        self.ledger.closed(now, slot);
+        self.ledger.open.closed(now);
         let left = u32::from(matches!(state, State::Closing | State::Abandoned));
         for id in &one.budgets {
             let budget = &mut self.budgets[id.0 as usize];

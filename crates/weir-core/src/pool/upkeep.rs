@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use crate::dispatch::{Slots, Waiter};
 use crate::ids::PoolId;
+use crate::ledger::WaitEnd;
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect, Refusal};
+use super::one::Mode;
 use super::pools::Pools;
-use super::queue::Waiter;
 use super::server::{NEVER, State, after};
 
 impl Pools {
@@ -33,6 +35,7 @@ impl Pools {
 
     fn tend(&mut self, now: Instant, pool: PoolId) {
         self.one_mut(pool).disarm();
+        self.oversee(now, pool);
         self.refuse_late(now, pool);
         self.abandon_late(now, pool);
         let (check, settle) =
@@ -80,8 +83,22 @@ impl Pools {
         }
     }
 
+    /// Lets the dispatch look at its classes, and refuses those who wait in vain.
+    fn oversee(&mut self, now: Instant, pool: PoolId) {
+        let one = &mut self.pools[pool.0 as usize];
+        if one.mode != Mode::Running || !one.is_connected() || one.fault.is_some() {
+            // Who waits for something else than a class waits as long as the settings say.
+            return one.queue.look_away(now);
+        }
+        let slots = Slots { idle: one.count(State::Idle), open: one.open };
+        one.queue.look(now, &self.waiters, slots);
+        while let Some((late, why)) = self.one(pool).queue.overdue(now, &self.waiters) {
+            self.refuse(now, pool, late, Refusal::Overload(Box::new(why)));
+        }
+    }
+
     fn refuse_late(&mut self, now: Instant, pool: PoolId) {
-        while let Some(head) = self.one(pool).waiting.front() {
+        while let Some(head) = self.one(pool).queue.oldest() {
             let since = self.waiters.at(head).since;
             if after(since, self.one(pool).settings.wait_max) > now {
                 return;
@@ -89,22 +106,28 @@ impl Pools {
             let counts = self.one(pool).counts();
             let fault = self.one(pool).fault.as_ref().map(|error| error.fault().clone());
             let refusal = Refusal::WaitLimit { waited: now - since, ahead: 0, counts, fault };
-            self.refuse(pool, head, refusal);
+            self.refuse(now, pool, head, refusal);
         }
     }
 
     /// Refuses everybody who waits for `pool`.
-    pub(super) fn refuse_all(&mut self, pool: PoolId, refusal: impl Fn(&Waiter) -> Refusal) {
-        while let Some(head) = self.one(pool).waiting.front() {
+    pub(super) fn refuse_all(
+        &mut self,
+        now: Instant,
+        pool: PoolId,
+        refusal: impl Fn(&Waiter) -> Refusal,
+    ) {
+        while let Some(head) = self.one(pool).queue.oldest() {
             let refusal = refusal(self.waiters.at(head));
-            self.refuse(pool, head, refusal);
+            self.refuse(now, pool, head, refusal);
         }
     }
 
-    fn refuse(&mut self, pool: PoolId, at: u32, refusal: Refusal) {
-        let queue = &mut self.pools[pool.0 as usize].waiting;
-        let (ticket, waiter) = self.waiters.remove(queue, at);
+    fn refuse(&mut self, now: Instant, pool: PoolId, at: u32, refusal: Refusal) {
+        let queue = &mut self.pools[pool.0 as usize].queue;
+        let (ticket, waiter) = queue.remove(&mut self.waiters, at);
         let client = waiter.claim.client;
+        self.ledger.unqueued(waiter.claim.class, WaitEnd::Refused, now - waiter.since);
         self.effects.push_back(Effect::Refuse { ticket, client, refusal });
     }
 
@@ -116,7 +139,7 @@ impl Pools {
             let slot = one.lists[state as usize].front();
             slot.map_or(NEVER, |slot| self.slots[slot].since + limit)
         };
-        let waiting = one.waiting.front().map(|head| self.waiters.at(head).since);
+        let waiting = one.queue.oldest().map(|head| self.waiters.at(head).since);
         let waiting = waiting.unwrap_or(NEVER);
         let idle = one.lists[State::Idle as usize];
         let due = [
@@ -129,6 +152,7 @@ impl Pools {
                 .map_or(NEVER, |slot| after(self.slots[slot].since, settings.server_idle_timeout)),
             self.slots.iter(&idle).map(|(_, slot)| slot.expires).min().unwrap_or(NEVER),
             if one.failures > 0 { one.retry_at } else { NEVER },
+            one.queue.look_due().unwrap_or(NEVER),
         ];
         due.into_iter().filter(|&at| at > now).min().unwrap_or(NEVER)
     }

@@ -1,6 +1,8 @@
 //! What can be seen from outside: for SHOW commands and metrics.
 
+use crate::dispatch::ClassView;
 use crate::ids::{BudgetId, ClassId, ClientId, PoolId, ServerId};
+use crate::ledger::Ledger;
 use crate::time::Instant;
 
 use super::effect::DialError;
@@ -94,8 +96,8 @@ impl Pools {
             dialling: one.count(State::Dialling),
             abandoned: one.count(State::Abandoned),
             closing: one.count(State::Closing),
-            waiting: one.waiting.len(),
-            oldest_wait_since: one.waiting.front().map(|head| self.waiters.at(head).since),
+            waiting: one.queue.len(),
+            oldest_wait_since: one.queue.oldest().map(|head| self.waiters.at(head).since),
             size_max: one.settings.size_max,
             failures: one.failures,
             retry_at: (one.failures > 0).then_some(one.retry_at),
@@ -117,11 +119,23 @@ impl Pools {
 
     /// The waiting clients of one pool, the oldest first.
     pub fn waiters(&self, pool: PoolId) -> impl Iterator<Item = WaiterView> {
-        self.waiters.iter(&self.one(pool).waiting).map(|waiter| WaiterView {
+        self.waiters.iter(self.one(pool).queue.arrivals()).map(|waiter| WaiterView {
             client: waiter.claim.client,
             class: waiter.claim.class,
             since: waiter.since,
         })
+    }
+
+    /// The classes one pool has seen, that of unnamed claims first.
+    pub fn classes(&self, pool: PoolId) -> impl Iterator<Item = ClassView> {
+        self.one(pool).queue.views()
+    }
+
+    /// True when clients of one pool have waited long lately, so that they are served by what
+    /// their classes hold rather than in the order of arrival.
+    #[must_use]
+    pub fn is_fair(&self, now: Instant, pool: PoolId) -> bool {
+        self.one(pool).queue.is_fair(now)
     }
 
     /// The slots of one pool, by state, each in the order the state was entered.
@@ -135,6 +149,29 @@ impl Pools {
     pub fn server(&self, server: ServerId) -> Option<ServerView> {
         self.state_of(server)?;
         Some(self.look(server.0, &self.slots[server.0]))
+    }
+
+    /// The ledger: what every server connection's time is charged to.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The ledger, to be told what sessions do.
+    pub const fn ledger_mut(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Server connections whose phase in the ledger does not fit their state. None, ever.
+    #[must_use]
+    pub fn misbooked(&self) -> u32 {
+        let misfit = |(index, slot): &(u32, &Slot)| {
+            let phase = self.ledger.phase(ServerId(*index));
+            !phase.is_some_and(|phase| phase.fits(slot.state))
+        };
+        let lists = self.pools.iter().flat_map(|one| one.lists.iter());
+        let wrong = lists.flat_map(|list| self.slots.iter(list)).filter(misfit).count();
+        u32::try_from(wrong).unwrap_or(u32::MAX)
     }
 
     fn look(&self, index: u32, slot: &Slot) -> ServerView {

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
-use weir_wire::sql::Facts;
 
 use crate::config::limits::PARSE_BUFFER_BYTES;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
+use crate::session::statements::Look;
 
 /// The longest message that is read whole because its meaning matters. Longer ones are relayed
 /// unread and the session state they may leave is asked for afterwards.
@@ -34,7 +34,7 @@ pub(super) struct Message<'a> {
     pub(super) header: Header,
     /// What its text means, if it is the query that was looked at before it asked for a server
     /// connection.
-    pub(super) facts: Option<Facts>,
+    pub(super) look: Option<Look>,
 }
 
 impl<'a> Message<'a> {
@@ -95,8 +95,8 @@ impl Session {
             if bytes > cx.settings.message_bytes_max {
                 return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
             }
-            let facts = if at == 0 { asked } else { None };
-            let message = Message { input, at, header, facts };
+            let look = if at == 0 { asked } else { None };
+            let message = Message { input, at, header, look };
             match self.client_message(cx, message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
@@ -244,8 +244,11 @@ impl Session {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
         }
-        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
-        server.replies.push_back(Reply::Query);
+        if self.engage(cx, message.input)?.is_none() {
+            return Ok(Progress::Checkout);
+        }
+        cx.tell(None);
+        cx.push_reply(Reply::Query);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))
     }

@@ -33,14 +33,17 @@ impl Session {
         };
         let parse = Parse::parse(body).map_err(Fault::Client)?;
         if cx.settings.mode == PoolMode::Statement {
-            let facts = cx.shared.statements.facts(parse.text);
+            let facts = cx.shared.statements.look(parse.text).facts;
             if cx.refuses(facts) {
                 return self.refuse_parse(cx, message);
             }
         }
+        let look = message.look.unwrap_or_else(|| cx.shared.statements.look(parse.text));
         if self.engage(cx, message.input)?.is_none() {
+            self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
         }
+        cx.tell(Some((parse.text, look.template)));
         cx.tally.client_parses += 1;
         if parse.name.is_empty() {
             self.parse_unnamed(cx, message, &parse)
@@ -159,7 +162,8 @@ impl Session {
         server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
+        cx.tell(None);
+        cx.push_reply(Reply::Parse { slot: Slot::Unnamed, undo: false });
         self.forget_unnamed(&mut cx.shared.statements);
         Ok(self.relay(cx, message))
     }
@@ -179,11 +183,13 @@ impl Session {
                 Ok(Progress::More)
             };
         };
+        let meant = self.meaning(bind.statement);
         if self.engage(cx, message.input)?.is_none() {
+            self.claims_for_statement(cx, meant);
             return Ok(Progress::Checkout);
         }
+        cx.tell_statement(meant);
         cx.tally.binds += 1;
-        let meant = self.meaning(bind.statement);
         let renamed = self.ready_statement(cx, message.input, bind.statement, meant)?;
         if let Some(id) = meant {
             self.note_statement_effects(cx, id);
@@ -288,6 +294,13 @@ impl Session {
         {
             names.confirm(&mut cx.shared.statements);
         }
+    }
+
+    /// A prepared statement asks for a server connection.
+    fn claims_for_statement(&mut self, cx: &mut Context<'_>, id: Option<StatementId>) {
+        let known = id.and_then(|id| cx.shared.statements.get(id));
+        let text = known.map(|statement| (&*statement.text, statement.template));
+        self.claim = cx.scribe.read(text).map(|mark| mark.class);
     }
 
     /// What a client's statement name means, the empty one included.
@@ -431,4 +444,15 @@ pub(super) fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progres
     .with_hint("Close statements that are not used, or raise limits.prepared_per_client_max.");
     build::error_response(cx.to_client.own(input), &report);
     Progress::Close(CloseReason::TooManyStatements)
+}
+
+impl Context<'_> {
+    /// A prepared statement is about to be run: the ledger is told.
+    #[inline]
+    fn tell_statement(&mut self, id: Option<StatementId>) {
+        let due = self.server.as_deref().and_then(ServerState::next_due);
+        let known = id.and_then(|id| self.shared.statements.get(id));
+        let text = known.map(|statement| (&*statement.text, statement.template));
+        self.scribe.sent(self.now, text, due);
+    }
 }

@@ -79,7 +79,7 @@ impl Session {
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let text = Query::parse(body).map_err(Fault::Client)?.text;
-        if !ends_transaction(text, cx.shared.statements.facts(text)) {
+        if !ends_transaction(text, cx.shared.statements.look(text).facts) {
             return self.failed_statement(cx, message, true);
         }
         self.local = Local::Idle;
@@ -97,7 +97,7 @@ impl Session {
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let parse = Parse::parse(body).map_err(Fault::Client)?;
-        let facts = cx.shared.statements.facts(parse.text);
+        let facts = cx.shared.statements.look(parse.text).facts;
         if !ends_transaction(parse.text, facts) {
             return self.failed_statement(cx, message, false);
         }

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Hashes numbers that are ours: ids, and hashes.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NumberHash(u64);
+pub(crate) struct NumberHash(u64);
 
 /// 2^64 divided by the golden ratio (Knuth, "Sorting and Searching", 6.4).
 const FIBONACCI: u64 = 0x9e37_79b9_7f4a_7c15;

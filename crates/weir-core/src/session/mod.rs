@@ -56,6 +56,8 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use hash::NumberHash;
+
 pub use greeting::{Welcome, canonical_parameter};
 pub use outbox::Outbox;
 pub use overrides::{Change, Override, OverrideBook, OverrideSet, Value};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::ids::{BudgetId, ClientId, PoolId, ServerId, Ticket};
+use crate::ids::{BudgetId, ClassId, ClientId, PoolId, ServerId, Ticket};
 use crate::pool::{Mode, PoolSettings, PoolView};
 use crate::time::Instant;
 
@@ -46,6 +46,8 @@ pub struct Waiting {
     pub ticket: Ticket,
     /// The client.
     pub client: ClientId,
+    /// The class it asked for.
+    pub class: ClassId,
     /// When it began to wait.
     pub since: Instant,
 }
@@ -57,6 +59,8 @@ pub(super) struct Account {
     pub(super) settings: PoolSettings,
     pub(super) mode: Mode,
     pub(super) waiting: VecDeque<Waiting>,
+    /// The policy changed while these waited: they have two kinds of classes.
+    pub(super) mixed: bool,
     /// Dials since the present outage began.
     pub(super) outage_dials: u32,
     /// When this pool first was part of the present outage.
@@ -66,7 +70,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(budgets: &[BudgetId], settings: PoolSettings) -> Self {
         let (mode, waiting, budgets) = (Mode::Running, VecDeque::new(), budgets.to_vec());
-        Self { budgets, settings, mode, waiting, outage_dials: 0, outage_since: None }
+        Self { budgets, settings, mode, waiting, mixed: false, outage_dials: 0, outage_since: None }
     }
 
     /// The most slots at `now`: the reserve counts once the oldest client waited long enough.

@@ -7,6 +7,7 @@
 //! comes out, and compares after every single input.
 
 mod books;
+mod order;
 mod referee;
 mod rules;
 mod scenario;

@@ -10,7 +10,7 @@ use crate::pool::{Checkout, Claim, DialError, Effect, Mode, PoolSettings, Pools,
 use crate::time::Instant;
 
 use super::books::{Account, Books, Conn, Phase};
-use super::rules::Verdict;
+use super::rules::{self, Verdict};
 
 /// A rule of the pool is broken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -25,6 +25,15 @@ pub struct Violation {
 /// What an input comes to.
 pub type Judged<T = ()> = Result<T, Violation>;
 
+/// Classes there are.
+pub(super) const CLASSES: u32 = 4;
+
+/// The class of a client.
+#[must_use]
+pub(super) const fn class_of(client: ClientId) -> ClassId {
+    ClassId(client.0 % CLASSES)
+}
+
 /// The pools under watch. Methods are those of [`Pools`] without the time, which
 /// [`Referee::advance`] sets; each answers with the first broken rule. Effects wait in
 /// [`Referee::effects`] for whoever plays the worker.
@@ -35,6 +44,8 @@ pub struct Referee {
     now: Instant,
     last: BTreeMap<ClientId, ServerId>,
     effects: Vec<Effect>,
+    /// The time that connections of the books were open, nanoseconds.
+    open_nanos: u128,
 }
 
 impl Referee {
@@ -79,6 +90,8 @@ impl Referee {
 
     /// Lets time go on to `now`. Time never goes back.
     pub fn advance(&mut self, now: Instant) {
+        let open = self.books.conns.len() as u128;
+        self.open_nanos += now.since(self.now).as_nanos() * open;
         self.now = self.now.max(now);
     }
 
@@ -108,10 +121,12 @@ impl Referee {
     /// A client asks for a slot.
     pub fn checkout(&mut self, pool: PoolId, client: ClientId) -> Judged<Checkout> {
         let affinity = self.last.get(&client).copied();
-        let answer =
-            self.pools.checkout(self.now, pool, Claim { client, class: ClassId(0), affinity });
-        let booked = self.books.answered(self.now, (client, pool, affinity), &answer);
+        let claim = Claim { client, class: class_of(client), affinity, user: client.0 };
+        let answer = self.pools.checkout(self.now, pool, claim);
+        let booked = self.books.answered(self.now, (pool, claim), &answer);
         self.rule(booked)?;
+        let ruled = self.books.overtakes(self.now, &self.pools, (pool, claim.class), &answer);
+        self.rule(ruled)?;
         if let Checkout::Granted(server) = answer {
             self.last.insert(client, server);
         }
@@ -121,7 +136,7 @@ impl Referee {
 
     /// A waiting client leaves.
     pub fn withdraw(&mut self, ticket: Ticket) -> Judged<bool> {
-        let left = self.pools.withdraw(ticket);
+        let left = self.pools.withdraw(self.now, ticket);
         let waited = self.books.pools.values_mut().any(|account| {
             let before = account.waiting.len();
             account.waiting.retain(|waiting| waiting.ticket != ticket);
@@ -192,6 +207,12 @@ impl Referee {
         self.judge(false)
     }
 
+    /// An operator caps a class.
+    pub fn cap(&mut self, pool: PoolId, class: ClassId, cap: Option<u32>) -> Judged {
+        self.pools.cap(self.now, pool, class, cap);
+        self.judge(false)
+    }
+
     /// PAUSE. It gives dials up that have neither failed nor succeeded, and RESUME starts others,
     /// so the count of dials in an outage begins anew.
     pub fn pause(&mut self, pool: PoolId) -> Judged {
@@ -227,6 +248,7 @@ impl Referee {
     /// New settings.
     pub fn reconfigure(&mut self, pool: PoolId, settings: PoolSettings) -> Judged {
         if let Some(account) = self.books.pools.get_mut(&pool) {
+            account.mixed |= account.settings.dispatch != settings.dispatch;
             account.settings = settings.clone();
         }
         self.pools.reconfigure(self.now, pool, settings);
@@ -309,12 +331,19 @@ impl Referee {
                 | Effect::Forgotten { .. }
                 | Effect::Drained => None,
             };
+            let ordered = self.books.order(self.now, &self.pools, &effect);
+            self.rule(ordered)?;
             let booked = self.books.effect(self.now, &effect, granted);
             self.rule(booked)?;
             self.effects.push(effect);
         }
+        for account in self.books.pools.values_mut() {
+            account.mixed &= !account.waiting.is_empty();
+        }
         let audited = self.books.audit(self.now, &self.pools, ticked);
-        self.rule(audited)
+        self.rule(audited)?;
+        let conserved = rules::conserved(self.now, &self.pools, self.open_nanos);
+        self.rule(conserved)
     }
 
     fn rule(&self, verdict: Verdict) -> Judged {

@@ -1,16 +1,31 @@
 //! The rules, judged on the books.
 
+use std::time::Duration;
+
+use crate::dispatch::Claim;
 use crate::ids::{ClientId, DialId, PoolId, ServerId, Ticket};
 use crate::pool::{Checkout, Effect, Mode, Pools, Refusal, Rotation};
 use crate::time::Instant;
 
 use super::books::{Books, Conn, Phase, Waiting, counts_of};
+use super::order::lets_somebody_in;
 
 /// A broken rule, in words.
 pub(super) type Verdict = Result<(), String>;
 
-fn rule(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
+pub(super) fn rule(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(broken()) }
+}
+
+/// The ledger's law: phases add up to the time that connections were open, by the pools' count
+/// and by ours, and every connection is in a phase that fits its state.
+pub(super) fn conserved(now: Instant, pools: &Pools, open_nanos: u128) -> Verdict {
+    let ledger = pools.ledger();
+    let (drift, seen) = (ledger.drift_nanos(now), ledger.open_nanos(now));
+    rule(drift == 0, || format!("the phases differ by {drift} ns from the open time"))?;
+    rule(seen == open_nanos, || format!("open for {seen} ns, by the books {open_nanos}"))?;
+    let misbooked = pools.misbooked();
+    rule(misbooked == 0, || format!("{misbooked} connections are in a phase that cannot be"))
 }
 
 impl Books {
@@ -18,17 +33,15 @@ impl Books {
     pub(super) fn answered(
         &mut self,
         now: Instant,
-        (client, pool, last): (ClientId, PoolId, Option<ServerId>),
+        (pool, claim): (PoolId, Claim),
         answer: &Checkout,
     ) -> Verdict {
         let account = self.pools.get_mut(&pool).ok_or("a checkout from an unknown pool")?;
+        let Claim { client, class, affinity, .. } = claim;
         match answer {
-            Checkout::Granted(server) => {
-                rule(account.waiting.is_empty(), || format!("client {client} overtakes"))?;
-                self.held(now, (client, pool), *server, last)
-            }
+            Checkout::Granted(server) => self.held(now, (client, pool), *server, affinity),
             Checkout::Queued(ticket) => {
-                account.waiting.push_back(Waiting { ticket: *ticket, client, since: now });
+                account.waiting.push_back(Waiting { ticket: *ticket, client, class, since: now });
                 let len = account.waiting.len();
                 rule(len <= account.settings.queue_len_max as usize, || {
                     format!("pool {pool} lets {len} clients wait")
@@ -86,8 +99,9 @@ impl Books {
         for (&pool, account) in &self.pools {
             let (seen, booked) = (counts_of(&pools.view(pool)), self.counts(pool));
             rule(seen == booked, || format!("pool {pool} shows {seen:?}, has {booked:?}"))?;
+            self.classes_agree(pools, pool)?;
             let idle = self.fresh(now, pool, None);
-            let waits = account.mode == Mode::Running && !account.waiting.is_empty();
+            let waits = account.mode == Mode::Running && lets_somebody_in(pools, pool);
             rule(!waits || idle == 0, || {
                 format!("pool {pool}: clients wait while {idle} connections idle")
             })?;
@@ -158,7 +172,7 @@ impl Books {
         self.moved(server, Phase::Held(client), |from| matches!(from, Phase::Free(_)))
     }
 
-    /// Takes the head off a queue, which must have that ticket.
+    /// Takes a client off a queue, which must have that ticket.
     fn leave_queue(
         &mut self,
         pool: PoolId,
@@ -166,10 +180,10 @@ impl Books {
         client: ClientId,
     ) -> Result<Waiting, String> {
         let account = self.pools.get_mut(&pool).ok_or("a grant in an unknown pool")?;
-        let head = account.waiting.pop_front().ok_or("a grant to nobody")?;
-        let first = head.ticket == ticket && head.client == client;
-        rule(first, || format!("client {client} is served before client {}", head.client))?;
-        Ok(head)
+        let at = account.waiting.iter().position(|one| one.ticket == ticket);
+        let gone = at.and_then(|at| account.waiting.remove(at)).ok_or("a grant to nobody")?;
+        rule(gone.client == client, || format!("client {client} uses a place of {gone:?}"))?;
+        Ok(gone)
     }
 
     fn refused(
@@ -179,15 +193,15 @@ impl Books {
         client: ClientId,
         why: &Refusal,
     ) -> Verdict {
-        let first = |(_, account): &(&PoolId, &super::books::Account)| {
-            account.waiting.front().is_some_and(|head| head.ticket == ticket)
-        };
-        let pool = self.pools.iter().find(first).map(|(&pool, _)| pool);
-        let pool = pool.ok_or_else(|| format!("client {client} is refused out of order"))?;
+        let pool = self.pool_of(ticket).ok_or_else(|| format!("client {client} does not wait"))?;
         let head = self.leave_queue(pool, ticket, client)?;
         let due = self.pools[&pool].is_late(&head, now);
         rule(!matches!(why, Refusal::WaitLimit { .. }) || due, || {
             format!("client {client} is refused before its deadline")
+        })?;
+        let soon = now - head.since < Duration::from_millis(100);
+        rule(!matches!(why, Refusal::Overload(_)) || !soon, || {
+            format!("client {client} is refused as soon as it waits")
         })
     }
 

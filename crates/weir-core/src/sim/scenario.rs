@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::dispatch::Policy;
 use crate::pool::{Backoff, Chance, PoolSettings, Rotation};
 
 /// What the virtual PostgreSQL does to those who come.
@@ -91,7 +92,8 @@ pub(super) fn budgets(chance: &mut Chance, pools: &[PoolSettings]) -> (Vec<Vec<u
 /// The settings of one pool.
 pub(super) fn settings(chance: &mut Chance) -> PoolSettings {
     let size_max = 1 + small(chance, 6);
-    PoolSettings {
+    let mut one = PoolSettings {
+        dispatch: Policy::Fair,
         size_max,
         size_min: small(chance, 3).min(size_max),
         reserve: if chance.percent(30) { 1 + small(chance, 2) } else { 0 },
@@ -114,7 +116,13 @@ pub(super) fn settings(chance: &mut Chance) -> PoolSettings {
             2 => Rotation::EveryTransaction,
             _ => Rotation::Random(chance.draw()),
         },
-    }
+    };
+    one.dispatch = match one.seed % 8 {
+        0 | 1 => Policy::Fifo,
+        2 => Policy::Codel,
+        _ => Policy::Fair,
+    };
+    one
 }
 
 /// A number under `bound`.

@@ -5,6 +5,7 @@ mod attribution;
 mod bytes;
 mod calls;
 mod cursor;
+mod edges;
 mod effect;
 mod fingerprint;
 mod flags;
@@ -23,6 +24,7 @@ mod verb;
 mod words;
 
 pub use attribution::{Attribution, VALUE_LEN_MAX};
+pub use edges::{Edges, edges};
 pub use effect::{Effect, Scope, SetValue};
 pub use fingerprint::{Fingerprint, fingerprint, normalise};
 pub use flags::{Facts, Flags};

@@ -27,7 +27,7 @@ fn the_stable_flags_are_understood() {
     let settings = up(
         "",
         "--upstream postgres://u:p@db.example:5433/shop --listen 127.0.0.1:7001 --listen unix:/run \
-         --http 127.0.0.1:9000 --pool-size 7 --pool-mode session --workers 2 --auth passthrough \
+         --http 127.0.0.1:9000 --pool-size 7 --pool-mode session --workers 2 --driver epoll --auth passthrough \
          --state-dir /var/x --log-format json",
     )
     .unwrap();
@@ -39,6 +39,7 @@ fn the_stable_flags_are_understood() {
     assert_eq!(plan.database.hosts[0].to_string(), "db.example:5433");
     assert_eq!(settings.http.unwrap().address.to_string(), "127.0.0.1:9000");
     assert_eq!((settings.workers.count, settings.auth.method), (2, AuthMethod::Passthrough));
+    assert_eq!(settings.workers.driver, DriverChoice::Epoll);
     assert_eq!(settings.state_dir.as_deref(), Some("/var/x"));
     assert_eq!(settings.log.format, LogFormat::Json);
     assert!(settings.wildcard.is_none());

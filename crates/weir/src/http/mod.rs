@@ -25,6 +25,8 @@ use tokio::time::timeout;
 use weir_core::config::limits;
 use weir_core::config::settings::{Http, ListenAddress};
 
+use crate::http::routes::Shown;
+use crate::monitor::guard::Lookout;
 use crate::proxy::threads::House;
 
 /// How long one request may take, from accept to the last byte of the answer.
@@ -69,8 +71,8 @@ impl HttpListener {
     }
 
     /// Serves until the process ends.
-    pub async fn serve(self, house: Arc<House>, settings: Http) {
-        let router = routes::router(house, settings.token);
+    pub async fn serve(self, house: Arc<House>, lookout: Lookout, settings: Http) {
+        let router = routes::router(Shown { house, lookout }, settings.token);
         let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
         loop {
             // The semaphore is never closed.

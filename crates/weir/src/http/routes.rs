@@ -14,23 +14,36 @@ use axum::routing::get;
 use serde_json::{Value, json};
 use weir_core::config::settings::Secret;
 use weir_core::console::metrics;
+use weir_core::diagnosis::health::{Answer, Status};
 
-use crate::proxy::console::{Gathered, VERSION};
+use crate::monitor::guard::Lookout;
+use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
 use crate::proxy::threads::House;
 
+/// What the answers are made from.
+#[derive(Clone)]
+pub(super) struct Shown {
+    /// The proxy.
+    pub(super) house: Arc<House>,
+    /// What the guard last saw.
+    pub(super) lookout: Lookout,
+}
+
 /// The routes. `/healthz` and `/readyz` tell nothing that needs protection and ask for no token, so
 /// that probes need none.
-pub(super) fn router(house: Arc<House>, token: Option<Secret>) -> Router {
+pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics_text))
+        .route("/api/v1/health", get(health))
+        .route("/api/v1/ledger", get(ledger))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .merge(guarded)
         .fallback(not_found)
-        .with_state(house)
+        .with_state(shown)
 }
 
 /// The process serves: whoever reads this is proof of it.
@@ -39,36 +52,60 @@ async fn healthz() -> Response {
 }
 
 /// Whether clients should be sent here: every worker answers, and the process is not stopping.
-async fn readyz(State(house): State<Arc<House>>) -> Response {
+async fn readyz(State(Shown { house, lookout }): State<Shown>) -> Response {
     let why = if house.stopping.load(Ordering::Relaxed) {
         Some("stopping".to_owned())
     } else {
         Gathered::new(&house, Detail::Pools).await.err().map(|stuck| stuck.to_string())
     };
+    let all = lookout.all();
+    let servers = all.iter().map(|one| (one.server.clone(), json!(one.status)));
+    let servers: Value = servers.collect::<serde_json::Map<_, _>>().into();
     match why {
-        None => reply(StatusCode::OK, &json!({ "status": "ready" })),
+        None => reply(StatusCode::OK, &json!({ "status": "ready", "servers": servers })),
         Some(why) => {
-            let body = json!({ "status": "not ready", "reason": why });
+            let body = json!({ "status": "not ready", "reason": why, "servers": servers });
             reply(StatusCode::SERVICE_UNAVAILABLE, &body)
         }
     }
 }
 
-async fn metrics_text(State(house): State<Arc<House>>) -> Response {
-    match Gathered::new(&house, Detail::Pools).await {
+/// The full answer, from what was last sampled: it waits for no server. 503 when it is
+/// critical or nothing is known, so that a look at the code is enough.
+async fn health(State(shown): State<Shown>) -> Response {
+    let answer = Answer::of(shown.lookout.all());
+    let code = match answer.status {
+        Status::Ok | Status::Warning => StatusCode::OK,
+        Status::Critical | Status::Unknown => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    reply(code, &json!(answer))
+}
+
+async fn metrics_text(State(Shown { house, .. }): State<Shown>) -> Response {
+    match Gathered::new(&house, Detail::Ledger).await {
         Ok(gathered) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], metrics(&gathered.view())).into_response()
         }
-        Err(stuck) => {
-            let body = json!({ "status": "not ready", "reason": stuck.to_string() });
-            reply(StatusCode::SERVICE_UNAVAILABLE, &body)
-        }
+        Err(stuck) => not_ready(stuck),
     }
 }
 
+/// Who has the server connections, who waits, and what the time goes into.
+async fn ledger(State(Shown { house, .. }): State<Shown>) -> Response {
+    match Gathered::new(&house, Detail::Ledger).await.map(|all| json!(all.ledger())) {
+        Ok(picture) => reply(StatusCode::OK, &picture),
+        Err(stuck) => not_ready(stuck),
+    }
+}
+
+fn not_ready(stuck: NoAnswer) -> Response {
+    let body = json!({ "status": "not ready", "reason": stuck.to_string() });
+    reply(StatusCode::SERVICE_UNAVAILABLE, &body)
+}
+
 async fn not_found() -> Response {
-    let paths = ["/healthz", "/readyz", "/metrics"];
+    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/health", "/api/v1/ledger"];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 

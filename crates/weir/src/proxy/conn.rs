@@ -200,6 +200,7 @@ impl Conn {
                 TlsStream::Client(_) => return Err(wrong_role()),
             },
         };
+        leftover.shrink_to_fit();
         Ok(Parts { socket: socket.into_fd()?, tls, leftover })
     }
 
@@ -220,17 +221,18 @@ impl Conn {
                 TlsStream::Server(_) => return Err(wrong_role()),
             },
         };
+        leftover.shrink_to_fit();
         Ok(Parts { socket: socket.into_fd()?, tls, leftover })
     }
 
     async fn fill(&mut self, wanted: usize) -> Result<(), Broken> {
         while self.unread.len() < wanted {
-            let mut chunk = [0; READ_BYTES];
-            let count = self.io.read(&mut chunk).await?;
-            if count == 0 {
+            // Not into an array of its own: it would be part of each future that waits for this,
+            // and those are moved several times in a login.
+            self.unread.reserve(READ_BYTES);
+            if self.io.read_buf(&mut self.unread).await? == 0 {
                 return Err(Broken::Closed);
             }
-            self.unread.extend_from_slice(&chunk[..count]);
         }
         Ok(())
     }

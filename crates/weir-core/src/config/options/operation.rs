@@ -18,7 +18,8 @@ pub struct WorkerOptions {
     /// Threads that accept clients, do TLS and check passwords. More shortens a login storm.
     #[schemars(range(min = 1, max = 64))]
     pub login_threads: u16,
-    /// The event loop: `"auto"` or `"epoll"`. The log says which runs.
+    /// The event loop: `"uring"` (io_uring, Linux 6.1 and later, where the machine allows it),
+    /// `"epoll"`, or `"auto"`: io_uring if it can be had. The log says which runs.
     pub driver: DriverChoice,
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::UpstreamUrl;
-use crate::config::choices::{HostBalance, PoolMode, Rotation, ServerReset};
+use crate::config::choices::{Dispatch, HostBalance, PoolMode, Rotation, ServerReset};
 use crate::config::settings::{Pool, Secret, Settings};
 use crate::config::units::{TimeLimit, TimeSpan};
 
@@ -55,6 +55,9 @@ pub struct PoolOptions {
     /// loads the server with logins. While the server is failing it is always one.
     #[schemars(range(min = 1, max = 32))]
     pub connects_max: u32,
+    /// In which order waiting clients get slots: `"fair"` or `"fifo"`. Fair dispatch is that of
+    /// arrival until clients wait long; then one slow route cannot starve the others.
+    pub dispatch: Dispatch,
     /// Which idle server connection is used next: `"lifo"` (the one used last),
     /// `"round-robin"` (the one unused for longest), `"every-transaction"` (a client gets another
     /// one each time, to find code that depends on its connection) or `"random:SEED"`.
@@ -98,6 +101,7 @@ impl Default for PoolOptions {
             retry_min: TimeSpan(pool.retry_min),
             retry_max: TimeSpan(pool.retry_max),
             connects_max: pool.connects_max,
+            dispatch: pool.dispatch,
             rotation: pool.rotation,
             deferred_begin: pool.deferred_begin,
             server_reset: pool.server_reset,

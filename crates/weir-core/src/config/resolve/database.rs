@@ -210,6 +210,7 @@ fn pool(general: &PoolOptions, options: &DatabaseOptions) -> Pool {
         retry_min: general.retry_min.0,
         retry_max: general.retry_max.0,
         connects_max: general.connects_max,
+        dispatch: general.dispatch,
         rotation: general.rotation,
         deferred_begin: general.deferred_begin,
         server_reset: general.server_reset,

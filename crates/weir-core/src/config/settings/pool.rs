@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{AuthQuery, Secret, UpstreamHost, UserOverrides};
-use crate::config::choices::{HostBalance, PoolMode, Rotation, ServerReset};
+use crate::config::choices::{Dispatch, HostBalance, PoolMode, Rotation, ServerReset};
 
 /// One `[databases.NAME]` entry, the `[pool]` defaults filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct Pool {
     pub retry_max: Duration,
     /// Connects under way at once, at least 1; one while the server is failing.
     pub connects_max: u32,
+    /// In which order waiting clients get slots.
+    pub dispatch: Dispatch,
     /// Which idle server connection is handed out next.
     pub rotation: Rotation,
     /// Whether a bare BEGIN waits for its first statement before it takes a slot.
@@ -112,6 +114,7 @@ impl Default for Pool {
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(1),
             connects_max: 4,
+            dispatch: Dispatch::Fair,
             rotation: Rotation::Lifo,
             deferred_begin: true,
             server_reset: ServerReset::Smart,

@@ -82,7 +82,7 @@ impl Bench {
         client: u32,
         last: Option<ServerId>,
     ) -> Checkout {
-        let claim = Claim { client: ClientId(client), class: ClassId(0), affinity: last };
+        let claim = Claim { client: ClientId(client), class: ClassId(0), affinity: last, user: 0 };
         self.pools.checkout(self.now, pool, claim)
     }
 

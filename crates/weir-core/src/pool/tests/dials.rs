@@ -30,7 +30,7 @@ fn a_dial_nobody_waits_for_any_more_leaves_an_idle_connection() {
     let (mut bench, pool) = Bench::one(plain(2));
     let ticket = bench.queue(pool, 0);
     let dials = bench.dials();
-    bench.pools.withdraw(ticket);
+    bench.pools.withdraw(bench.now, ticket);
     bench.connect(dials[0]);
     assert_eq!((bench.effects(), bench.pools.view(pool).idle), (vec![], 1));
 }

@@ -36,8 +36,8 @@ fn a_withdrawn_client_is_passed_over() {
     bench.take(pool, 0);
     let ticket = bench.queue(pool, 1);
     bench.queue(pool, 2);
-    assert!(bench.pools.withdraw(ticket));
-    assert!(!bench.pools.withdraw(ticket));
+    assert!(bench.pools.withdraw(bench.now, ticket));
+    assert!(!bench.pools.withdraw(bench.now, ticket));
     bench.free(server);
     assert_eq!(bench.grants(), [(2, server)]);
 }
@@ -48,10 +48,10 @@ fn a_ticket_of_an_earlier_wait_names_nobody() {
     bench.warm(pool, 1);
     bench.take(pool, 0);
     let first = bench.queue(pool, 1);
-    assert!(bench.pools.withdraw(first));
+    assert!(bench.pools.withdraw(bench.now, first));
     let second = bench.queue(pool, 2);
     assert_ne!(first, second);
-    assert!(!bench.pools.withdraw(first));
+    assert!(!bench.pools.withdraw(bench.now, first));
     assert_eq!(bench.pools.view(pool).waiting, 1);
 }
 

@@ -33,7 +33,7 @@ fn one_waiting_client_takes_one_connection() {
     let servers = bench.warm(first, 3);
     let ticket = bench.queue(second, 9);
     assert_eq!(bench.closes().len(), 1);
-    bench.pools.withdraw(ticket);
+    bench.pools.withdraw(bench.now, ticket);
     bench.queue(second, 8);
     assert_eq!(bench.closes(), [], "the one that is closing will do");
     bench.pools.closed(bench.now, servers[0]);
@@ -118,7 +118,7 @@ fn a_sibling_that_needs_nothing_any_more_costs_releases_nothing() {
     bench.take(first, 0);
     let ticket = bench.queue(second, 9);
     assert_eq!(bench.pools.budgets[0].hungry, 1);
-    bench.pools.withdraw(ticket);
+    bench.pools.withdraw(bench.now, ticket);
     bench.free(server);
     assert_eq!((bench.effects(), bench.pools.budgets[0].hungry), (vec![], 0));
 }

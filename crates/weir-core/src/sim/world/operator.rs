@@ -1,7 +1,7 @@
 //! What an operator does, in the storm and after it.
 
-use crate::ids::PoolId;
-use crate::sim::referee::Judged;
+use crate::ids::{ClassId, PoolId};
+use crate::sim::referee::{CLASSES, Judged};
 use crate::sim::scenario::{Weather, settings, small};
 
 use super::{CALM, Event, World};
@@ -16,9 +16,16 @@ impl World {
         let pool = self.clients[usize::try_from(at).unwrap_or(0)].pool;
         match self.chance.below(10) {
             0 => self.referee.pause(pool),
-            1 | 2 => self.referee.resume(pool),
+            1 | 2 => {
+                self.uncap(pool)?;
+                self.referee.resume(pool)
+            }
             3 => self.referee.reconnect(pool),
-            4 => self.referee.let_go_idle(pool),
+            4 => {
+                let (class, cap) = (ClassId(small_of(at, CLASSES)), small_of(at, 3));
+                self.referee.cap(pool, class, Some(cap))?;
+                self.referee.let_go_idle(pool)
+            }
             5 => self.reconfigure(pool),
             6 => self.referee.remove_pool(pool),
             7 => self.redraw(pool),
@@ -63,6 +70,11 @@ impl World {
         }
     }
 
+    /// No operator's cap is left.
+    fn uncap(&mut self, pool: PoolId) -> Judged {
+        (0..CLASSES).try_for_each(|class| self.referee.cap(pool, ClassId(class), None))
+    }
+
     /// Ends all that is wrong with the world.
     pub(super) fn clear_up(&mut self) -> Judged {
         self.set_weather(Weather::Fair);
@@ -70,8 +82,14 @@ impl World {
             self.referee.set_budget(self.budgets[at], self.scenario.budgets[at])?;
         }
         for pool in self.referee.pool_ids().collect::<Vec<_>>() {
+            self.uncap(pool)?;
             self.referee.resume(pool)?;
         }
         self.perform()
     }
+}
+
+/// A number under `bound` that costs no chance.
+fn small_of(number: u64, bound: u32) -> u32 {
+    u32::try_from(number % u64::from(bound)).unwrap_or(0)
 }

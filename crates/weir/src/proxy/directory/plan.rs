@@ -7,6 +7,7 @@ use weir_core::config::choices;
 use weir_core::config::settings::{
     Database, Pool, PoolPlan, ServerLogin, Settings, UpstreamHost, UserSecret,
 };
+use weir_core::dispatch::Policy;
 use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::SessionSettings;
 
@@ -118,6 +119,7 @@ fn pool_settings(settings: &Settings, pool: &Pool) -> PoolSettings {
         connect_timeout: pool.connect_timeout,
         dials_parallel_max: pool.connects_max,
         retry: Backoff { initial: pool.retry_min, max: pool.retry_max },
+        dispatch: policy(pool.dispatch),
         rotation: rotation(pool.rotation),
         ..PoolSettings::default()
     }
@@ -131,6 +133,13 @@ fn care(settings: &Settings, pool: &Pool) -> Care {
         fast_close: pool.server_fast_close,
         log_disconnections: settings.log.disconnections,
         log_errors: settings.log.pooler_errors,
+    }
+}
+
+const fn policy(choice: choices::Dispatch) -> Policy {
+    match choice {
+        choices::Dispatch::Fair => Policy::Fair,
+        choices::Dispatch::Fifo => Policy::Fifo,
     }
 }
 

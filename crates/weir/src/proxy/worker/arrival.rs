@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_core::console::Traffic;
 use weir_core::ids::{DialId, PoolId, ServerId};
-use weir_core::ledger::Histogram;
+use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
@@ -31,13 +31,9 @@ impl Worker {
         let pool = self.pool_for(&client.pool, &client.target);
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
-        let application = application.map_or("", |(_, value)| value.as_str()).into();
+        let application: Arc<str> = application.map_or("", |(_, value)| value.as_str()).into();
         let id = self.next_number();
         let (at, generation) = self.clients.next();
-        if let Err(error) = self.driver.watch(&client.socket, token(at, generation, false)) {
-            tracing::error!(%error, "cannot watch a client's connection; it is closed");
-            return;
-        }
         let secret = match chance::bytes::<SECRET_LEN>() {
             Ok(secret) if client.minor_version >= 2 => Box::from(secret),
             // Version 3.0 has room for four bytes.
@@ -47,14 +43,21 @@ impl Worker {
                 return;
             }
         };
+        let local = local_name(&client.socket);
+        let link = match self.driver.open(client.socket, token(at, generation, false)) {
+            Ok(link) => link,
+            Err(error) => {
+                tracing::error!(%error, "cannot watch a client's connection; it is closed");
+                return;
+            }
+        };
         let home = &mut self.homes[pool.0 as usize];
         home.clients += 1;
         home.traffic.logins += 1;
-        let local = local_name(&client.socket);
         self.clients.insert(Client {
             id,
             session: Session::new(startup),
-            socket: Socket::new(client.socket, client.tls.map(Tls::Client)),
+            socket: Socket::new(link, client.tls.map(Tls::Client)),
             stage: Stage::Greeting,
             pool,
             server: None,
@@ -63,6 +66,7 @@ impl Worker {
             parked: client.leftover,
             blocked: false,
             secret,
+            caller: Caller::new(&application, &client.user, &client.pool.user),
             user: client.user,
             address: client.address.into(),
             local,
@@ -103,7 +107,7 @@ impl Worker {
         client.stage = Stage::Live;
         client.active = self.now;
         home.traffic.sent += hello.len() as u64;
-        client.socket.send(&hello);
+        client.socket.send(&mut self.driver, &hello);
         self.resume_client(at);
     }
 
@@ -120,18 +124,21 @@ impl Worker {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
-        if let Err(error) = self.driver.watch(&server.socket, token(id.0, generation, true)) {
-            tracing::error!(%error, "cannot watch a server connection; it is closed");
-            self.pools.lost(self.now, id);
-            return;
-        }
-        let state = ServerState::new(self.shared.overrides.empty());
         let local = local_name(&server.socket);
+        let link = match self.driver.open(server.socket, token(id.0, generation, true)) {
+            Ok(link) => link,
+            Err(error) => {
+                tracing::error!(%error, "cannot watch a server connection; it is closed");
+                self.pools.lost(self.now, id);
+                return;
+            }
+        };
+        let state = ServerState::new(self.shared.overrides.empty());
         let server = Server {
             id: self.next_number(),
             local,
             state,
-            socket: Socket::new(server.socket, server.tls.map(Tls::Server)),
+            socket: Socket::new(link, server.tls.map(Tls::Server)),
             pool,
             holder: Holder::Nobody,
             parked: server.leftover,
@@ -157,7 +164,7 @@ impl Worker {
             self.clients.iter().filter(|(_, c)| waits(c)).map(|(at, c)| (at, c.ticket)).collect();
         for (at, ticket) in waiting {
             // One whose grant is under way already is greeted when that arrives.
-            if ticket.is_some_and(|ticket| self.pools.withdraw(ticket)) {
+            if ticket.is_some_and(|ticket| self.pools.withdraw(self.now, ticket)) {
                 if let Some(client) = self.clients.get_mut(at) {
                     client.ticket = None;
                 }

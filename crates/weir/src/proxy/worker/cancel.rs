@@ -41,7 +41,7 @@ impl Worker {
         }
         if let Some(ticket) = client.ticket {
             client.ticket = None;
-            if self.pools.withdraw(ticket) {
+            if self.pools.withdraw(self.now, ticket) {
                 let notice = notice::plain(
                     SqlState::QUERY_CANCELED,
                     "canceling statement due to user request",
@@ -89,6 +89,7 @@ impl Worker {
     /// Sends the cancel that waited for what we had asked ourselves.
     pub(super) fn cancel_now(&mut self, at: u32) {
         if let Some(server) = self.servers.get_mut(at)
+            && server.cancel_later.is_some()
             && !server.state.is_ours()
             && let Some(asker) = server.cancel_later.take()
         {

@@ -38,7 +38,7 @@ impl Worker {
                 let Some(client) = self.clients.get_mut(waiter.client.0) else { continue };
                 if client.stage == Stage::Live && !std::mem::replace(&mut client.told_to_wait, true)
                 {
-                    client.socket.send(&notice::waiting(ahead, &view));
+                    client.socket.send(&mut self.driver, &notice::waiting(ahead, &view));
                 }
             }
         }

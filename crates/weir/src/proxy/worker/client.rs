@@ -1,36 +1,32 @@
 //! A client's bytes: read, offered to its session, relayed, parked.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
-use weir_core::ids::{ClassId, ClientId, ServerId};
+use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
-use crate::proxy::driver::{Readiness, Received};
+use crate::proxy::driver::{Driver, Readiness, Received};
 use crate::proxy::worker::state::{Client, Holder, Stage};
-use crate::proxy::worker::{READ_LEN, Worker, notice};
+use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
     pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
-        let Some(client) = self.clients.get_mut(at) else { return };
-        client.socket.note(event);
-        let full = client.is_full();
-        let flushed = event.writable && client.socket.flush();
+        let Some(client) = self.clients.get(at) else { return };
         let waiting = client.ticket.is_some();
-        if let Some(id) = client.server
-            && flushed
+        if event.drained
+            && let Some(id) = client.server
         {
             self.unblock_server(id);
         }
         let Some(client) = self.clients.get(at) else { return };
         if waiting && event.hangup {
             self.close_client(at, "client left while it waited");
-        } else if event.broken && !client.may_speak() {
+        } else if event.broken && !client.may_speak(&self.driver) {
             // It is not read now, so its end would not be.
             self.close_client(at, "client is gone");
-        } else if full {
+        } else if event.drained {
             self.resume_client(at);
         } else {
             self.pump_client(at);
@@ -41,41 +37,27 @@ impl Worker {
     pub(super) fn pump_client(&mut self, at: u32) {
         for _ in 0..CLIENT_READS_PER_TURN {
             let Some(client) = self.clients.get_mut(at) else { return };
-            if !client.may_speak() || !client.socket.is_readable() {
+            if !client.may_speak(&self.driver) {
                 return;
             }
-            let parked = !client.parked.is_empty();
-            let mut buffer =
-                std::mem::take(if parked { &mut client.parked } else { &mut self.scratch });
-            let old = if parked { buffer.len() } else { 0 };
-            buffer.resize(old + READ_LEN, 0);
-            match client.socket.receive(&mut buffer[old..]) {
-                Received::Bytes { count, .. } => {
+            match client.socket.receive(&mut self.driver) {
+                Received::Bytes(chunk) => {
                     client.active = self.now;
-                    let pool = client.pool.0 as usize;
-                    self.homes[pool].traffic.received += count as u64;
-                    let filled = old + count;
-                    let taken = self.client_input(at, &buffer[..filled]);
-                    self.put_back_client(at, buffer, parked, taken..filled);
+                    self.homes[client.pool.0 as usize].traffic.received += chunk.len() as u64;
+                    self.client_bytes(at, &chunk);
+                    self.driver.give_back(chunk);
                 }
-                Received::Nothing => {
-                    self.put_back_client(at, buffer, parked, 0..old);
-                    return;
-                }
-                Received::End => {
-                    self.put_back_client(at, buffer, parked, 0..0);
-                    self.close_client(at, "client closed the connection");
-                    return;
-                }
+                Received::Nothing => return,
+                Received::End => return self.close_client(at, "client closed the connection"),
             }
         }
-        // Level the field: the kernel does not repeat an edge, so the rest is read next turn.
+        // Level the field: the driver does not repeat its news, so the rest is read next turn.
         self.again.push(at);
     }
 
     /// Offers what is parked to the client's session, then goes on reading.
     pub(super) fn resume_client(&mut self, at: u32) {
-        if self.clients.get(at).is_some_and(Client::may_speak) {
+        if self.clients.get(at).is_some_and(|client| client.may_speak(&self.driver)) {
             self.offer_parked(at);
         }
     }
@@ -84,26 +66,28 @@ impl Worker {
     pub(super) fn offer_parked(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
         if !client.parked.is_empty() {
-            let buffer = std::mem::take(&mut client.parked);
-            let taken = self.client_input(at, &buffer);
-            let filled = buffer.len();
-            self.put_back_client(at, buffer, true, taken..filled);
+            self.client_bytes(at, &[]);
         }
         self.pump_client(at);
     }
 
-    /// Keeps what is `left` of a buffer that was the client's own (`parked`) or the worker's.
-    fn put_back_client(&mut self, at: u32, mut buffer: Vec<u8>, parked: bool, left: Range<usize>) {
-        let client = self.clients.get_mut(at).filter(|_| !left.is_empty());
-        if !parked {
-            if let Some(client) = client {
-                client.parked.extend_from_slice(&buffer[left]);
+    /// Offers to the client's session what is parked and what came now, and parks what it does
+    /// not take.
+    fn client_bytes(&mut self, at: u32, chunk: &[u8]) {
+        let Some(client) = self.clients.get_mut(at) else { return };
+        if client.parked.is_empty() {
+            let taken = self.client_input(at, chunk);
+            if let Some(client) = self.clients.get_mut(at) {
+                client.parked.extend_from_slice(&chunk[taken..]);
             }
-            self.scratch = buffer;
-        } else if let Some(client) = client {
-            buffer.truncate(left.end);
-            buffer.drain(..left.start);
-            client.parked = buffer;
+            return;
+        }
+        let mut whole = std::mem::take(&mut client.parked);
+        whole.extend_from_slice(chunk);
+        let taken = self.client_input(at, &whole);
+        whole.drain(..taken);
+        if let Some(client) = self.clients.get_mut(at).filter(|_| !whole.is_empty()) {
+            client.parked = whole;
         }
     }
 
@@ -125,8 +109,11 @@ impl Worker {
                     return input.len();
                 }
             };
-            self.let_go();
+            if !self.desk.let_go.is_empty() {
+                self.let_go();
+            }
             self.flush_from_client(at, rest);
+            self.book_client(at);
             taken += step.taken;
             match self.client_asks(at, step) {
                 Next::Again => {}
@@ -159,7 +146,11 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: client.last_server };
+        let class = client
+            .session
+            .take_claim()
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
+        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
@@ -210,19 +201,25 @@ impl Worker {
     /// call.
     #[inline]
     pub(super) fn flush_from_client(&mut self, at: u32, input: &[u8]) {
+        if !self.desk.is_empty() {
+            self.send_from_client(at, input);
+        }
+    }
+
+    fn send_from_client(&mut self, at: u32, input: &[u8]) {
         let Some(client) = self.clients.get_mut(at) else { return };
         if !self.desk.to_server.is_empty() {
             if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
-                server.socket.send(self.desk.to_server.bytes(input));
-                client.blocked = server.is_full() || server.has_long_pipeline();
+                server.socket.send(&mut self.driver, self.desk.to_server.bytes(input));
+                client.blocked = server.is_full(&self.driver) || server.has_long_pipeline();
             }
             self.desk.to_server.clear();
         }
         if !self.desk.to_client.is_empty() {
             let bytes = self.desk.to_client.bytes(input);
             self.homes[client.pool.0 as usize].traffic.sent += bytes.len() as u64;
-            client.socket.send(bytes);
-            if client.is_full()
+            client.socket.send(&mut self.driver, bytes);
+            if client.is_full(&self.driver)
                 && let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0))
             {
                 server.blocked = true;
@@ -236,15 +233,13 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(id.0)
             && std::mem::take(&mut server.blocked)
         {
+            self.book(id.0);
             self.pump_server(id.0);
         }
     }
 
     /// Closes idle connections to databases that are about to be dropped or copied.
     fn let_go(&mut self) {
-        if self.desk.let_go.is_empty() {
-            return;
-        }
         for name in std::mem::take(&mut self.desk.let_go) {
             let pools: Vec<_> = self.pools.pools().collect();
             for pool in pools {
@@ -262,14 +257,14 @@ impl Worker {
 
 impl Client {
     /// It does not take what it is sent.
-    fn is_full(&self) -> bool {
-        self.socket.unsent_len() > CLIENT_BUFFER_BYTES
+    fn is_full(&self, driver: &Driver) -> bool {
+        self.socket.unsent_len(driver) > CLIENT_BUFFER_BYTES
     }
 
     /// What it says can be dealt with now. One that does not read its answers is not listened to:
     /// they would pile up.
-    fn may_speak(&self) -> bool {
-        self.stage == Stage::Live && self.ticket.is_none() && !self.blocked && !self.is_full()
+    fn may_speak(&self, driver: &Driver) -> bool {
+        self.stage == Stage::Live && self.ticket.is_none() && !self.blocked && !self.is_full(driver)
     }
 }
 

@@ -7,7 +7,6 @@ use weir_core::time::Instant;
 use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
-use crate::proxy::worker::socket::Socket;
 use crate::proxy::worker::state::{Client, Holder, Home};
 use crate::proxy::worker::{Worker, notice};
 
@@ -43,7 +42,7 @@ impl Worker {
     pub(super) fn close_client(&mut self, at: u32, why: &str) {
         let Some(client) = self.clients.get_mut(at) else { return };
         if let Some(ticket) = client.ticket.take()
-            && !self.pools.withdraw(ticket)
+            && !self.pools.withdraw(self.now, ticket)
         {
             // Its grant is among the effects already; they find that it is gone.
         }
@@ -56,7 +55,7 @@ impl Worker {
         let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
         if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
         {
-            server.socket.send(self.desk.to_server.bytes(&[]));
+            server.socket.send(&mut self.driver, self.desk.to_server.bytes(&[]));
             server.blocked = false;
             if busy {
                 self.cancel_statement(id, None);
@@ -67,7 +66,7 @@ impl Worker {
         self.homes[pool.0 as usize].clients -= 1;
         let Some(client) = self.clients.remove(at) else { return };
         let Client { session, socket, .. } = client;
-        self.linger(socket);
+        socket.close_by(&mut self.driver, self.now + self.options.linger);
         match (server, asked.flatten()) {
             (Some(id), Some(Ok(ask))) => self.bequeath(id, session, ask),
             (server, _) => {
@@ -98,14 +97,6 @@ impl Worker {
         }
     }
 
-    /// Closes a client's socket, now or once the kernel has taken what was sent.
-    fn linger(&mut self, mut socket: Socket) {
-        socket.close_notify();
-        if socket.unsent_len() > 0 {
-            self.lingering.push((socket, self.now));
-        }
-    }
-
     fn end_session(&mut self, mut session: Session) {
         session.end(&mut self.shared);
     }
@@ -113,6 +104,7 @@ impl Worker {
     /// The server has closed its connection.
     pub(super) fn server_lost(&mut self, at: u32) {
         let Some(server) = self.servers.take(at) else { return };
+        server.socket.close(&mut self.driver);
         let idle = self.pools.server(ServerId(at)).map(|view| view.state);
         if idle == Some(State::Closing) {
             self.pools.closed(self.now, ServerId(at));
@@ -132,7 +124,8 @@ impl Worker {
         let Some(mut server) = self.servers.take(at) else { return };
         let mut goodbye = Vec::new();
         build::terminate(&mut goodbye);
-        server.socket.send(&goodbye);
+        server.socket.send(&mut self.driver, &goodbye);
+        server.socket.close(&mut self.driver);
         let id = ServerId(at);
         self.pools.release(self.now, id, Release::Broken);
         self.pools.checked(self.now, id, false);
@@ -193,7 +186,7 @@ impl Worker {
         if let Some(client) = self.clients.get_mut(at) {
             let mut words = Vec::new();
             build::error_response(&mut words, report);
-            client.socket.send(&words);
+            client.socket.send(&mut self.driver, &words);
         }
     }
 

@@ -99,7 +99,7 @@ impl Worker {
     /// Gets a server connection for a client that cannot be greeted yet.
     pub(super) fn checkout_for_greeting(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
-        let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None };
+        let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None, user: 0 };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
@@ -118,8 +118,8 @@ impl Worker {
         if let Some(mut server) = self.servers.take(id.0) {
             let mut goodbye = Vec::new();
             build::terminate(&mut goodbye);
-            server.socket.send(&goodbye);
-            server.socket.close_notify();
+            server.socket.send(&mut self.driver, &goodbye);
+            server.socket.close(&mut self.driver);
             tracing::debug!(backend = server.key.pid, ?why, "server connection closed");
             self.forget_cancel(id.0);
             if let Holder::Ghost { mut session, .. } = server.holder {

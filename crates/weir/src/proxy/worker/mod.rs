@@ -17,20 +17,23 @@
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
+//! | `book` | what the ledger is told |
+//! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
+mod book;
 mod cancel;
 mod chores;
 mod client;
 mod command;
 mod departure;
 mod effects;
+mod holders;
 mod inspect;
 mod notice;
 mod server;
 mod shares;
-mod slab;
 mod socket;
 mod state;
 mod sweep;
@@ -43,7 +46,8 @@ use anyhow::{Context as _, Result};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
-use weir_core::ids::{BudgetId, PoolId};
+use weir_core::ids::{BudgetId, PoolId, ServerId};
+use weir_core::ledger::Scribe;
 use weir_core::pool::Pools;
 use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
 use weir_core::time::Instant;
@@ -51,19 +55,15 @@ use weir_core::time::Instant;
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
 use crate::proxy::shares::Common;
+use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
-use slab::Slab;
-use socket::Socket;
 use state::{Client, Holder, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
 
 /// How often time limits are looked at.
 const SWEEP_EVERY: Duration = Duration::from_millis(100);
-
-/// Bytes read from a connection in one system call. Shared by all connections of the worker.
-const READ_LEN: usize = limits::READ_BYTES;
 
 /// A worker's state. Runs on one thread from [`Worker::run`] until it is told to stop.
 pub struct Worker {
@@ -81,7 +81,6 @@ pub struct Worker {
     servers: Slab<Server>,
     shared: Shared,
     desk: Desk,
-    scratch: Vec<u8>,
     cancels: Cancels,
     /// What is paused, for pools that are made later.
     holds: Holds,
@@ -92,8 +91,6 @@ pub struct Worker {
     swept: Instant,
     drained: bool,
     performing: bool,
-    /// Sockets of clients that are gone, with bytes the kernel has not taken.
-    lingering: Vec<(Socket, Instant)>,
     /// Clients whose parked bytes may go on now that their lease has ended.
     resumes: VecDeque<u32>,
     /// Clients with more to read than one turn allows.
@@ -108,6 +105,14 @@ struct Desk {
     to_client: Outbox,
     to_server: Outbox,
     let_go: Vec<Box<[u8]>>,
+}
+
+impl Desk {
+    /// Nothing is to be sent.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.to_client.is_empty() && self.to_server.is_empty()
+    }
 }
 
 /// What a [`Token`] names.
@@ -138,8 +143,9 @@ impl Worker {
         mailbox: Mailbox,
         requests: UnboundedSender<FromWorker>,
     ) -> Result<Self> {
-        let driver = Driver::new().context("cannot start the event loop")?;
+        let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
+        let pools = Pools::seeded(options.seed);
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
@@ -148,7 +154,7 @@ impl Worker {
             driver,
             started: std::time::Instant::now(),
             now: Instant::ZERO,
-            pools: Pools::new(),
+            pools,
             homes: Vec::new(),
             by_key: HashMap::new(),
             budgets: HashMap::new(),
@@ -156,7 +162,6 @@ impl Worker {
             servers: Slab::default(),
             shared: Shared { statements, overrides: OverrideBook::default() },
             desk: Desk::default(),
-            scratch: vec![0; READ_LEN],
             cancels: Cancels::default(),
             holds: Holds::default(),
             pausers: Vec::new(),
@@ -165,7 +170,6 @@ impl Worker {
             swept: Instant::ZERO,
             drained: false,
             performing: false,
-            lingering: Vec::new(),
             resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
@@ -177,17 +181,17 @@ impl Worker {
     /// # Errors
     /// Only when the kernel refuses to wait for events, which is a bug.
     pub fn run(mut self) -> Result<()> {
-        let mut ready: Vec<Readiness> = Vec::new();
+        let mut news: Vec<Readiness> = Vec::new();
         let mut letters = Vec::new();
         while !self.is_done() {
-            ready.clear();
-            self.driver.wait(self.timeout(), &mut ready).context("cannot wait for events")?;
+            news.clear();
+            self.driver.wait(self.timeout(), &mut news).context("cannot wait for events")?;
             self.now = self.clock();
-            for event in &ready {
+            for event in &news {
                 match self.named(event.token) {
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Client(at) => self.client_ready(at, *event),
-                    Named::Server(at) => self.server_ready(at, *event),
+                    Named::Server(at) => self.server_ready(at),
                     Named::Gone => {}
                 }
             }
@@ -291,6 +295,11 @@ impl Worker {
             to_client: &mut self.desk.to_client,
             to_server: &mut self.desk.to_server,
             tally: &mut home.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: Some(&mut client.caller),
+                server: client.server,
+            },
             let_go: &mut self.desk.let_go,
         };
         Some(call(&mut client.session, &mut cx))
@@ -313,6 +322,11 @@ impl Worker {
             to_client: &mut self.desk.to_client,
             to_server: &mut self.desk.to_server,
             tally: &mut home.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: None,
+                server: Some(ServerId(at)),
+            },
             let_go: &mut self.desk.let_go,
         };
         Some(call(session, &mut cx))

@@ -1,5 +1,6 @@
 //! What clients are told when they do not get what they asked for.
 
+use weir_core::dispatch::{Explanation, Why};
 use weir_core::pool::{Counts, PoolView, Refusal};
 use weir_core::session::Notice;
 use weir_wire::build;
@@ -32,6 +33,12 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
             hint: "SHOW CLIENTS on the console (database weir) says who holds the connections."
                 .into(),
         },
+        Refusal::Overload(why) => Notice {
+            sqlstate: SqlState::TOO_MANY_CONNECTIONS,
+            message: overload(why),
+            detail: why.to_string(),
+            hint: advice(why.why).into(),
+        },
         Refusal::Server(fault) => Notice {
             sqlstate: SqlState::parse(&fault.sqlstate).unwrap_or(SqlState::CONNECTION_FAILURE),
             message: fault.message.to_string(),
@@ -40,6 +47,31 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
         },
         Refusal::Removed => removed(),
         Refusal::Stopping => stopping(),
+    }
+}
+
+/// One sentence for a client that is refused so that others are served.
+fn overload(why: &Explanation) -> String {
+    if why.waited.is_zero() {
+        return "refused a server connection: the pool is overloaded".into();
+    }
+    let waited = why.waited.as_secs_f64();
+    format!("no server connection within {waited:.1} s: the pool is overloaded")
+}
+
+const fn advice(why: Why) -> &'static str {
+    match why {
+        Why::Inflated | Why::Dominant => {
+            "Try again later. Look for what this kind of transaction waits for while it is open: \
+             a call to another service belongs before or after it."
+        }
+        Why::Common | Why::Shed => {
+            "Try again later, after a pause. PostgreSQL is slow for everybody: look at locks, load \
+             and plans there."
+        }
+        Why::Deserted | Why::Hopeless | Why::Nothing => {
+            "Try again later, after a pause that grows. More clients ask than the pool can serve."
+        }
     }
 }
 

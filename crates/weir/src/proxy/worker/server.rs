@@ -2,17 +2,17 @@
 
 use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_BUFFER_BYTES, SERVER_READS_PER_TURN};
 use weir_core::ids::ServerId;
-use weir_core::pool::{Release, State};
+use weir_core::pool::Release;
 use weir_core::session::{Ask, Fault, Step};
 
-use crate::proxy::driver::{Readiness, Received};
+use crate::proxy::driver::{Driver, Received};
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Holder, Server};
-use crate::proxy::worker::{READ_LEN, Worker};
 
 impl Server {
     /// It does not take what it is sent.
-    pub(super) fn is_full(&self) -> bool {
-        self.socket.unsent_len() > SERVER_BUFFER_BYTES
+    pub(super) fn is_full(&self, driver: &Driver) -> bool {
+        self.socket.unsent_len(driver) > SERVER_BUFFER_BYTES
     }
 
     /// Its client has asked for so much that it is not listened to for now.
@@ -22,12 +22,7 @@ impl Server {
 }
 
 impl Worker {
-    pub(super) fn server_ready(&mut self, at: u32, event: Readiness) {
-        let Some(server) = self.servers.get_mut(at) else { return };
-        server.socket.note(event);
-        if event.writable {
-            server.socket.flush();
-        }
+    pub(super) fn server_ready(&mut self, at: u32) {
         self.unblock_client(at);
         self.pump_server(at);
     }
@@ -37,7 +32,7 @@ impl Worker {
     fn unblock_client(&mut self, at: u32) {
         if let Some(server) = self.servers.get(at)
             && let Holder::Client(at) = server.holder
-            && server.socket.unsent_len() == 0
+            && server.socket.unsent_len(&self.driver) == 0
             && !server.has_long_pipeline()
             && let Some(client) = self.clients.get_mut(at)
             && std::mem::take(&mut client.blocked)
@@ -51,35 +46,41 @@ impl Worker {
     pub(super) fn pump_server(&mut self, at: u32) {
         for _ in 0..SERVER_READS_PER_TURN {
             let Some(server) = self.servers.get_mut(at) else { return };
-            if server.blocked || !server.socket.is_readable() {
+            if server.blocked {
                 return;
             }
-            let mut buffer = std::mem::take(&mut self.scratch);
-            let old = server.parked.len();
-            buffer.resize(old + READ_LEN, 0);
-            buffer[..old].copy_from_slice(&server.parked);
-            server.parked.clear();
-            let received = server.socket.receive(&mut buffer[old..]);
-            let filled = match received {
-                Received::Bytes { count, .. } => old + count,
-                Received::Nothing | Received::End => old,
-            };
-            let taken = if filled > old { self.server_input(at, &buffer[..filled]) } else { 0 };
-            if let Some(server) = self.servers.get_mut(at) {
-                server.parked.extend_from_slice(&buffer[taken.min(filled)..filled]);
-            }
-            buffer.truncate(READ_LEN);
-            self.scratch = buffer;
-            self.cancel_now(at);
-            self.unblock_client(at);
-            self.perform_effects();
-            match received {
-                Received::Bytes { .. } => {}
+            match server.socket.receive(&mut self.driver) {
+                Received::Bytes(chunk) => {
+                    self.server_bytes(at, &chunk);
+                    self.driver.give_back(chunk);
+                    self.cancel_now(at);
+                    self.unblock_client(at);
+                    self.perform_effects();
+                }
                 Received::Nothing => return,
                 Received::End => return self.server_lost(at),
             }
         }
         self.again_servers.push(at);
+    }
+
+    /// Offers to the session what is parked and what came now, and parks what it does not take.
+    fn server_bytes(&mut self, at: u32, chunk: &[u8]) {
+        let Some(server) = self.servers.get_mut(at) else { return };
+        if server.parked.is_empty() {
+            let taken = self.server_input(at, chunk);
+            if let Some(server) = self.servers.get_mut(at) {
+                server.parked.extend_from_slice(chunk.get(taken..).unwrap_or_default());
+            }
+            return;
+        }
+        let mut whole = std::mem::take(&mut server.parked);
+        whole.extend_from_slice(chunk);
+        let taken = self.server_input(at, &whole);
+        whole.drain(..taken.min(whole.len()));
+        if let Some(server) = self.servers.get_mut(at).filter(|_| !whole.is_empty()) {
+            server.parked = whole;
+        }
     }
 
     /// Offers bytes to the session that has the server connection. Returns how many were taken.
@@ -103,7 +104,9 @@ impl Worker {
             match step {
                 Ok(step) => {
                     taken += step.taken;
-                    if !self.server_asks(at, step.ask) {
+                    let again = self.server_asks(at, step.ask);
+                    self.book(at);
+                    if !again {
                         return taken;
                     }
                 }
@@ -136,7 +139,7 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(at)
             && !self.desk.to_server.is_empty()
         {
-            server.socket.send(self.desk.to_server.bytes(input));
+            server.socket.send(&mut self.driver, self.desk.to_server.bytes(input));
         }
         self.desk.to_server.clear();
         self.desk.to_client.clear();
@@ -204,12 +207,13 @@ impl Worker {
         let id = ServerId(at);
         server.blocked = false;
         server.cancel_later = None;
-        let active = self.pools.server(id).is_some_and(|view| view.state == State::Active);
+        let active = self.pools.is_held(id);
         if server.cancelling {
             server.settling = true;
             if active {
                 self.pools.release(self.now, id, Release::Settling);
             }
+            self.book(at);
         } else if active {
             self.pools.release(self.now, id, Release::Reusable);
         } else {

@@ -1,10 +1,10 @@
-//! One connection of a worker: its socket, its TLS state if any, and the bytes that could not be
-//! sent yet.
+//! One connection of a worker: its link to the driver and its TLS state, if any.
 
-use std::io::{ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, ErrorKind, Write};
 
-use crate::proxy::driver::{Readiness, Received, receive, transmit};
+use weir_core::time::Instant;
+
+use crate::proxy::driver::{Chunk, Driver, Farewell, Link, Received};
 
 /// TLS state of either side.
 #[derive(Debug)]
@@ -18,33 +18,21 @@ pub(super) enum Tls {
 /// A connection. An idle one keeps no buffer.
 #[derive(Debug)]
 pub(super) struct Socket {
-    fd: OwnedFd,
-    tls: Option<Tls>,
-    /// Bytes for the kernel, encrypted if TLS is on, that it did not take yet.
-    unsent: Vec<u8>,
-    /// Reading may bring something.
-    readable: bool,
-    /// The peer sends nothing more, which is told once: what is left is read up to its end.
-    ending: bool,
+    link: Link,
+    tls: Option<Secured>,
+}
+
+#[derive(Debug)]
+struct Secured {
+    tls: Tls,
+    /// The peer has broken TLS: nothing that comes now is taken.
+    over: bool,
 }
 
 impl Socket {
     /// A connection that may have bytes waiting.
-    pub(super) fn new(fd: OwnedFd, tls: Option<Tls>) -> Self {
-        Self { fd, tls, unsent: Vec::new(), readable: true, ending: false }
-    }
-
-    /// Remembers what the kernel says: it says each thing once.
-    #[inline]
-    pub(super) fn note(&mut self, event: Readiness) {
-        self.readable |= event.readable;
-        self.ending |= event.hangup;
-    }
-
-    /// Whether reading may bring something.
-    #[inline]
-    pub(super) fn is_readable(&self) -> bool {
-        self.readable
+    pub(super) fn new(link: Link, tls: Option<Tls>) -> Self {
+        Self { link, tls: tls.map(|tls| Secured { tls, over: false }) }
     }
 
     /// Whether TLS is on.
@@ -53,101 +41,95 @@ impl Socket {
     }
 
     /// Bytes that could not be sent yet.
-    pub(super) fn unsent_len(&self) -> usize {
-        self.unsent.len()
+    pub(super) fn unsent_len(&self, driver: &Driver) -> usize {
+        driver.unsent(&self.link)
     }
 
     /// Reads what is waiting.
     #[inline]
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
-        let received = match &mut self.tls {
-            None => receive(&self.fd, buffer),
-            Some(_) => self.receive_tls(buffer),
-        };
-        match received {
-            Received::Bytes { more, .. } => {
-                self.readable = more || self.ending || self.tls.is_some();
-            }
-            Received::Nothing => self.readable = false,
-            Received::End => {}
+    pub(super) fn receive(&mut self, driver: &mut Driver) -> Received {
+        match &mut self.tls {
+            None => driver.receive(&self.link),
+            Some(secured) => secured.receive(&self.link, driver),
         }
-        received
     }
 
     /// Sends, and keeps what the kernel does not take.
     #[inline]
-    pub(super) fn send(&mut self, bytes: &[u8]) {
-        if self.tls.is_none() {
-            let sent = if self.unsent.is_empty() { transmit(&self.fd, bytes) } else { 0 };
-            self.unsent.extend_from_slice(&bytes[sent..]);
-            return;
+    pub(super) fn send(&mut self, driver: &mut Driver, bytes: &[u8]) {
+        match &mut self.tls {
+            None => driver.send(&self.link, bytes),
+            Some(secured) => driver.send_with(&self.link, |out| secured.tls.encrypt(bytes, out)),
         }
-        self.encrypt(bytes);
-        self.flush();
     }
 
-    /// Sends what is left, as far as the kernel takes it. Returns whether nothing is left.
-    pub(super) fn flush(&mut self) -> bool {
-        if self.unsent.is_empty() {
-            return true;
-        }
-        let sent = transmit(&self.fd, &self.unsent);
-        self.unsent.drain(..sent);
-        if self.unsent.is_empty() {
-            self.unsent = Vec::new();
-        }
-        self.unsent.is_empty()
+    /// Closes the connection once the peer has taken what was sent, or at that time.
+    pub(super) fn close_by(mut self, driver: &mut Driver, deadline: Instant) {
+        self.say_goodbye(driver);
+        driver.close(self.link, Farewell::Until(deadline));
+    }
+
+    /// Closes the connection. What the kernel does not take now is not sent.
+    pub(super) fn close(mut self, driver: &mut Driver) {
+        self.say_goodbye(driver);
+        driver.close(self.link, Farewell::AtOnce);
     }
 
     /// Says goodbye on the TLS layer.
-    pub(super) fn close_notify(&mut self) {
-        match &mut self.tls {
-            Some(Tls::Client(tls)) => tls.send_close_notify(),
-            Some(Tls::Server(tls)) => tls.send_close_notify(),
-            None => return,
+    fn say_goodbye(&mut self, driver: &mut Driver) {
+        if let Some(Secured { tls, .. }) = &mut self.tls {
+            tls.send_close_notify();
+            driver.send_with(&self.link, |out| tls.drain(out));
         }
-        self.drain_tls();
-        self.flush();
     }
+}
 
-    fn receive_tls(&mut self, buffer: &mut [u8]) -> Received {
+impl Secured {
+    fn receive(&mut self, link: &Link, driver: &mut Driver) -> Received {
+        let mut plain = Vec::new();
         loop {
-            let read = match self.tls.as_mut() {
-                Some(Tls::Client(tls)) => tls.reader().read(buffer),
-                Some(Tls::Server(tls)) => tls.reader().read(buffer),
-                None => return Received::End,
-            };
-            match read {
-                Ok(0) => return Received::End,
-                Ok(count) => return Received::Bytes { count, more: true },
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return Received::End,
+            if self.over {
+                return Received::End;
             }
-            let fed = match self.tls.as_mut() {
-                Some(Tls::Client(tls)) => feed(tls.as_mut(), &self.fd),
-                Some(Tls::Server(tls)) => feed(tls.as_mut(), &self.fd),
-                None => return Received::End,
+            let chunk = match driver.receive(link) {
+                Received::Bytes(chunk) => chunk,
+                Received::Nothing => return Received::Nothing,
+                Received::End => return Received::End,
             };
-            // Answers of the TLS layer itself: key updates, alerts.
-            self.drain_tls();
-            self.flush();
-            match fed {
-                Received::Bytes { .. } => {}
-                Received::Nothing | Received::End => return fed,
+            plain.reserve(chunk.len());
+            self.over = !self.tls.decrypt(&chunk, &mut plain);
+            driver.give_back(chunk);
+            if self.tls.wants_write() {
+                // Answers of the TLS layer itself: key updates, alerts.
+                driver.send_with(link, |out| self.tls.drain(out));
+            }
+            if !plain.is_empty() {
+                return Received::Bytes(Chunk::own(plain));
             }
         }
     }
+}
 
-    fn encrypt(&mut self, bytes: &[u8]) {
+impl Tls {
+    /// Decrypts all that came, and appends it. Returns whether more may come: not after a goodbye,
+    /// nor after what is not TLS.
+    fn decrypt(&mut self, wire: &[u8], plain: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Client(tls) => decrypt(tls, wire, plain),
+            Self::Server(tls) => decrypt(tls, wire, plain),
+        }
+    }
+
+    /// Encrypts, and appends the records.
+    fn encrypt(&mut self, plain: &[u8], out: &mut Vec<u8>) {
         // The writer takes at most its buffer's length at a time.
-        let mut rest = bytes;
+        let mut rest = plain;
         while !rest.is_empty() {
-            let written = match self.tls.as_mut() {
-                Some(Tls::Client(tls)) => tls.writer().write(rest),
-                Some(Tls::Server(tls)) => tls.writer().write(rest),
-                None => return,
+            let written = match self {
+                Self::Client(tls) => tls.writer().write(rest),
+                Self::Server(tls) => tls.writer().write(rest),
             };
-            self.drain_tls();
+            self.drain(out);
             match written {
                 Ok(count) if count > 0 => rest = &rest[count..],
                 Ok(_) | Err(_) => return,
@@ -155,13 +137,26 @@ impl Socket {
         }
     }
 
-    fn drain_tls(&mut self) {
-        let out = &mut self.unsent;
+    fn wants_write(&self) -> bool {
+        match self {
+            Self::Client(tls) => tls.wants_write(),
+            Self::Server(tls) => tls.wants_write(),
+        }
+    }
+
+    fn send_close_notify(&mut self) {
+        match self {
+            Self::Client(tls) => tls.send_close_notify(),
+            Self::Server(tls) => tls.send_close_notify(),
+        }
+    }
+
+    /// Appends the records that wait.
+    fn drain(&mut self, out: &mut Vec<u8>) {
         // Writing to a vector does not fail.
-        let _ = match self.tls.as_mut() {
-            Some(Tls::Client(tls)) => drain(tls.as_mut(), out),
-            Some(Tls::Server(tls)) => drain(tls.as_mut(), out),
-            None => Ok(()),
+        let _ = match self {
+            Self::Client(tls) => drain(tls, out),
+            Self::Server(tls) => drain(tls, out),
         };
     }
 }
@@ -173,33 +168,30 @@ fn drain<D>(tls: &mut rustls::ConnectionCommon<D>, out: &mut Vec<u8>) -> std::io
     Ok(())
 }
 
-fn feed<D: rustls::SideData>(tls: &mut rustls::ConnectionCommon<D>, fd: &OwnedFd) -> Received {
-    let mut wire = Wire { fd, last: Received::Nothing };
-    let read = tls.read_tls(&mut wire);
-    let last = wire.last;
-    match (read, last) {
-        (Ok(count), Received::Bytes { .. }) if count > 0 => match tls.process_new_packets() {
-            Ok(_) => last,
-            Err(_) => Received::End,
-        },
-        (_, Received::Nothing) => Received::Nothing,
-        (_, Received::Bytes { .. } | Received::End) => Received::End,
-    }
-}
-
-/// The socket as rustls reads it.
-struct Wire<'a> {
-    fd: &'a OwnedFd,
-    last: Received,
-}
-
-impl Read for Wire<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.last = receive(self.fd, buffer);
-        match self.last {
-            Received::Bytes { count, .. } => Ok(count),
-            Received::Nothing => Err(ErrorKind::WouldBlock.into()),
-            Received::End => Ok(0),
+/// rustls takes a few KiB at a time, and no more before those are decrypted and read.
+fn decrypt<D: rustls::SideData>(
+    tls: &mut rustls::ConnectionCommon<D>,
+    mut wire: &[u8],
+    plain: &mut Vec<u8>,
+) -> bool {
+    while !wire.is_empty() {
+        let fed = tls.read_tls(&mut wire);
+        if !matches!(fed, Ok(count) if count > 0) || tls.process_new_packets().is_err() {
+            return false;
+        }
+        loop {
+            let mut reader = tls.reader();
+            let count = match reader.fill_buf() {
+                Ok([]) => return false,
+                Ok(bytes) => {
+                    plain.extend_from_slice(bytes);
+                    bytes.len()
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            };
+            reader.consume(count);
         }
     }
+    true
 }

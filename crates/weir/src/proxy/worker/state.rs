@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use weir_core::console::{Serial, Traffic};
 use weir_core::ids::{PoolId, ServerId, Ticket};
-use weir_core::ledger::Histogram;
+use weir_core::ledger::{Caller, Histogram};
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
 use crate::proxy::admission::ClientSlot;
+use crate::proxy::driver::Kind;
 use crate::proxy::mail::ServerKey;
 use crate::proxy::target::{DialSpec, PoolKey, Target};
 use crate::proxy::worker::socket::Socket;
@@ -24,6 +25,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// The driver it runs on.
+    pub driver: Kind,
     /// How long connections that are being closed may take to send what is left.
     pub linger: std::time::Duration,
 }
@@ -106,6 +109,8 @@ pub(super) struct Client {
     /// Our end of its connection.
     pub(super) local: Arc<str>,
     pub(super) application: Arc<str>,
+    /// Whose its statements are when they do not say so themselves.
+    pub(super) caller: Caller,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,

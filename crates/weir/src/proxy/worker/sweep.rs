@@ -48,7 +48,7 @@ impl Worker {
             }
         }
         self.sweep_clients();
-        self.sweep_lingering();
+        self.driver.sweep(self.now);
         self.chores();
         self.perform_effects();
     }
@@ -87,6 +87,7 @@ impl Worker {
         let Holder::Client(client) = server.holder else { return };
         let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
         self.flush_from_client(client, &[]);
+        self.book(at);
         let Some(Ok(evicted)) = evicted else { return };
         let Some(state) = self.clients.get_mut(client) else { return };
         let heir = match evicted {
@@ -149,17 +150,12 @@ impl Worker {
         }
     }
 
-    fn sweep_lingering(&mut self) {
-        let (now, linger) = (self.now, self.options.linger);
-        self.lingering.retain_mut(|(socket, since)| !socket.flush() && now.since(*since) < linger);
-    }
-
     /// Nothing is left to do.
     pub(super) fn is_done(&self) -> bool {
         self.stopping.is_some()
             && self.clients.is_empty()
             && self.servers.is_empty()
-            && self.lingering.is_empty()
+            && self.driver.is_idle()
     }
 }
 

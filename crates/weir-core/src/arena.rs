@@ -1,4 +1,4 @@
-//! A slab whose entries are always in exactly one list.
+//! A slab whose entries are always in exactly one list, and chains for further lists.
 //!
 //! Entries never move, so an index is a stable name; lists are links inside the entries, so
 //! moving an entry from one list to another allocates nothing and takes constant time.
@@ -6,11 +6,11 @@
 use std::ops::{Index, IndexMut};
 
 /// The absence of an index.
-pub(super) const NIL: u32 = u32::MAX;
+pub(crate) const NIL: u32 = u32::MAX;
 
 /// The ends of one list through an [`Arena`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct List {
+pub(crate) struct List {
     head: u32,
     tail: u32,
     len: u32,
@@ -18,29 +18,29 @@ pub(super) struct List {
 
 impl List {
     /// A list without entries.
-    pub(super) const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0 };
+    pub(crate) const EMPTY: Self = Self { head: NIL, tail: NIL, len: 0 };
 
     /// Entries in the list.
     #[inline]
-    pub(super) const fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.len
     }
 
     /// True when nothing is in the list.
     #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The entry put in first.
     #[inline]
-    pub(super) fn front(&self) -> Option<u32> {
+    pub(crate) fn front(&self) -> Option<u32> {
         (self.head != NIL).then_some(self.head)
     }
 
     /// The entry put in last.
     #[inline]
-    pub(super) fn back(&self) -> Option<u32> {
+    pub(crate) fn back(&self) -> Option<u32> {
         (self.tail != NIL).then_some(self.tail)
     }
 }
@@ -54,29 +54,29 @@ struct Node<T> {
 
 /// The slab. Vacant entries keep their last value and wait in a list of their own.
 #[derive(Debug)]
-pub(super) struct Arena<T> {
+pub(crate) struct Arena<T> {
     nodes: Vec<Node<T>>,
     vacant: List,
 }
 
 impl<T> Arena<T> {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { nodes: Vec::new(), vacant: List::EMPTY }
     }
 
     /// Entries in use.
-    pub(super) fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.nodes.len() - self.vacant.len as usize
     }
 
     /// The value at `index`, which may be that of a vacant entry.
     #[inline]
-    pub(super) fn get(&self, index: u32) -> Option<&T> {
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
         self.nodes.get(index as usize).map(|node| &node.value)
     }
 
     /// Takes the entry vacated last out of the vacant list. It is in no list until linked.
-    pub(super) fn reuse(&mut self) -> Option<u32> {
+    pub(crate) fn reuse(&mut self) -> Option<u32> {
         let index = self.vacant.back()?;
         let mut vacant = self.vacant;
         self.unlink(&mut vacant, index);
@@ -85,7 +85,7 @@ impl<T> Arena<T> {
     }
 
     /// Makes a new entry, which is in no list until linked.
-    pub(super) fn grow(&mut self, value: T) -> u32 {
+    pub(crate) fn grow(&mut self, value: T) -> u32 {
         let index = u32::try_from(self.nodes.len()).unwrap_or(NIL);
         assert!(index != NIL, "the bounds on pools and queues keep an arena under 2^32 entries");
         self.nodes.push(Node { prev: NIL, next: NIL, value });
@@ -94,7 +94,7 @@ impl<T> Arena<T> {
 
     /// Puts an unlinked entry at the end of `list`.
     #[inline]
-    pub(super) fn link_back(&mut self, list: &mut List, index: u32) {
+    pub(crate) fn link_back(&mut self, list: &mut List, index: u32) {
         let tail = std::mem::replace(&mut list.tail, index);
         let node = &mut self.nodes[index as usize];
         node.prev = tail;
@@ -108,7 +108,7 @@ impl<T> Arena<T> {
 
     /// Takes an entry out of `list`, in which it must be.
     #[inline]
-    pub(super) fn unlink(&mut self, list: &mut List, index: u32) {
+    pub(crate) fn unlink(&mut self, list: &mut List, index: u32) {
         let Node { prev, next, .. } = self.nodes[index as usize];
         match prev {
             NIL => list.head = next,
@@ -122,26 +122,67 @@ impl<T> Arena<T> {
     }
 
     /// Gives an unlinked entry back.
-    pub(super) fn vacate(&mut self, index: u32) {
+    pub(crate) fn vacate(&mut self, index: u32) {
         let mut vacant = self.vacant;
         self.link_back(&mut vacant, index);
         self.vacant = vacant;
     }
 
     /// The entry after `index` in its list.
-    pub(super) fn after(&self, index: u32) -> Option<u32> {
+    pub(crate) fn after(&self, index: u32) -> Option<u32> {
         Some(self.nodes[index as usize].next).filter(|&next| next != NIL)
     }
 
     /// The entry before `index` in its list.
     #[inline]
-    pub(super) fn before(&self, index: u32) -> Option<u32> {
+    pub(crate) fn before(&self, index: u32) -> Option<u32> {
         Some(self.nodes[index as usize].prev).filter(|&prev| prev != NIL)
     }
 
     /// The entries of `list`, first to last.
-    pub(super) fn iter(&self, list: &List) -> impl Iterator<Item = (u32, &T)> {
+    pub(crate) fn iter(&self, list: &List) -> impl Iterator<Item = (u32, &T)> {
         std::iter::successors(list.front(), |&at| self.after(at)).map(|at| (at, &self[at]))
+    }
+}
+
+/// More lists through the entries of an [`Arena`]: an entry can be in one of these besides its own.
+#[derive(Debug)]
+pub(crate) struct Chain(Vec<(u32, u32)>);
+
+impl Chain {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Puts the entry at the end of `list`; it must be in no other list of this chain.
+    #[inline]
+    pub(crate) fn link_back(&mut self, list: &mut List, index: u32) {
+        let at = index as usize;
+        if at >= self.0.len() {
+            self.0.resize(at + 1, (NIL, NIL));
+        }
+        let tail = std::mem::replace(&mut list.tail, index);
+        self.0[at] = (tail, NIL);
+        match tail {
+            NIL => list.head = index,
+            before => self.0[before as usize].1 = index,
+        }
+        list.len += 1;
+    }
+
+    /// Takes the entry out of `list`, in which it must be.
+    #[inline]
+    pub(crate) fn unlink(&mut self, list: &mut List, index: u32) {
+        let (prev, next) = self.0[index as usize];
+        match prev {
+            NIL => list.head = next,
+            before => self.0[before as usize].1 = next,
+        }
+        match next {
+            NIL => list.tail = prev,
+            after => self.0[after as usize].0 = prev,
+        }
+        list.len -= 1;
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A vector of places, reused after they are vacated.
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub struct Slab<T> {
     places: Vec<Place<T>>,
     free: Vec<u32>,
 }
@@ -21,7 +21,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     /// The place that the next [`Self::insert`] will take, and its generation.
-    pub(super) fn next(&self) -> (u32, u32) {
+    pub fn next(&self) -> (u32, u32) {
         match self.free.last() {
             Some(&at) => (at, self.places[at as usize].generation),
             None => (u32::try_from(self.places.len()).unwrap_or(u32::MAX), 0),
@@ -29,7 +29,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes the place that [`Self::next`] named.
-    pub(super) fn insert(&mut self, value: T) -> u32 {
+    pub fn insert(&mut self, value: T) -> u32 {
         let (at, generation) = self.next();
         if self.free.pop().is_some() {
             self.places[at as usize].value = Some(value);
@@ -40,7 +40,7 @@ impl<T> Slab<T> {
     }
 
     /// Puts a value at a place that somebody else numbers.
-    pub(super) fn put(&mut self, at: u32, value: T) {
+    pub fn put(&mut self, at: u32, value: T) {
         while self.places.len() <= at as usize {
             self.places.push(Place { generation: 0, value: None });
         }
@@ -48,14 +48,14 @@ impl<T> Slab<T> {
     }
 
     /// Vacates a place of [`Self::insert`].
-    pub(super) fn remove(&mut self, at: u32) -> Option<T> {
+    pub fn remove(&mut self, at: u32) -> Option<T> {
         let value = self.take(at)?;
         self.free.push(at);
         Some(value)
     }
 
     /// Vacates a place of [`Self::put`].
-    pub(super) fn take(&mut self, at: u32) -> Option<T> {
+    pub fn take(&mut self, at: u32) -> Option<T> {
         let place = self.places.get_mut(at as usize)?;
         let value = place.value.take()?;
         place.generation = place.generation.wrapping_add(1);
@@ -64,35 +64,35 @@ impl<T> Slab<T> {
 
     /// The generation of a place.
     #[inline]
-    pub(super) fn generation(&self, at: u32) -> u32 {
+    pub fn generation(&self, at: u32) -> u32 {
         self.places.get(at as usize).map_or(0, |place| place.generation)
     }
 
     /// The value at a place.
     #[inline]
-    pub(super) fn get(&self, at: u32) -> Option<&T> {
+    pub fn get(&self, at: u32) -> Option<&T> {
         self.places.get(at as usize)?.value.as_ref()
     }
 
     /// The value at a place.
     #[inline]
-    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+    pub fn get_mut(&mut self, at: u32) -> Option<&mut T> {
         self.places.get_mut(at as usize)?.value.as_mut()
     }
 
     /// The taken places.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(&self.places).filter_map(|(at, place)| Some((at, place.value.as_ref()?)))
     }
 
     /// Taken places, and places kept for more.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub fn counts(&self) -> (usize, usize) {
         let taken = self.iter().count();
         (taken, self.places.capacity() - taken)
     }
 
     /// No place is taken.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.places.iter().all(|place| place.value.is_none())
     }
 }

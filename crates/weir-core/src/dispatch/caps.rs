@@ -1,0 +1,299 @@
+//! The controller's look, ten times a second while the pool is half full or more: which
+//! classes got slow, whether that is theirs or everybody's, and what follows.
+//!
+//! A class is *to blame* when its transactions hold slots more than three times as long as usual
+//! and more than twice as much beyond usual as those of the other classes, while others wait.
+//! Its cap is cut by a fifth, by half when it also holds more than half of the pool, and in that
+//! case it never has the last eighth of the pool, even before others wait. The cap grows
+//! again by a tenth, at least one, while slots are to spare or the class is well again. When most
+//! of the demand got slow, nobody is to blame and nobody is capped (GitLab's two indicators; the
+//! figures are in `docs/inside/dispatch.md`).
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+use super::class::{Class, UNLIMITED};
+use super::explain::{Verdict, Why};
+use super::queue::{Dispatch, STANDING};
+use super::waiters::Waiters;
+use super::{Policy, queue};
+
+/// Time between two looks.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Beyond its own usual, in percent.
+const OWN_PERCENT: u64 = 300;
+/// Beyond the peers, in percent of theirs.
+const PEERS_PERCENT: u64 = 200;
+/// What counts as slow when most of the demand is.
+const COMMON_PERCENT: u64 = 200;
+/// One in so many of the demand beside the largest slow class must be slow, too.
+const OTHERS_SLOW: u64 = 4;
+/// Well again.
+const WELL_PERCENT: u64 = 150;
+/// Without a usual hold time: this much longer than the peers', and no shorter than that.
+const COLD_FACTOR: u64 = 20;
+const COLD_HOLD_MIN: Duration = Duration::from_millis(500);
+/// After everything was slow, nobody is blamed for as long: slow transactions of then still end.
+const INNOCENT_FOR: Duration = Duration::from_secs(3);
+/// Looks in a row before a class with most of the demand is to blame: the few others' long
+/// transactions show late that everything is slow.
+const LOOKS_MOST: u32 = 20;
+/// Looks after a cut, and between two steps up, before the cap of a class that is still to blame
+/// grows: it finds its level instead of swinging about it.
+const LOOKS_AFTER_CUT: u32 = 20;
+const LOOKS_BETWEEN: u32 = 5;
+/// The wait of others that counts as suffering.
+const SUFFERING: Duration = Duration::from_millis(50);
+/// The deadline of a class to blame, at least.
+const DEADLINE_BLAMED: Duration = Duration::from_millis(100);
+/// The deadline when nobody is to blame, at least.
+const DEADLINE_COMMON: Duration = Duration::from_secs(1);
+
+/// What the pool looks like from outside the dispatch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slots {
+    /// Ready for use.
+    pub(crate) idle: u32,
+    /// Taken in any state.
+    pub(crate) open: u32,
+}
+
+/// What a look finds about the pool as a whole.
+#[derive(Debug, Clone, Copy)]
+struct Scene {
+    slots: Slots,
+    /// The queue is standing and everything is slow.
+    common: bool,
+    /// Everything is slow, or was just now.
+    blameless: bool,
+    /// Classes whose clients suffer.
+    sufferers: usize,
+}
+
+impl Dispatch {
+    /// When the controller wants to look next; none while there is nothing to see.
+    pub(crate) fn look_due(&self) -> Option<Instant> {
+        let busy =
+            self.is_tight() || !self.is_empty() || !self.level.is_open() || self.is_controlling();
+        (busy && self.policy != Policy::Fifo && !self.frozen).then_some(self.look_at)
+    }
+
+    /// True when more than half of the slots are held.
+    #[inline]
+    pub(crate) const fn is_tight(&self) -> bool {
+        self.held * 2 > self.size
+    }
+
+    /// Puts the next look off.
+    pub(crate) fn look_away(&mut self, now: Instant) {
+        self.look_at = self.look_at.max(now + LOOK_EVERY);
+    }
+
+    fn is_controlling(&self) -> bool {
+        self.classes.iter().any(|class| class.cap != UNLIMITED || class.overload.is_some())
+    }
+
+    /// Looks, if it is time.
+    pub(crate) fn look(&mut self, now: Instant, waiters: &Waiters, slots: Slots) {
+        if now < self.look_at || self.policy == Policy::Fifo || self.frozen {
+            return;
+        }
+        self.look_away(now);
+        let waited = |at: u32| now.since(waiters.at(at).since);
+        let standing = self.oldest().is_some_and(|oldest| waited(oldest) >= STANDING);
+        if standing {
+            self.stay_fair(now);
+        }
+        self.measure(now);
+        let common = standing && self.is_common();
+        self.common = common && self.policy == Policy::Fair;
+        let oldest = self.oldest().map(waited);
+        self.late = self.common && oldest.is_some_and(|oldest| oldest >= DEADLINE_COMMON);
+        if self.common {
+            self.innocent_until = now + INNOCENT_FOR;
+        }
+        let sufferers = self.active.iter().filter(|&&at| {
+            let oldest = self.classes[usize::from(at)].waiting.front();
+            oldest.is_some_and(|oldest| waited(oldest) >= SUFFERING)
+        });
+        let blameless = now < self.innocent_until;
+        let scene = Scene { slots, common, blameless, sufferers: sufferers.count() };
+        let mut late = false;
+        for at in 0..self.classes.len() {
+            let oldest = self.classes[at].waiting.front();
+            late |= self.judge(at, oldest.map(waited), scene);
+        }
+        self.level.adapt(common, common && late);
+    }
+
+    /// Rolls all accounts and notes how inflated the classes with demand are.
+    fn measure(&mut self, now: Instant) {
+        self.scratch.clear();
+        for (at, class) in self.classes.iter_mut().enumerate() {
+            class.account.roll(now);
+            let weight = class.account.demand();
+            if let Some(percent) = class.inflation_percent().filter(|_| weight > 0) {
+                self.scratch.push((percent, weight, queue::index(at)));
+            }
+        }
+        self.scratch.sort_unstable();
+    }
+
+    /// True when most of the demand got slow, and not just one class with most of the demand.
+    fn is_common(&self) -> bool {
+        if self.policy == Policy::Codel {
+            return true;
+        }
+        let all: u64 = self.scratch.iter().map(|&(_, weight, _)| weight).sum();
+        let slow = self.scratch.iter().filter(|&&(percent, ..)| percent >= COMMON_PERCENT);
+        let slow = slow.map(|&(_, weight, _)| weight);
+        let (sum, largest) = slow.fold((0, 0), |(sum, most), one| (sum + one, one.max(most)));
+        sum * 2 > all && (sum - largest) * OTHERS_SLOW >= all - largest
+    }
+
+    /// How inflated the others are: the median by demand; the worst of them for a class that has
+    /// most of the demand itself, as the few others prove little.
+    fn peers_percent(&self, at: usize) -> Option<u64> {
+        let own = queue::index(at);
+        let others = || self.scratch.iter().filter(move |&&(_, _, place)| place != own);
+        let weight: u64 = others().map(|&(_, weight, _)| weight).sum();
+        if self.is_most(at) {
+            return others().map(|&(percent, ..)| percent).max();
+        }
+        let mut sum = 0;
+        let mut median = others().filter(|&&(_, share, _)| {
+            sum += share;
+            sum * 2 >= weight
+        });
+        median.next().map(|&(percent, ..)| percent)
+    }
+
+    /// Judges one class and acts. True when its clients wait beyond their deadline.
+    fn judge(&mut self, at: usize, own_wait: Option<Duration>, scene: Scene) -> bool {
+        let suspect = !scene.blameless && self.is_suspect(at);
+        let class = &mut self.classes[at];
+        class.stands_out = if suspect { class.stands_out.saturating_add(1) } else { 0 };
+        let verdict = self.verdict(at, own_wait, scene);
+        let roomy = scene.slots.idle > self.size / 8;
+        let size = self.size;
+        self.change(Self::place_at(at), |class| {
+            class.verdict = verdict;
+            class.steer(size, roomy);
+            class.overload = class.overloaded(own_wait);
+            class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
+        });
+        own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
+    }
+
+    fn verdict(&self, at: usize, own_wait: Option<Duration>, scene: Scene) -> Verdict {
+        let class = &self.classes[at];
+        let suffers = own_wait.is_some_and(|wait| wait >= SUFFERING);
+        let others_wait = scene.sufferers > usize::from(suffers);
+        let hold = Duration::from_nanos(class.account.hold_nanos());
+        let usual = class.baseline.usual_nanos().map(Duration::from_nanos);
+        let peers_percent = self.peers_percent(at);
+        let enough = if self.is_most(at) { LOOKS_MOST } else { 1 };
+        let blamed = class.stands_out >= enough;
+        let held = class.account.held;
+        let why = if blamed && held * 2 > scene.slots.open {
+            Why::Dominant
+        } else if blamed {
+            Why::Inflated
+        } else if class.account.is_deserted() {
+            Why::Deserted
+        } else if scene.common {
+            Why::Common
+        } else {
+            Why::Nothing
+        };
+        let (waiting, slots) = (class.waiting.len(), scene.slots.open);
+        Verdict { why, hold, usual, peers_percent, held, slots, waiting, others_wait }
+    }
+
+    /// True when the class holds slots longer than usual and than others, as far as this look
+    /// can tell.
+    fn is_suspect(&self, at: usize) -> bool {
+        let class = &self.classes[at];
+        let hold = Duration::from_nanos(class.account.hold_nanos());
+        if class.rules.exempt || self.policy != Policy::Fair {
+            return false;
+        }
+        match class.inflation_percent() {
+            Some(own) if own > OWN_PERCENT && class.is_still_slow() => {
+                self.peers_percent(at).is_some_and(|peers| own * 100 > peers * PEERS_PERCENT)
+            }
+            Some(_) => false,
+            None => hold >= COLD_HOLD_MIN && self.stands_out(at),
+        }
+    }
+
+    /// True when the class has most of the demand.
+    fn is_most(&self, at: usize) -> bool {
+        let all: u64 = self.scratch.iter().map(|&(_, weight, _)| weight).sum();
+        self.classes[at].account.demand() * 2 > all
+    }
+
+    /// Without knowing what is usual: it holds slots much longer than any other class.
+    fn stands_out(&self, at: usize) -> bool {
+        let others = self.classes.iter().enumerate().filter(|&(other, _)| other != at);
+        let busy = others.filter(|(_, class)| class.account.demand() > 0);
+        let longest = busy.map(|(_, class)| class.account.hold_nanos()).max();
+        longest.is_some_and(|peer| self.classes[at].account.hold_nanos() > peer * COLD_FACTOR)
+    }
+}
+
+impl Class {
+    /// True unless the slow transactions are over already, and only few came since.
+    fn is_still_slow(&self) -> bool {
+        let usual = self.baseline.usual_nanos().unwrap_or(0);
+        let age = self.account.age_nanos();
+        !self.account.is_sparse() || age * 100 >= usual * WELL_PERCENT
+    }
+
+    /// Moves the cap.
+    fn steer(&mut self, size: u32, roomy: bool) {
+        let held = self.account.held;
+        let floor = (size / 2).clamp(1, 2).max(self.rules.minimum);
+        let well = self.inflation_percent().is_none_or(|percent| percent < WELL_PERCENT)
+            || !self.is_still_slow();
+        let (tenths, most) = match self.verdict.why {
+            Why::Dominant => (5, size.saturating_sub(size / 8 + 1)),
+            Why::Inflated => {
+                (8, if self.cap == UNLIMITED { size } else { size.saturating_sub(size / 8 + 1) })
+            }
+            Why::Nothing | Why::Common | Why::Deserted | Why::Hopeless | Why::Shed => (10, size),
+        };
+        self.rests = self.rests.saturating_sub(1);
+        if tenths < 10 && self.verdict.others_wait {
+            self.cap = self.cap.min(held.max(floor)) * tenths / 10;
+            self.rests = LOOKS_AFTER_CUT;
+        } else if self.cap != UNLIMITED && (roomy || well) && self.rests == 0 {
+            self.cap += (self.cap / 10).max(1);
+            self.rests = if well { 0 } else { LOOKS_BETWEEN };
+        }
+        self.cap = self.cap.min(most).max(floor);
+        if self.cap >= size {
+            self.cap = UNLIMITED;
+        }
+    }
+
+    /// The deadline while its queue is standing and something is wrong; the last one until the
+    /// queue is empty.
+    fn overloaded(&self, own_wait: Option<Duration>) -> Option<Duration> {
+        let wait = own_wait?;
+        let grants = self.account.grant_interval_nanos();
+        let (least, interval, after) = match self.verdict.why {
+            Why::Inflated | Why::Dominant => {
+                (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
+            }
+            Why::Common | Why::Deserted => (DEADLINE_COMMON, grants, DEADLINE_COMMON),
+            Why::Nothing | Why::Hopeless | Why::Shed => return self.overload,
+        };
+        if wait < after || self.rules.exempt {
+            return self.overload;
+        }
+        Some(least.max(Duration::from_nanos(interval) * 2))
+    }
+}

@@ -1,0 +1,138 @@
+//! One class in the dispatch of one pool.
+
+use std::time::Duration;
+
+use crate::arena::List;
+use crate::ids::ClassId;
+use crate::time::Instant;
+
+use super::account::{Account, WINDOW_NANOS};
+use super::baseline::Baseline;
+use super::claim::{ClassRules, Criticality};
+use super::explain::Verdict;
+
+/// Shorter holds are never a reason to act: 5 ms.
+const HOLD_MIN_NANOS: u64 = 5_000_000;
+
+/// No cap.
+pub(super) const UNLIMITED: u32 = u32::MAX;
+
+/// What the dispatch knows of one class.
+#[derive(Debug)]
+pub(super) struct Class {
+    pub(super) id: ClassId,
+    pub(super) rules: ClassRules,
+    pub(super) account: Account,
+    pub(super) baseline: Baseline,
+    /// Its waiting clients, the oldest first.
+    pub(super) waiting: List,
+    /// Its place among the classes with waiting clients.
+    pub(super) active_at: usize,
+    /// The policy knows no classes: nothing limits this one.
+    pub(super) unbound: bool,
+    /// Most slots, by the controller.
+    pub(super) cap: u32,
+    /// Most slots, by an operator's command.
+    pub(super) manual_cap: u32,
+    /// Those who wait longer than this are refused.
+    pub(super) overload: Option<Duration>,
+    /// The newest waiting client is served first.
+    pub(super) newest_first: bool,
+    /// Looks until its cap may grow while it is to blame.
+    pub(super) rests: u32,
+    /// Looks in a row at which it stood out.
+    pub(super) stands_out: u32,
+    /// What the controller last saw.
+    pub(super) verdict: Verdict,
+}
+
+impl Class {
+    pub(super) fn new(id: ClassId) -> Self {
+        Self {
+            id,
+            rules: ClassRules::default(),
+            account: Account::default(),
+            baseline: Baseline::default(),
+            waiting: List::EMPTY,
+            active_at: 0,
+            unbound: false,
+            cap: UNLIMITED,
+            manual_cap: UNLIMITED,
+            overload: None,
+            newest_first: false,
+            rests: 0,
+            stands_out: 0,
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// Most slots it may hold now.
+    #[inline]
+    pub(super) fn limit(&self) -> u32 {
+        if self.unbound {
+            return UNLIMITED;
+        }
+        let cap = self.cap.min(self.manual_cap);
+        self.rules.ceiling.map_or(cap, |ceiling| cap.min(ceiling))
+    }
+
+    /// Slots it may take on top of those it holds.
+    #[inline]
+    pub(super) fn room(&self) -> u32 {
+        self.limit().saturating_sub(self.account.held)
+    }
+
+    /// Its waiting clients that its limit lets in.
+    #[inline]
+    pub(super) fn eligible(&self) -> u32 {
+        self.waiting.len().min(self.room())
+    }
+
+    /// Slots of its minimum that it does not hold.
+    pub(super) const fn owed(&self) -> u32 {
+        self.rules.minimum.saturating_sub(self.account.held)
+    }
+
+    /// Weighted occupancy in whole slots, the measure of who is served next: what is held now
+    /// plus what was held lately, over the weight. Smaller differences are no reason to serve
+    /// anybody out of order.
+    pub(super) fn burden(&mut self, now: Instant) -> u64 {
+        self.account.roll(now);
+        let occupancy = self.account.occupancy() / (WINDOW_NANOS >> 8);
+        1 + ((occupancy * 100 / u64::from(self.rules.weight.max(1))) >> 9)
+    }
+
+    /// Its place while everything is slow: what is critical first.
+    pub(super) const fn rank(&self) -> u64 {
+        match self.rules.criticality {
+            Criticality::Critical => 1,
+            Criticality::Normal => 2,
+            Criticality::Sheddable => 3,
+        }
+    }
+
+    /// The client that is next within the class.
+    #[inline]
+    pub(super) fn next(&self) -> Option<u32> {
+        if self.newest_first { self.waiting.back() } else { self.waiting.front() }
+    }
+
+    /// How much longer than usual it holds slots, in percent; none while that is unknown, no more
+    /// than usual while it is next to nothing.
+    pub(super) fn inflation_percent(&self) -> Option<u64> {
+        let usual = self.baseline.usual_nanos()?;
+        let hold = self.account.hold_nanos();
+        let percent = hold.saturating_mul(100) / usual;
+        Some(if hold < HOLD_MIN_NANOS { percent.min(100) } else { percent })
+    }
+
+    /// Ends what the controller decided.
+    pub(super) fn acquit(&mut self) {
+        self.cap = UNLIMITED;
+        self.overload = None;
+        self.newest_first = false;
+        self.rests = 0;
+        self.stands_out = 0;
+        self.verdict = Verdict::default();
+    }
+}

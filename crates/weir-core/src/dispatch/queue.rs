@@ -1,0 +1,355 @@
+//! The wait queue of one pool: who is next.
+
+use std::time::Duration;
+
+use crate::arena::List;
+use crate::config::limits::DISPATCH_CLASSES;
+use crate::ids::{ClassId, PoolId, Ticket};
+use crate::time::Instant;
+
+use super::claim::{Claim, ClassRules, Policy};
+use super::class::{Class, UNLIMITED};
+use super::shed::Level;
+use super::waiters::{Waiter, Waiters};
+
+/// How long somebody must have waited for the queue to be *standing*, rather than the ripple of
+/// ordinary arrivals (CoDel's interval; Nichols and Jacobson 2012).
+pub(super) const STANDING: Duration = Duration::from_millis(100);
+
+/// How long the order stays fair after a standing queue.
+const FAIR_FOR: Duration = Duration::from_secs(1);
+
+/// A class in the dispatch of one pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place(u16);
+
+impl Place {
+    /// Every claim, where the policy knows no classes.
+    const ALL: Self = Self(0);
+    /// Claims without a name, and those of classes beyond the bound.
+    const SHARED: Self = Self(1);
+    const UNKNOWN: Self = Self(u16::MAX);
+
+    pub(super) const fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pub(super) policy: Policy,
+    pub(super) classes: Vec<Class>,
+    /// Places by [`ClassId`].
+    places: Vec<Place>,
+    /// Places of classes with waiting clients.
+    pub(super) active: Vec<u16>,
+    /// All waiting clients, the oldest first.
+    pub(super) arrivals: List,
+    /// Waiting clients that the limits of their classes let in.
+    eligible: u32,
+    /// Slots kept for classes with a minimum.
+    minimums: u32,
+    /// Slots held by clients.
+    pub(super) held: u32,
+    /// Most slots of the pool.
+    pub(super) size: u32,
+    /// Until when classes are served by occupancy.
+    fair_until: Instant,
+    /// The next look of the controller.
+    pub(super) look_at: Instant,
+    /// Everything is slow: who matters more is served first, whatever it holds.
+    pub(super) common: bool,
+    /// The same, and somebody has waited too long: the newest is served first.
+    pub(super) late: bool,
+    /// Until when nobody is blamed, because everything was slow.
+    pub(super) innocent_until: Instant,
+    /// Operators have stopped the controller.
+    pub(super) frozen: bool,
+    pub(super) level: Level,
+    /// Inflations and demands, for the controller's look.
+    pub(super) scratch: Vec<(u64, u64, u16)>,
+}
+
+impl Dispatch {
+    pub(crate) fn new(policy: Policy, size: u32) -> Self {
+        Self {
+            policy,
+            classes: [Place::ALL, Place::SHARED].map(|_| Class::new(ClassId(0))).into(),
+            places: vec![Place::SHARED],
+            active: Vec::with_capacity(2),
+            arrivals: List::EMPTY,
+            eligible: 0,
+            minimums: 0,
+            held: 0,
+            size,
+            fair_until: Instant::ZERO,
+            look_at: Instant::ZERO,
+            common: false,
+            late: false,
+            innocent_until: Instant::ZERO,
+            frozen: false,
+            level: Level::default(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Changes policy and size. Clients that wait stay in the classes they have.
+    pub(crate) fn reconfigure(&mut self, policy: Policy, size: u32) {
+        self.size = size;
+        if self.policy != policy {
+            self.policy = policy;
+            self.fair_until = Instant::ZERO;
+            self.acquit_all();
+            for at in 0..self.classes.len() {
+                let unbound = policy != Policy::Fair;
+                self.change(Self::place_at(at), |class| class.unbound = unbound);
+            }
+        }
+    }
+
+    /// The place of a class.
+    #[inline]
+    pub(crate) fn place(&mut self, class: ClassId) -> Place {
+        match self.policy {
+            Policy::Fair => self.named(class),
+            Policy::Fifo | Policy::Codel => Place::ALL,
+        }
+    }
+
+    /// The place of a class, whatever the policy.
+    #[inline]
+    pub(super) fn named(&mut self, class: ClassId) -> Place {
+        match self.places.get(class.0 as usize) {
+            Some(&place) if place != Place::UNKNOWN => place,
+            Some(_) | None => self.settle_in(class),
+        }
+    }
+
+    /// Gives a class a place when it is first seen.
+    #[cold]
+    fn settle_in(&mut self, class: ClassId) -> Place {
+        let at = class.0 as usize;
+        if at >= DISPATCH_CLASSES {
+            return Place::SHARED;
+        }
+        if self.places.len() <= at {
+            self.places.resize(at + 1, Place::UNKNOWN);
+        }
+        let place = Place(u16::try_from(self.classes.len()).unwrap_or(0));
+        let mut fresh = Class::new(class);
+        fresh.unbound = self.policy != Policy::Fair;
+        self.classes.push(fresh);
+        self.active.reserve(self.classes.len());
+        self.places[at] = place;
+        place
+    }
+
+    /// What an operator says about a class.
+    pub(crate) fn set_rules(&mut self, class: ClassId, rules: ClassRules) {
+        let place = self.named(class);
+        self.minimums -= self.classes[place.at()].rules.minimum;
+        self.minimums += rules.minimum;
+        self.change(place, |class| class.rules = rules);
+    }
+
+    /// Waiting clients.
+    #[inline]
+    pub(crate) const fn len(&self) -> u32 {
+        self.arrivals.len()
+    }
+
+    /// True when nobody waits.
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// Waiting clients that the limits of their classes let in.
+    #[inline]
+    pub(crate) const fn eligible(&self) -> u32 {
+        self.eligible
+    }
+
+    /// The client that has waited longest.
+    #[inline]
+    pub(crate) fn oldest(&self) -> Option<u32> {
+        self.arrivals.front()
+    }
+
+    /// All waiting clients, the oldest first.
+    pub(crate) const fn arrivals(&self) -> &List {
+        &self.arrivals
+    }
+
+    /// True when a class may take a slot that nobody waits for.
+    #[inline]
+    pub(crate) fn admits(&self, place: Place) -> bool {
+        self.classes[place.at()].room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
+    }
+
+    /// True when the slots left after this one suffice for the other classes' minimums.
+    fn leaves_minimums(&self, place: Place) -> bool {
+        let owed: u32 = self.classes.iter().map(Class::owed).sum();
+        let others = owed - self.classes[place.at()].owed();
+        self.classes[place.at()].owed() > 0 || self.size.saturating_sub(self.held) > others
+    }
+
+    /// A transaction of that class asks for a slot.
+    #[inline]
+    pub(crate) fn asked(&mut self, now: Instant, place: Place) {
+        let account = &mut self.classes[place.at()].account;
+        account.roll(now);
+        account.ask();
+    }
+
+    /// A client waits from now on.
+    pub(crate) fn join(
+        &mut self,
+        waiters: &mut Waiters,
+        (pool, place): (PoolId, Place),
+        claim: Claim,
+        now: Instant,
+    ) -> Ticket {
+        let class = &mut self.classes[place.at()];
+        let before = class.eligible();
+        if class.waiting.is_empty() {
+            class.active_at = self.active.len();
+            self.active.push(place.0);
+        }
+        let lists = (&mut self.arrivals, &mut class.waiting);
+        let ticket = waiters.push(lists, (pool, place), claim, now);
+        self.eligible += class.eligible() - before;
+        ticket
+    }
+
+    /// A client waits no longer.
+    pub(crate) fn remove(&mut self, waiters: &mut Waiters, at: u32) -> (Ticket, Waiter) {
+        let place = waiters.at(at).place;
+        let class = &mut self.classes[place.at()];
+        let before = class.eligible();
+        let removed = waiters.remove((&mut self.arrivals, &mut class.waiting), at);
+        self.eligible -= before - class.eligible();
+        if class.waiting.is_empty() {
+            let gap = class.active_at;
+            self.active.swap_remove(gap);
+            if let Some(&moved) = self.active.get(gap) {
+                self.classes[usize::from(moved)].active_at = gap;
+            }
+        }
+        removed
+    }
+
+    /// A client left the queue by itself.
+    pub(crate) fn gave_up(&mut self, place: Place) {
+        self.classes[place.at()].account.give_up();
+    }
+
+    /// The waiting client to be served next, if limits let anybody in.
+    #[inline]
+    pub(crate) fn next(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
+        if self.eligible == 0 {
+            return None;
+        }
+        if self.is_calm(now) && self.eligible == self.arrivals.len() && self.minimums == 0 {
+            return self.arrivals.front();
+        }
+        self.choose(now, waiters)
+    }
+
+    /// Of the classes that may take a slot the one with the least burden, of equal ones the one
+    /// whose client came first. While everything is slow the most critical, of equal ones the one
+    /// whose client came first; or last, once somebody has waited too long.
+    fn choose(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
+        let calm = self.is_calm(now);
+        let mut best: Option<(u64, u64, u32)> = None;
+        for at in 0..self.active.len() {
+            let place = Place(self.active[at]);
+            if !self.admits(place) {
+                continue;
+            }
+            let class = &mut self.classes[place.at()];
+            let head = if self.late { class.waiting.back() } else { class.next() };
+            let Some(head) = head else { continue };
+            let turn = waiters.at(head).turn;
+            let (rank, turn) = match (calm, self.common) {
+                _ if class.owed() > 0 => (0, turn),
+                (true, _) => (1, turn),
+                (false, true) if self.late => (class.rank(), u64::MAX - turn),
+                (false, true) => (class.rank(), turn),
+                (false, false) => (class.burden(now), turn),
+            };
+            let choice = (rank, turn, head);
+            best = Some(best.map_or(choice, |other| other.min(choice)));
+        }
+        best.map(|(_, _, head)| head)
+    }
+
+    /// A waiting client got a slot.
+    #[inline]
+    pub(crate) fn granted(&mut self, place: Place) {
+        self.classes[place.at()].account.grant();
+    }
+
+    /// A client of that class holds a slot from now on.
+    #[inline]
+    pub(crate) fn took(&mut self, now: Instant, place: Place) {
+        let class = &mut self.classes[place.at()];
+        let before = class.eligible();
+        class.account.roll(now);
+        class.account.take();
+        self.held += 1;
+        self.eligible -= before - class.eligible();
+    }
+
+    /// A slot held since `since` is given back.
+    #[inline]
+    pub(crate) fn gave_back(&mut self, now: Instant, place: Place, since: Instant) {
+        let frozen = !self.is_calm(now);
+        let class = &mut self.classes[place.at()];
+        let before = class.eligible();
+        class.account.roll(now);
+        class.account.give_back(since);
+        let held = now.as_nanos().saturating_sub(since.as_nanos());
+        class.baseline.note(now, held, frozen || class.cap != UNLIMITED);
+        self.held = self.held.saturating_sub(1);
+        self.eligible += class.eligible() - before;
+    }
+
+    /// True while nobody has waited long lately: the order is that of arrival.
+    #[inline]
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        self.fair_until <= now
+    }
+
+    /// A standing queue was seen.
+    pub(super) fn stay_fair(&mut self, now: Instant) {
+        self.fair_until = now + FAIR_FOR;
+    }
+
+    /// Changes a class and keeps count of who is let in.
+    pub(super) fn change(&mut self, place: Place, how: impl FnOnce(&mut Class)) {
+        let class = &mut self.classes[place.at()];
+        let before = class.eligible();
+        how(class);
+        self.eligible = self.eligible - before + class.eligible();
+    }
+
+    pub(super) fn acquit_all(&mut self) {
+        for at in 0..self.classes.len() {
+            self.change(Self::place_at(at), Class::acquit);
+        }
+        self.level = Level::default();
+        self.common = false;
+        self.late = false;
+    }
+
+    pub(super) fn place_at(at: usize) -> Place {
+        Place(u16::try_from(at).unwrap_or(0))
+    }
+}
+
+/// A place as a number, for notes.
+pub(super) fn index(at: usize) -> u16 {
+    u16::try_from(at).unwrap_or(u16::MAX)
+}

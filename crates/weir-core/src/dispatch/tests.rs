@@ -1,0 +1,396 @@
+//! Stories of one pool under the dispatch: a stage of 10 slots, virtual time, classes with fixed
+//! hold times that ask at fixed intervals.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Claim, ClassRules, ClassView, Criticality, Policy, Why};
+use crate::ids::{ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
+use crate::pool::{Checkout, Effect, PoolSettings, Pools, Refusal, Release};
+use crate::time::Instant;
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// What clients of one class do.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    /// A client comes this often.
+    every: Duration,
+    /// And holds its slot so long.
+    hold: Duration,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    asked: u32,
+    /// Served within a second.
+    soon: u32,
+    served: u32,
+    refused: u32,
+}
+
+/// A pool that is driven by loads.
+struct Stage {
+    pools: Pools,
+    pool: PoolId,
+    now: Instant,
+    loads: Vec<Load>,
+    next: Vec<Instant>,
+    ends: BTreeMap<(Instant, u32), ServerId>,
+    clients: u32,
+    came: BTreeMap<u32, (usize, Instant)>,
+    tally: Vec<Tally>,
+    order: Vec<u32>,
+    refusals: Vec<Refusal>,
+    tickets: BTreeMap<u32, Ticket>,
+}
+
+impl Stage {
+    fn new(mut settings: PoolSettings, loads: &[Load]) -> Self {
+        settings.dials_parallel_max = 1_000;
+        let mut pools = Pools::new();
+        let budget = pools.add_budget(u32::MAX, ms(100));
+        let pool = pools.add_pool(&[budget], settings);
+        Self {
+            pools,
+            pool,
+            now: Instant::ZERO,
+            loads: loads.to_vec(),
+            next: vec![Instant::ZERO; loads.len()],
+            ends: BTreeMap::new(),
+            clients: 0,
+            came: BTreeMap::new(),
+            tally: vec![Tally::default(); loads.len()],
+            order: Vec::new(),
+            refusals: Vec::new(),
+            tickets: BTreeMap::new(),
+        }
+    }
+
+    fn ask(&mut self, class: usize) -> u32 {
+        self.clients += 1;
+        let client = self.clients;
+        self.came.insert(client, (class, self.now));
+        self.tally[class].asked += 1;
+        let id = ClassId(u32::try_from(class + 1).expect("few classes"));
+        let claim = Claim { client: ClientId(client), class: id, affinity: None, user: client };
+        match self.pools.checkout(self.now, self.pool, claim) {
+            Checkout::Granted(server) => self.hold(client, server),
+            Checkout::Queued(ticket) => {
+                self.tickets.insert(client, ticket);
+            }
+            Checkout::Refused(refusal) => self.refuse(client, refusal),
+        }
+        self.perform();
+        client
+    }
+
+    fn hold(&mut self, client: u32, server: ServerId) {
+        let (class, since) = self.came[&client];
+        let tally = &mut self.tally[class];
+        tally.served += 1;
+        tally.soon += u32::from(self.now - since <= ms(1_000));
+        self.order.push(client);
+        self.ends.insert((self.now + self.loads[class].hold, client), server);
+    }
+
+    fn refuse(&mut self, client: u32, refusal: Refusal) {
+        self.tally[self.came[&client].0].refused += 1;
+        self.refusals.push(refusal);
+    }
+
+    fn perform(&mut self) {
+        while let Some(effect) = self.pools.poll_effect() {
+            match effect {
+                Effect::Grant { client, server, .. } => self.hold(client.0, server),
+                Effect::Refuse { client, refusal, .. } => self.refuse(client.0, refusal),
+                Effect::Dial { dial: DialId(dial), .. } => {
+                    self.pools.connected(self.now, DialId(dial));
+                }
+                Effect::Close { server, .. } => self.pools.closed(self.now, server),
+                other => panic!("nothing here asks for {other:?}"),
+            }
+        }
+    }
+
+    /// Plays `span`, with the loads as they are.
+    fn play(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let (ask, class) = (0..self.next.len()).map(|at| (self.next[at], at)).min().unwrap();
+            let free = self.ends.keys().next().map_or(end, |&(at, _)| at);
+            let tick = self.pools.deadline().unwrap_or(end);
+            let at = ask.min(free).min(tick);
+            if at >= end {
+                break;
+            }
+            self.now = self.now.max(at);
+            if tick <= at {
+                self.pools.tick(self.now);
+            } else if free <= at {
+                let (_, server) = self.ends.pop_first().unwrap();
+                self.pools.release(self.now, server, Release::Reusable);
+            } else {
+                self.next[class] = self.next[class] + self.loads[class].every;
+                self.ask(class);
+            }
+            self.perform();
+        }
+        self.now = end;
+    }
+
+    fn class(&self, class: usize) -> ClassView {
+        let id = ClassId(u32::try_from(class + 1).unwrap());
+        self.pools.classes(self.pool).find(|view| view.class == id).expect("it has asked")
+    }
+
+    /// The tally since the last call.
+    fn since(&mut self) -> Vec<Tally> {
+        let fresh = vec![Tally::default(); self.loads.len()];
+        std::mem::replace(&mut self.tally, fresh)
+    }
+}
+
+const PAGE: usize = 0;
+const PAY: usize = 1;
+
+fn settings(policy: Policy) -> PoolSettings {
+    PoolSettings { size_max: 10, dispatch: policy, ..PoolSettings::default() }
+}
+
+/// Pages of 6 ms a hundred times a second, payments of 100 ms ten times a second.
+fn shop(policy: Policy) -> Stage {
+    let loads = [Load { every: ms(10), hold: ms(6) }, Load { every: ms(100), hold: ms(100) }];
+    let mut stage = Stage::new(settings(policy), &loads);
+    stage.play(ms(20_000));
+    stage
+}
+
+/// The shop when what payments call has become slow.
+fn incident(policy: Policy) -> Stage {
+    let mut stage = shop(policy);
+    stage.since();
+    stage.loads[PAY].hold = ms(3_000);
+    stage.play(ms(30_000));
+    stage
+}
+
+#[test]
+fn one_slow_class_does_not_starve_another() {
+    let mut stage = incident(Policy::Fair);
+    let tally = stage.since();
+    assert!(tally[PAGE].soon * 100 >= tally[PAGE].asked * 97, "{:?}", tally[PAGE]);
+    let mut stage = incident(Policy::Fifo);
+    let tally = stage.since();
+    assert!(tally[PAGE].soon * 100 <= tally[PAGE].asked * 20, "fifo was harmless: {tally:?}");
+}
+
+#[test]
+fn the_slow_class_is_capped_with_its_numbers_and_set_free_when_it_is_well() {
+    let mut stage = incident(Policy::Fair);
+    let view = stage.class(PAY);
+    let cap = view.cap.expect("it holds slots thirty times as long as usual");
+    assert!((2..10).contains(&cap), "{cap}");
+    let verdict = view.verdict;
+    assert!(matches!(verdict.why, Why::Inflated | Why::Dominant), "{verdict:?}");
+    assert!(verdict.hold > ms(300) && verdict.usual < Some(ms(150)), "{verdict:?}");
+    assert_eq!(stage.class(PAGE).cap, None);
+    let Some(Refusal::Overload(why)) = stage.refusals.last() else {
+        panic!("payments beyond the cap are refused: {:?}", stage.refusals.last());
+    };
+    assert_eq!((why.class, why.top.map(|(top, _)| top)), (ClassId(2), Some(ClassId(2))));
+    assert!(why.to_string().contains("held by this class"), "{why}");
+    stage.loads[PAY].hold = ms(100);
+    stage.play(ms(8_000));
+    assert_eq!((stage.class(PAY).cap, stage.class(PAY).deadline), (None, None));
+    stage.since();
+    stage.play(ms(5_000));
+    let tally = stage.since();
+    assert_eq!((tally[PAY].refused, tally[PAGE].refused), (0, 0));
+}
+
+#[test]
+fn nobody_is_blamed_when_everything_is_slow() {
+    let mut stage = shop(Policy::Fair);
+    for load in &mut stage.loads {
+        load.hold *= 20;
+    }
+    stage.play(ms(20_000));
+    assert_eq!((stage.class(PAGE).cap, stage.class(PAY).cap), (None, None));
+    let blamed = stage.refusals.iter().find(|refusal| match refusal {
+        Refusal::Overload(why) => matches!(why.why, Why::Inflated | Why::Dominant),
+        _ => false,
+    });
+    assert_eq!(blamed, None);
+    let soon = stage.since()[PAGE].soon;
+    let mut fifo = shop(Policy::Fifo);
+    for load in &mut fifo.loads {
+        load.hold *= 20;
+    }
+    fifo.play(ms(20_000));
+    let soon_fifo = fifo.since()[PAGE].soon;
+    assert!(soon > soon_fifo, "newest first serves {soon} within a second, fifo {soon_fifo}");
+}
+
+#[test]
+fn calm_traffic_is_served_in_the_order_of_arrival() {
+    let loads = [Load { every: ms(20), hold: ms(20) }, Load { every: ms(40), hold: ms(45) }];
+    let mut stage = Stage::new(PoolSettings { size_max: 6, ..settings(Policy::Fair) }, &loads);
+    for burst in 0..200 {
+        for class in [PAGE, PAY, PAGE, PAGE, PAY, PAGE] {
+            stage.ask(class);
+        }
+        stage.play(ms(97));
+        assert!(!stage.pools.is_fair(stage.now, stage.pool), "burst {burst} is not calm");
+    }
+    let mut sorted = stage.order.clone();
+    sorted.sort_unstable();
+    assert_eq!(stage.order, sorted);
+    assert_eq!(stage.refusals, []);
+    assert!(stage.tickets.len() > 200, "hardly anybody waited");
+}
+
+#[test]
+fn equal_classes_in_a_standing_queue_are_served_in_the_order_of_arrival() {
+    let load = Load { every: ms(100_000), hold: ms(50) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[load, load]);
+    for _ in 0..300 {
+        stage.ask(PAGE);
+        stage.ask(PAY);
+    }
+    stage.play(ms(5_000));
+    let late = stage.order.windows(2).filter(|pair| pair[1] < pair[0]).count();
+    assert_eq!((stage.order.len(), late), (602, 0), "including the first of each load");
+}
+
+#[test]
+fn a_minimum_is_left_free_and_a_ceiling_is_kept() {
+    let hold = Load { every: ms(100_000), hold: ms(10_000) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[hold, hold]);
+    let rules = ClassRules { minimum: 3, ..ClassRules::default() };
+    stage.pools.set_class(stage.now, stage.pool, ClassId(1), rules);
+    for _ in 0..20 {
+        stage.ask(PAY);
+    }
+    assert_eq!(stage.class(PAY).held, 7);
+    for _ in 0..3 {
+        stage.ask(PAGE);
+    }
+    assert_eq!(stage.class(PAGE).held, 3);
+    let rules = ClassRules { ceiling: Some(2), ..ClassRules::default() };
+    let mut stage = Stage::new(settings(Policy::Fair), &[hold, hold]);
+    stage.pools.set_class(stage.now, stage.pool, ClassId(2), rules);
+    for _ in 0..20 {
+        stage.ask(PAY);
+        stage.ask(PAGE);
+    }
+    assert_eq!((stage.class(PAY).held, stage.class(PAGE).held), (2, 8));
+}
+
+#[test]
+fn weight_buys_slots() {
+    let load = Load { every: ms(1), hold: ms(40) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[load, load]);
+    let rules = ClassRules { weight: 300, ..ClassRules::default() };
+    stage.pools.set_class(stage.now, stage.pool, ClassId(1), rules);
+    stage.play(ms(10_000));
+    let tally = stage.since();
+    let share = tally[PAGE].served * 100 / (tally[PAGE].served + tally[PAY].served);
+    assert!((65..=85).contains(&share), "{share} % of the slots for three times the weight");
+}
+
+#[test]
+fn a_critical_class_is_not_shed() {
+    let mut stage = shop(Policy::Fair);
+    let rules = ClassRules { criticality: Criticality::Critical, ..ClassRules::default() };
+    stage.pools.set_class(stage.now, stage.pool, ClassId(2), rules);
+    for load in &mut stage.loads {
+        load.hold *= 40;
+    }
+    stage.play(ms(30_000));
+    let why = |refusal: &Refusal| match refusal {
+        Refusal::Overload(why) if why.why == Why::Shed => Some(why.class),
+        _ => None,
+    };
+    let shed: Vec<_> = stage.refusals.iter().filter_map(why).collect();
+    assert!(!shed.is_empty(), "nobody is shed at forty times the load");
+    assert!(shed.iter().all(|&class| class == ClassId(1)));
+}
+
+#[test]
+fn an_operators_cap_holds_and_freeze_lifts_the_controllers() {
+    let mut stage = incident(Policy::Fair);
+    assert!(stage.class(PAY).cap.is_some());
+    stage.pools.freeze(stage.now, stage.pool, true);
+    stage.perform();
+    stage.play(ms(3_000));
+    assert_eq!((stage.class(PAY).cap, stage.class(PAY).deadline), (None, None));
+    stage.pools.freeze(stage.now, stage.pool, false);
+    stage.pools.cap(stage.now, stage.pool, ClassId(2), Some(1));
+    stage.play(ms(6_000));
+    assert_eq!((stage.class(PAY).held, stage.class(PAY).limit), (1, Some(1)));
+}
+
+#[test]
+fn an_exempt_class_is_neither_capped_nor_refused_early() {
+    let mut stage = shop(Policy::Fair);
+    let rules = ClassRules { exempt: true, ..ClassRules::default() };
+    stage.pools.set_class(stage.now, stage.pool, ClassId(2), rules);
+    stage.loads[PAY].hold = ms(3_000);
+    stage.play(ms(20_000));
+    assert_eq!((stage.class(PAY).cap, stage.class(PAY).deadline), (None, None));
+    assert_eq!(stage.since()[PAY].refused, 0);
+}
+
+#[test]
+fn fifo_knows_no_classes() {
+    let mut stage = incident(Policy::Fifo);
+    let mut sorted = stage.order.clone();
+    sorted.sort_unstable();
+    assert_eq!(stage.order, sorted);
+    assert_eq!(stage.since().iter().map(|tally| tally.refused).sum::<u32>(), 0);
+}
+
+/// A pool of two must keep one slot free for the others.
+#[test]
+fn the_floor_of_a_tiny_pool_leaves_a_slot() {
+    let loads = [Load { every: ms(50), hold: ms(6) }, Load { every: ms(400), hold: ms(50) }];
+    let mut stage = Stage::new(PoolSettings { size_max: 2, ..settings(Policy::Fair) }, &loads);
+    stage.play(ms(40_000));
+    stage.since();
+    stage.loads[PAY].hold = ms(2_000);
+    stage.play(ms(30_000));
+    let tally = stage.since();
+    assert_eq!(stage.class(PAY).cap, Some(1));
+    assert!(tally[PAGE].soon * 100 >= tally[PAGE].asked * 90, "{:?}", tally[PAGE]);
+}
+
+/// Classes beyond the bound share one, and none is lost.
+#[test]
+fn a_flood_of_names_is_bounded() {
+    let mut stage = Stage::new(settings(Policy::Fair), &[Load { every: ms(1), hold: ms(1) }]);
+    for class in 0..5_000 {
+        stage.pools.set_class(stage.now, stage.pool, ClassId(class), ClassRules::default());
+    }
+    assert!(stage.pools.classes(stage.pool).count() <= 1_025);
+}
+
+/// A client that leaves is passed over, and many that leave are a sign of overload.
+#[test]
+fn clients_that_leave_tell_that_the_wait_is_too_long() {
+    let hold = Load { every: ms(100_000), hold: ms(200) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[hold]);
+    for _ in 0..200 {
+        let client = stage.ask(PAGE);
+        stage.play(ms(10));
+        if client > 20
+            && client.is_multiple_of(2)
+            && let Some(ticket) = stage.tickets.get(&(client - 15))
+        {
+            stage.pools.withdraw(stage.now, *ticket);
+        }
+    }
+    assert_eq!(stage.class(PAGE).verdict.why, Why::Deserted);
+}

@@ -1,0 +1,464 @@
+//! The ledger of one worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::account::{Account, GAPS_KEPT, KeptGap, Queued, shape_with};
+use super::class::{ClassKind, WaitEnd};
+use super::conservation::OpenTime;
+use super::gap::{Edge, Gaps};
+use super::histogram::Histogram;
+use super::names::{Caller, NOBODY, Names};
+use super::phase::{Phase, PhaseTimes};
+use super::texts::{Mark, NONE, Texts};
+use crate::config::limits::LEDGER_STATEMENTS_AHEAD;
+use crate::ids::{ClassId, PoolId, ServerId};
+use crate::pool::State;
+use crate::time::Instant;
+
+/// One entry for each server connection, and the sums of what they were charged.
+///
+/// # Contract
+/// - The pools tell of every slot: `opened`, `moved`, `held`, `closed`; and of every claim.
+/// - Sessions tell of every statement ([`Scribe`]) and of the end of requests.
+/// - The worker tells with [`Ledger::enter`] what a leased connection does after each of its
+///   turns, as [`crate::session::ServerState::activity`] has it.
+/// - The time never goes back. What does not fit the account is ignored.
+///
+/// A transition takes constant time, and allocates nothing but for a class, statement or gap
+/// that was not seen lately.
+#[derive(Debug)]
+pub struct Ledger {
+    pub(super) names: Names,
+    pub(super) texts: Texts,
+    pub(super) gaps: Gaps,
+    pub(super) accounts: Vec<Account>,
+    /// Since each pool was added.
+    pub(super) pools: Vec<PhaseTimes>,
+    pub(super) times: PhaseTimes,
+    pub(super) visits: [Histogram; Phase::COUNT],
+    /// Counted by the pools, apart from the accounts.
+    pub(crate) open: OpenTime,
+}
+
+/// What a session tells the ledger with.
+#[derive(Debug)]
+pub struct Scribe<'a> {
+    /// The ledger.
+    pub ledger: &'a mut Ledger,
+    /// Who speaks; nobody when a connection is put in order.
+    pub caller: Option<&'a mut Caller>,
+    /// The leased server connection.
+    pub server: Option<ServerId>,
+}
+
+impl Scribe<'_> {
+    /// Reads a text of the client's, with its template; none for one that is too long.
+    #[inline]
+    pub fn read(&mut self, text: Option<(&[u8], u64)>) -> Option<Mark> {
+        let caller = self.caller.as_deref_mut()?;
+        Some(match text {
+            Some((text, template)) => self.ledger.read(text, template, caller),
+            None => self.ledger.unread(caller),
+        })
+    }
+
+    /// A statement of the client's goes to the server connection. `due`: how many requests of the
+    /// lease will have been answered when its turn comes; none when that is now.
+    #[inline]
+    pub fn sent(&mut self, now: Instant, text: Option<(&[u8], u64)>, due: Option<u32>) {
+        if let (Some(server), Some(mark)) = (self.server, self.read(text)) {
+            self.ledger.statement(now, server, mark, due);
+        }
+    }
+
+    /// So many requests of the lease were answered now; `idle`: no transaction is open.
+    #[inline]
+    pub fn answered(&mut self, now: Instant, done: u32, idle: bool) {
+        if let Some(server) = self.server {
+            self.ledger.answered(now, server, done, idle);
+        }
+    }
+}
+
+impl Ledger {
+    /// An empty ledger. `seed` keys the hashes of texts and names, so that nobody can provoke
+    /// collisions.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            names: Names::new(seed),
+            texts: Texts::new(seed),
+            gaps: Gaps::new(seed),
+            accounts: Vec::new(),
+            pools: Vec::new(),
+            times: PhaseTimes::default(),
+            visits: std::array::from_fn(|_| Histogram::default()),
+            open: OpenTime::default(),
+        }
+    }
+
+    /// Finds out whose a text is, and which statement. `template` is the text's, as
+    /// [`weir_wire::sql::template`] gives it.
+    #[inline]
+    pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
+        let (statement, tag) = self.texts.read(text, template, &mut self.names);
+        let class = tag.unwrap_or_else(|| {
+            let texts = &self.texts;
+            self.names.of_caller(caller, |names| {
+                let first = texts.get(statement);
+                let shape = shape_with(0, first.fingerprint.0);
+                names.of_shape(shape, || describe(&first.text, 1, shape))
+            })
+        });
+        Mark { class: ClassId(class), tagged: tag.is_some(), statement }
+    }
+
+    /// Finds out whose a statement is that cannot be read.
+    pub fn unread(&mut self, caller: &mut Caller) -> Mark {
+        let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
+        Mark { class: ClassId(class), tagged: false, statement: NONE }
+    }
+
+    /// A client asks for a slot.
+    #[inline]
+    pub(crate) fn claimed(&mut self, class: ClassId) {
+        let class = self.names.known(class);
+        self.names.get_mut(class).sums.claims += 1;
+    }
+
+    /// A claim waits.
+    pub(crate) fn queued(&mut self, class: ClassId) {
+        let class = self.names.known(class);
+        self.names.retain(class);
+        self.names.get_mut(class).waiting += 1;
+    }
+
+    /// A claim that waited does so no more.
+    pub(crate) fn unqueued(&mut self, class: ClassId, end: WaitEnd, span: Duration) {
+        self.waited(class, end, span);
+        let class = self.names.known(class);
+        let waiting = &mut self.names.get_mut(class).waiting;
+        *waiting = waiting.saturating_sub(1);
+        self.names.release(class);
+    }
+
+    /// A claim was answered after so long.
+    #[inline]
+    pub(crate) fn waited(&mut self, class: ClassId, end: WaitEnd, span: Duration) {
+        let class = self.names.known(class);
+        self.names.get_mut(class).sums.waited(end, span);
+    }
+
+    /// A pool begins, perhaps with the number of one that is gone.
+    pub(crate) fn pool_added(&mut self, pool: PoolId) {
+        let at = pool.0 as usize;
+        if self.pools.len() <= at {
+            self.pools.resize(at + 1, PhaseTimes::default());
+        }
+        self.pools[at] = PhaseTimes::default();
+    }
+
+    /// A server connection is being opened.
+    pub(crate) fn opened(&mut self, now: Instant, slot: u32, pool: PoolId) {
+        let at = slot as usize;
+        if self.accounts.len() <= at {
+            let vacant = || Account { live: false, ..Account::connecting(now, pool) };
+            self.accounts.resize_with(at + 1, vacant);
+        }
+        debug_assert!(!self.accounts[at].live, "slot {slot} is open twice");
+        self.accounts[at] = Account::connecting(now, pool);
+        self.names.retain(NOBODY);
+        self.texts.retain(NONE);
+    }
+
+    /// A slot enters a state of its pool. What its transaction was is over.
+    #[inline]
+    pub(crate) fn moved(&mut self, now: Instant, slot: u32, state: State) {
+        let phase = Phase::entering(state);
+        self.enter(now, ServerId(slot), phase);
+        self.end_work(now, slot);
+        self.forget_queue(slot);
+        if !phase.is_held() {
+            self.charge_to(now, slot, NOBODY);
+            self.says(now, slot, NONE);
+        }
+    }
+
+    /// A slot is given to a claim of this class.
+    #[inline]
+    pub(crate) fn held(&mut self, now: Instant, slot: u32, class: ClassId) {
+        let class = self.names.known(class);
+        self.charge_to(now, slot, class);
+        self.says(now, slot, NONE);
+        let tagged = self.names.get(class).kind == ClassKind::Tag;
+        if let Some(account) = self.account(slot) {
+            account.work.begin(now, tagged);
+        }
+    }
+
+    /// A server connection is closed.
+    pub(crate) fn closed(&mut self, now: Instant, slot: u32) {
+        // The last stretch is charged as the change to any other phase would.
+        self.moved(now, slot, State::Closing);
+        self.charge(now, slot);
+        if let Some(account) = self.account(slot) {
+            account.live = false;
+            self.names.release(NOBODY);
+            self.texts.release(NONE);
+        }
+    }
+
+    /// A leased server connection does something else now.
+    #[inline]
+    pub fn enter(&mut self, now: Instant, server: ServerId, phase: Phase) {
+        self.change(now, server.0, phase, NONE);
+    }
+
+    /// The phase of a server connection, if there is one.
+    #[must_use]
+    pub fn phase(&self, server: ServerId) -> Option<Phase> {
+        self.accounts.get(server.0 as usize).filter(|a| a.live).map(|account| account.phase)
+    }
+
+    /// A statement is sent on a leased server connection. `due`: how many requests of the lease
+    /// will have been answered when its turn comes; none when that is now.
+    #[inline]
+    pub fn statement(&mut self, now: Instant, server: ServerId, mark: Mark, due: Option<u32>) {
+        let Some(account) = self.account(server.0) else { return };
+        let Some(due) = due else { return self.begin(now, server.0, mark) };
+        if account.queue.len() >= LEDGER_STATEMENTS_AHEAD {
+            return;
+        }
+        account.queue.push_back(Queued { mark, due });
+        self.names.retain(mark.class.0);
+        self.texts.retain(mark.statement);
+    }
+
+    /// So many requests of a lease were answered now; `idle`: no transaction is open.
+    #[inline]
+    pub fn answered(&mut self, now: Instant, server: ServerId, done: u32, idle: bool) {
+        if idle {
+            self.end_work(now, server.0);
+        }
+        while let Some(account) = self.account(server.0)
+            && account.queue.front().is_some_and(|next| next.due <= done)
+            && let Some(Queued { mark, .. }) = account.queue.pop_front()
+        {
+            self.begin(now, server.0, mark);
+            self.names.release(mark.class.0);
+            self.texts.release(mark.statement);
+        }
+    }
+
+    /// Charges everybody up to `now`, so that the sums are whole.
+    pub fn settle(&mut self, now: Instant) {
+        for slot in 0..self.accounts.len() {
+            let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+            self.charge(now, slot);
+            self.record_gaps(slot);
+        }
+    }
+
+    /// The statement's turn has come.
+    #[inline]
+    fn begin(&mut self, now: Instant, slot: u32, mark: Mark) {
+        let Some(account) = self.account(slot) else { return };
+        if !account.work.open {
+            self.charge_to(now, slot, mark.class.0);
+            if let Some(account) = self.account(slot) {
+                account.work.begin(now, mark.tagged);
+            }
+        } else if mark.tagged && !account.work.tagged {
+            account.work.tagged = true;
+            self.recharge(now, slot, mark.class.0);
+        }
+        if self.phase(ServerId(slot)).is_some_and(waits_for_client) {
+            self.change(now, slot, Phase::Executing, mark.statement);
+        }
+        let fingerprint = self.texts.get(mark.statement).fingerprint.0;
+        let Some(account) = self.account(slot) else { return };
+        let before = account.statement;
+        if account.work.statements == 0 {
+            account.work.first = mark.statement;
+            account.work.add(fingerprint);
+            self.texts.retain(mark.statement);
+        } else if before != mark.statement {
+            // One that is repeated counts once: a loop's length does not make another transaction.
+            account.work.add(fingerprint);
+        }
+        self.says(now, slot, mark.statement);
+    }
+
+    /// The transaction is over: its class is certain now.
+    #[inline]
+    fn end_work(&mut self, now: Instant, slot: u32) {
+        let Some(account) = self.account(slot).filter(|account| account.work.open) else { return };
+        let (work, class) = (&account.work, account.class);
+        let (shape, statements, first) = (work.shape, work.statements, work.first);
+        if statements > 1 && self.names.get(class).kind == ClassKind::Shape {
+            let text = &self.texts.get(first).text;
+            let class = self.names.of_shape(shape, || describe(text, statements, shape));
+            self.recharge(now, slot, class);
+        }
+        self.charge(now, slot);
+        self.record_gaps(slot);
+        let Some(account) = self.account(slot) else { return };
+        account.work.open = false;
+        account.work.first = NONE;
+        let class = account.class;
+        if statements > 0 {
+            self.texts.release(first);
+            self.names.get_mut(class).sums.transactions += 1;
+        }
+    }
+
+    /// Moves what the transaction has been charged to another class, which is charged from now on.
+    fn recharge(&mut self, now: Instant, slot: u32, class: u32) {
+        self.charge(now, slot);
+        let Some(account) = self.account(slot).filter(|account| account.class != class) else {
+            return;
+        };
+        let (times, old) = (account.work.times, account.class);
+        let from = &mut self.names.get_mut(old).sums.times;
+        *from = *from - &times;
+        self.names.get_mut(class).sums.times += &times;
+        self.charge_to(now, slot, class);
+    }
+
+    /// Another class is charged from now on.
+    #[inline]
+    fn charge_to(&mut self, now: Instant, slot: u32, class: u32) {
+        self.charge(now, slot);
+        let Some(account) = self.account(slot).filter(|account| account.class != class) else {
+            return;
+        };
+        let old = std::mem::replace(&mut account.class, class);
+        self.names.retain(class);
+        self.names.release(old);
+    }
+
+    /// What was said last on a connection.
+    #[inline]
+    fn says(&mut self, now: Instant, slot: u32, statement: u32) {
+        let Some(account) = self.account(slot) else { return };
+        account.statement_since = now;
+        let old = std::mem::replace(&mut account.statement, statement);
+        if old != statement {
+            self.texts.retain(statement);
+            self.texts.release(old);
+        }
+    }
+
+    #[inline]
+    fn change(&mut self, now: Instant, slot: u32, phase: Phase, next: u32) {
+        let Some(account) = self.account(slot).filter(|account| account.phase != phase) else {
+            return;
+        };
+        let old = std::mem::replace(&mut account.phase, phase);
+        let since = std::mem::replace(&mut account.since, now);
+        self.charge_for(now, slot, old);
+        self.visits[old as usize].record(now - since);
+        if old == Phase::IdleInTransaction {
+            self.keep_gap(slot, next, now - since);
+        }
+    }
+
+    /// Charges an account up to `now`.
+    #[inline]
+    fn charge(&mut self, now: Instant, slot: u32) {
+        if let Some(phase) = self.phase(ServerId(slot)) {
+            self.charge_for(now, slot, phase);
+        }
+    }
+
+    #[inline]
+    fn charge_for(&mut self, now: Instant, slot: u32, phase: Phase) {
+        let Some(account) = self.accounts.get_mut(slot as usize).filter(|a| a.live) else { return };
+        let nanos = now.as_nanos().saturating_sub(account.charged.as_nanos());
+        if nanos == 0 {
+            return;
+        }
+        account.charged = now;
+        if account.work.open {
+            account.work.times.charge(phase, nanos);
+        }
+        self.times.charge(phase, nanos);
+        self.names.get_mut(account.class).sums.times.charge(phase, nanos);
+        if let Some(times) = self.pools.get_mut(account.pool.0 as usize) {
+            times.charge(phase, nanos);
+        }
+    }
+
+    fn keep_gap(&mut self, slot: u32, after: u32, span: Duration) {
+        let Some(account) = self.account(slot) else { return };
+        let before = account.statement;
+        account.work.gaps.push(KeptGap { before, after, span });
+        let full = account.work.gaps.len() >= GAPS_KEPT || !account.work.open;
+        self.texts.retain(before);
+        self.texts.retain(after);
+        if full {
+            self.record_gaps(slot);
+        }
+    }
+
+    /// Records the gaps that were kept, with the class as it is known now.
+    #[inline]
+    fn record_gaps(&mut self, slot: u32) {
+        let Some(account) = self.accounts.get_mut(slot as usize) else { return };
+        let class = self.names.get(account.class);
+        for gap in account.work.gaps.drain(..) {
+            let (before, after) = (self.texts.get(gap.before), self.texts.get(gap.after));
+            let numbers = [class.serial, before.fingerprint.0, after.fingerprint.0];
+            self.gaps.record(numbers, gap.span, || Edge {
+                class: Arc::clone(&class.label),
+                before: (before.fingerprint.0, Arc::clone(&before.text)),
+                after: (after.fingerprint.0, Arc::clone(&after.text)),
+            });
+            self.texts.release(gap.before);
+            self.texts.release(gap.after);
+        }
+    }
+
+    fn forget_queue(&mut self, slot: u32) {
+        while let Some(account) = self.account(slot)
+            && let Some(Queued { mark, .. }) = account.queue.pop_front()
+        {
+            self.names.release(mark.class.0);
+            self.texts.release(mark.statement);
+        }
+    }
+
+    #[inline]
+    fn account(&mut self, slot: u32) -> Option<&mut Account> {
+        self.accounts.get_mut(slot as usize).filter(|account| account.live)
+    }
+}
+
+/// PostgreSQL waits for the holder's next statement.
+const fn waits_for_client(phase: Phase) -> bool {
+    match phase {
+        Phase::IdleInTransaction | Phase::PinnedIdle => true,
+        Phase::Connecting
+        | Phase::Idle
+        | Phase::Resetting
+        | Phase::Executing
+        | Phase::ClientBlocked
+        | Phase::CopyIn
+        | Phase::CancelSettling
+        | Phase::Draining => false,
+    }
+}
+
+/// The name of transactions of statements that are too long to be read.
+const UNREAD: &str = "(statements too long to be read)";
+
+/// The name of transactions that only their statements tell apart.
+fn describe(first: &str, statements: u32, shape: u64) -> String {
+    const SHOWN_BYTES_MAX: usize = 100;
+    let shown = &first[..first.floor_char_boundary(SHOWN_BYTES_MAX)];
+    match statements {
+        0 | 1 => shown.to_owned(),
+        more => format!("{shown} (+{} {:06x})", more - 1, shape >> 40),
+    }
+}

@@ -1,0 +1,167 @@
+//! Statements by fingerprint, and what texts say, remembered by their hash.
+//!
+//! What a text is follows from its template ([`weir_wire::sql::template`]), whose values and
+//! comments may differ with every request. The comments around it, which name its route, have a
+//! memory of their own.
+
+use std::sync::Arc;
+
+use weir_wire::sql::{self, Edges, Fingerprint, edges};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::names::{ClassRef, Names};
+use super::table::Table;
+use crate::config::limits::{LEDGER_STATEMENT_BYTES, LEDGER_STATEMENTS, LEDGER_TEXTS};
+use crate::ids::ClassId;
+
+/// The place of a statement that is not known, or of none.
+pub(super) const NONE: u32 = 0;
+
+/// What a text was found to be: whose, and which statement. It holds until the next text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The class of its transaction, as far as this text tells.
+    pub class: ClassId,
+    /// A tag in the text says so; otherwise a lower step of the ladder.
+    pub tagged: bool,
+    pub(super) statement: u32,
+}
+
+/// One statement.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) fingerprint: Fingerprint,
+    /// Its normal form, cut at [`LEDGER_STATEMENT_BYTES`].
+    pub(super) text: Arc<str>,
+}
+
+/// What texts of one template are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    template: u64,
+    fingerprint: u64,
+    statement: u32,
+}
+
+/// What outer comments say.
+#[derive(Debug, Clone, Copy, Default)]
+struct Comment {
+    hash: u64,
+    tag: Option<ClassRef>,
+}
+
+/// All statements of a ledger.
+#[derive(Debug)]
+pub(super) struct Texts {
+    statements: Table<Statement>,
+    /// Made with the first text. The place of each is bits of its hash.
+    known: Box<[Known]>,
+    comments: Box<[Comment]>,
+    seed: u64,
+}
+
+const _: () = assert!(LEDGER_TEXTS.is_power_of_two(), "places are masked");
+
+impl Texts {
+    pub(super) fn new(seed: u64) -> Self {
+        let unknown = Statement { fingerprint: Fingerprint(0), text: "".into() };
+        Self {
+            statements: Table::new(LEDGER_STATEMENTS, [unknown]),
+            known: Box::default(),
+            comments: Box::default(),
+            seed,
+        }
+    }
+
+    /// The statement of a text of this template, and the class that its tags name.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        text: &[u8],
+        template: u64,
+        names: &mut Names,
+    ) -> (u32, Option<u32>) {
+        if self.known.is_empty() {
+            self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
+            self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
+        }
+        let Edges { lead, tail, .. } = edges(text);
+        let mut tag = None;
+        for comment in [lead, tail] {
+            if tag.is_none() && !comment.is_empty() {
+                tag = self.comment(comment, names);
+            }
+        }
+        (self.known(text, template), tag)
+    }
+
+    /// The statement of a text of this template.
+    #[inline]
+    fn known(&mut self, text: &[u8], template: u64) -> u32 {
+        let at = slot(template);
+        let known = self.known[at];
+        if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
+            return known.statement;
+        }
+        let fingerprint = sql::fingerprint(text);
+        let statement = self.statement(fingerprint, text);
+        if statement != NONE {
+            self.known[at] = Known { template, fingerprint: fingerprint.0, statement };
+        }
+        statement
+    }
+
+    fn comment(&mut self, comment: &[u8], names: &mut Names) -> Option<u32> {
+        // Bit 0 tells a remembered comment from an empty slot.
+        let hash = xxh3_64_with_seed(comment, self.seed) | 1;
+        let at = slot(hash);
+        let known = self.comments[at];
+        if known.hash == hash {
+            match known.tag.map(|class| names.resolve(class)) {
+                None => return None,
+                Some(Some(place)) => return Some(place),
+                // Its class has given its place to another: read it again.
+                Some(None) => {}
+            }
+        }
+        let tag = names.tagged(comment);
+        self.comments[at] = Comment { hash, tag };
+        tag.map(ClassRef::place)
+    }
+
+    fn statement(&mut self, fingerprint: Fingerprint, text: &[u8]) -> u32 {
+        if let Some(place) = self.statements.find(fingerprint.0) {
+            return place;
+        }
+        let mut normal = String::new();
+        sql::normalise(text, &mut normal, LEDGER_STATEMENT_BYTES);
+        let statement = Statement { fingerprint, text: normal.into() };
+        self.statements.insert(fingerprint.0, statement).map_or(NONE, |(place, _)| place)
+    }
+
+    #[inline]
+    pub(super) fn get(&self, place: u32) -> &Statement {
+        self.statements.get(place)
+    }
+
+    #[inline]
+    pub(super) fn retain(&mut self, place: u32) {
+        self.statements.retain(place);
+    }
+
+    #[inline]
+    pub(super) fn release(&mut self, place: u32) {
+        self.statements.release(place);
+    }
+
+    /// How many there are, and how many gave their place to others.
+    pub(super) fn counts(&self) -> (usize, u64) {
+        (self.statements.len(), self.statements.evicted)
+    }
+}
+
+/// The place of a hash.
+#[inline]
+fn slot(hash: u64) -> usize {
+    (hash >> 32) as usize & (LEDGER_TEXTS - 1)
+}

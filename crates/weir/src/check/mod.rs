@@ -1,0 +1,113 @@
+//! `weir check` and `weir watch`: the guard without a proxy.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `args` | the command line |
+//! | `wanted` | from the command line to settings |
+//! | `follow` | `weir watch`: says what changes |
+
+mod args;
+mod follow;
+mod wanted;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use weir_core::activity::Proxy;
+use weir_core::config::{Problem, Settings};
+use weir_core::diagnosis::Thresholds;
+use weir_core::diagnosis::health::{Answer, Health, Status, nagios, prometheus, text};
+
+pub use args::{CheckArgs, Format, WatchArgs};
+
+use crate::monitor::target::targets;
+use crate::monitor::watcher::{Seen, Surroundings, Watcher};
+use crate::proxy::tls::server_side;
+
+/// Looks once and prints.
+///
+/// # Errors
+/// When TLS cannot be set up, or nothing can be printed.
+pub fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let settings = match wanted::settings(&args.wanted) {
+        Ok(settings) => settings,
+        Err(problems) => return cannot_tell(&problems),
+    };
+    let answer = Answer::of(runtime()?.block_on(look(&settings))?);
+    io::stdout().write_all(shown(&answer, args.format()).as_bytes())?;
+    Ok(ExitCode::from(answer.status.exit_code()))
+}
+
+/// Looks again and again, until it is stopped.
+///
+/// # Errors
+/// As [`run`].
+pub fn watch(args: &WatchArgs) -> Result<ExitCode> {
+    match wanted::settings(&args.wanted) {
+        Ok(settings) => runtime()?.block_on(follow::follow(&settings, args.json)),
+        Err(problems) => cannot_tell(&problems),
+    }
+}
+
+/// What is outside of a proxy: thresholds, and nobody who publishes.
+struct Outside(Thresholds);
+
+impl Surroundings for Outside {
+    fn thresholds(&self) -> Thresholds {
+        self.0.clone()
+    }
+
+    async fn proxy(&mut self, _: &str) -> Option<Proxy> {
+        None
+    }
+
+    fn publish(&mut self, _: &str, _: Seen) {}
+}
+
+async fn look(settings: &Settings) -> Result<Vec<Health>> {
+    let tls = server_side::prepare(&settings.server_tls)?;
+    let mut looks = JoinSet::new();
+    let mut all = Vec::new();
+    for target in targets(settings, &tls) {
+        match target {
+            Ok(target) => {
+                let mut outside = Outside(settings.guard.thresholds.clone());
+                looks.spawn(async move {
+                    let mut watcher = Watcher::new(target);
+                    let seen = watcher.look(&mut outside).await;
+                    watcher.close().await;
+                    seen.now()
+                });
+            }
+            Err(unwatched) => all.push(Health::unknown(&unwatched.name, &unwatched.why)),
+        }
+    }
+    while let Some(health) = looks.join_next().await {
+        all.push(health.context("a look ended by itself")?);
+    }
+    all.sort_by(|a, b| a.server.cmp(&b.server));
+    Ok(all)
+}
+
+fn shown(answer: &Answer, format: Format) -> String {
+    match format {
+        Format::Text => answer.servers.iter().map(text).collect(),
+        // Plain data has a form in JSON.
+        Format::Json => format!("{:#}\n", serde_json::to_value(answer).unwrap_or_default()),
+        Format::Nagios => nagios(&answer.servers),
+        Format::Prometheus => prometheus(&answer.servers),
+    }
+}
+
+fn cannot_tell(problems: &[Problem]) -> Result<ExitCode> {
+    let mut out = io::stderr();
+    problems.iter().try_for_each(|problem| writeln!(out, "weir: {problem}"))?;
+    Ok(ExitCode::from(Status::Unknown.exit_code()))
+}
+
+fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().context("cannot start")
+}

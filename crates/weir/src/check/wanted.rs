@@ -1,0 +1,80 @@
+//! From the command line to settings.
+
+use weir_core::config::choices::AuthMethod;
+use weir_core::config::settings::{Secret, Settings};
+use weir_core::config::{Problem, parse_upstream};
+
+use super::args::Wanted;
+use crate::cli::ConfigArgs;
+use crate::config;
+
+/// The settings that say what to look at, and how.
+///
+/// # Errors
+/// Every problem of the configuration, and a URL that is none.
+pub(super) fn settings(wanted: &Wanted) -> Result<Settings, Vec<Problem>> {
+    let args = ConfigArgs {
+        config: wanted.config.clone(),
+        upstream: wanted.url.clone(),
+        // Without a file nobody is served, so nobody needs a password to come in.
+        auth: wanted.config.is_none().then_some(AuthMethod::Trust),
+        ..ConfigArgs::default()
+    };
+    let mut settings = config::load(&args)?.settings;
+    if let Some(url) = &wanted.url {
+        only(&mut settings, url);
+        environment(&mut settings, url, |name| std::env::var(name).ok());
+    }
+    Ok(settings)
+}
+
+/// Leaves only the database of the URL: the file's others are not asked about.
+fn only(settings: &mut Settings, url: &str) {
+    let name = parse_upstream(url).ok().and_then(|upstream| upstream.dbname);
+    match name {
+        Some(name) => {
+            settings.databases.retain(|known, _| *known == name);
+            settings.wildcard = None;
+        }
+        None => settings.databases.clear(),
+    }
+    settings.guard.user = None;
+}
+
+/// Takes from the environment what the URL leaves out, as libpq does.
+fn environment(settings: &mut Settings, url: &str, get: impl Fn(&str) -> Option<String>) {
+    let Ok(upstream) = parse_upstream(url) else { return };
+    if upstream.user.is_none() || upstream.password.is_none() {
+        settings.guard.user = upstream.user.or_else(|| get("PGUSER"));
+        settings.guard.password = upstream.password.or_else(|| get("PGPASSWORD").map(Secret::new));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, user: Option<&str>, password: Option<&str>) {
+        let mut settings = Settings::default();
+        environment(&mut settings, url, |name| Some(format!("from {name}")));
+        assert_eq!(settings.guard.user.as_deref(), user, "{url}");
+        let found = settings.guard.password.as_ref().map(Secret::reveal);
+        assert_eq!(found, password, "{url}");
+    }
+
+    #[test]
+    fn the_environment_fills_what_the_url_leaves_out() {
+        check("postgres://u:p@h/d", None, None);
+        check("postgres://u@h/d", Some("u"), Some("from PGPASSWORD"));
+        check("postgres://h/d", Some("from PGUSER"), Some("from PGPASSWORD"));
+    }
+
+    #[test]
+    fn a_url_is_enough_and_the_only_server_asked() {
+        let url = Some("postgres://u:p@h:1/d".to_owned());
+        let settings = settings(&Wanted { url, config: None }).unwrap();
+        assert_eq!(settings.databases.keys().collect::<Vec<_>>(), ["d"]);
+        let wrong = Wanted { url: Some("mysql://h".into()), config: None };
+        assert!(super::settings(&wrong).is_err());
+    }
+}

@@ -1,0 +1,254 @@
+//! The driver for every kernel: edge-triggered epoll, and a system call for each read and write.
+//!
+//! Connections are registered once, for both directions. The kernel says each thing once, so each
+//! connection remembers what was said.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::net::{RecvFlags, SendFlags};
+use weir_core::config::limits::{EVENTS_PER_TURN, READ_BYTES};
+use weir_core::time::Instant;
+
+use crate::proxy::driver::{Chunk, Farewell, Link, Origin, Readiness, Received, Token};
+use crate::proxy::slab::Slab;
+
+/// Read buffers kept: reads are rarely nested deeper.
+const SCRATCH_KEPT: usize = 4;
+
+/// Names the bell among events; no connection has this place.
+const BELL: u64 = u64::MAX;
+
+/// The epoll driver.
+pub struct Epoll {
+    epoll: OwnedFd,
+    bell: Option<Token>,
+    events: Vec<Event>,
+    conns: Slab<Conn>,
+    /// Closed connections that still send.
+    closing: Vec<(u32, Instant)>,
+    /// Read buffers.
+    scratch: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Conn {
+    fd: OwnedFd,
+    token: Token,
+    /// Bytes that the kernel did not take yet.
+    unsent: Vec<u8>,
+    /// Reading may bring something.
+    readable: bool,
+    /// The peer sends nothing more: what is left is read up to its end.
+    ending: bool,
+    closing: bool,
+}
+
+impl std::fmt::Debug for Epoll {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Epoll").field("conns", &self.conns).finish_non_exhaustive()
+    }
+}
+
+impl Epoll {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            bell: None,
+            events: Vec::with_capacity(EVENTS_PER_TURN),
+            conns: Slab::default(),
+            closing: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    pub(super) fn watch_bell(&mut self, bell: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        epoll::add(&self.epoll, bell, EventData::new_u64(BELL), EventFlags::IN)?;
+        self.bell = Some(token);
+        Ok(())
+    }
+
+    pub(super) fn open(&mut self, fd: OwnedFd, token: Token) -> io::Result<Link> {
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let (at, generation) = self.conns.next();
+        let data = u64::from(generation) << 32 | u64::from(at);
+        epoll::add(&self.epoll, &fd, EventData::new_u64(data), flags)?;
+        self.conns.insert(Conn {
+            fd,
+            token,
+            unsent: Vec::new(),
+            readable: true,
+            ending: false,
+            closing: false,
+        });
+        Ok(Link { at })
+    }
+
+    pub(super) fn wait(&mut self, timeout: Duration, news: &mut Vec<Readiness>) -> io::Result<()> {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(timeout.subsec_nanos()),
+        };
+        self.events.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for index in 0..self.events.len() {
+            let Event { flags, data } = self.events[index];
+            news.extend(self.note(flags, data.u64()));
+        }
+        Ok(())
+    }
+
+    /// Remembers what the kernel says, and sends what it takes now.
+    #[inline]
+    fn note(&mut self, flags: EventFlags, data: u64) -> Option<Readiness> {
+        if data == BELL {
+            return self.bell.map(Readiness::of);
+        }
+        // The lower half is the place, the upper its generation.
+        #[expect(clippy::cast_possible_truncation)]
+        let (at, generation) = (data as u32, (data >> 32) as u32);
+        if self.conns.generation(at) != generation {
+            return None;
+        }
+        let conn = self.conns.get_mut(at)?;
+        let broken = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        let hangup = broken || flags.contains(EventFlags::RDHUP);
+        let readable = hangup || flags.contains(EventFlags::IN);
+        conn.readable |= readable;
+        conn.ending |= hangup;
+        let behind = !conn.unsent.is_empty();
+        let drained = behind && (broken || flags.contains(EventFlags::OUT)) && conn.flush();
+        if conn.closing {
+            if drained || broken {
+                self.forget(at);
+            }
+            return None;
+        }
+        let token = conn.token;
+        (readable || drained).then_some(Readiness { token, drained, hangup, broken })
+    }
+
+    #[inline]
+    pub(super) fn receive(&mut self, at: u32) -> Received {
+        let Some(conn) = self.conns.get_mut(at) else { return Received::End };
+        if !conn.readable {
+            return Received::Nothing;
+        }
+        let mut buffer = self.scratch.pop().unwrap_or_else(|| vec![0; READ_BYTES]);
+        match receive(&conn.fd, &mut buffer) {
+            Some(0) => {
+                self.give_back(buffer);
+                Received::End
+            }
+            Some(filled) => {
+                conn.readable = filled == buffer.len() || conn.ending;
+                Received::Bytes(Chunk { buffer, filled, origin: Origin::Scratch })
+            }
+            None => {
+                conn.readable = false;
+                self.give_back(buffer);
+                Received::Nothing
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn give_back(&mut self, buffer: Vec<u8>) {
+        if self.scratch.len() < SCRATCH_KEPT {
+            self.scratch.push(buffer);
+        }
+    }
+
+    #[inline]
+    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) {
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        let sent = if conn.unsent.is_empty() { transmit(&conn.fd, bytes) } else { 0 };
+        conn.unsent.extend_from_slice(&bytes[sent..]);
+    }
+
+    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(conn) = self.conns.get_mut(at) {
+            write(&mut conn.unsent);
+            conn.flush();
+        }
+    }
+
+    #[inline]
+    pub(super) fn unsent(&self, at: u32) -> usize {
+        self.conns.get(at).map_or(0, |conn| conn.unsent.len())
+    }
+
+    pub(super) fn close(&mut self, at: u32, farewell: Farewell) {
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        match farewell {
+            Farewell::Until(deadline) if !conn.unsent.is_empty() => {
+                conn.closing = true;
+                self.closing.push((at, deadline));
+            }
+            Farewell::AtOnce | Farewell::Until(_) => {
+                self.conns.remove(at);
+            }
+        }
+    }
+
+    /// A closed connection has sent all it had to.
+    fn forget(&mut self, at: u32) {
+        self.conns.remove(at);
+        self.closing.retain(|&(other, _)| other != at);
+    }
+
+    pub(super) fn sweep(&mut self, now: Instant) {
+        for (at, _) in self.closing.extract_if(.., |(_, deadline)| *deadline <= now) {
+            self.conns.remove(at);
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.conns.is_empty()
+    }
+}
+
+impl Conn {
+    /// Sends what is left, as far as the kernel takes it. Returns whether nothing is left.
+    fn flush(&mut self) -> bool {
+        let sent = transmit(&self.fd, &self.unsent);
+        self.unsent.drain(..sent);
+        if self.unsent.is_empty() {
+            self.unsent = Vec::new();
+        }
+        self.unsent.is_empty()
+    }
+}
+
+/// Reads what is waiting, up to the buffer's length: 0 at the end, `None` when nothing is there.
+#[inline]
+fn receive(fd: impl AsFd, buffer: &mut [u8]) -> Option<usize> {
+    loop {
+        return match rustix::net::recv(&fd, &mut *buffer, RecvFlags::empty()) {
+            Ok((count, _)) => Some(count),
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(rustix::io::Errno::AGAIN) => None,
+            Err(_) => Some(0),
+        };
+    }
+}
+
+/// Writes as much as the kernel takes now. An error is not told apart from "nothing": the next
+/// read will say that the connection is gone.
+#[inline]
+fn transmit(fd: impl AsFd, bytes: &[u8]) -> usize {
+    loop {
+        return match rustix::net::send(&fd, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => 0,
+        };
+    }
+}

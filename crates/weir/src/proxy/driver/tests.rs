@@ -1,0 +1,308 @@
+//! One set of tests for both drivers: they keep the same contract.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::net::sockopt::set_socket_send_buffer_size;
+use weir_core::config::choices::DriverChoice;
+use weir_core::config::limits::{RECEIVE_BUFFER_BYTES, RECEIVE_BUFFERS, UNREAD_BYTES};
+use weir_core::time::Instant;
+
+use super::{Driver, Farewell, Kind, Link, Readiness, Received, Token};
+
+/// Turns without news before a test gives up: a minute.
+const TURNS: u32 = 600;
+
+/// The drivers that this machine has.
+fn each(test: impl Fn(&mut Driver)) {
+    let mut kinds = vec![Kind::Epoll];
+    if Kind::choose(DriverChoice::Auto).unwrap() == Kind::Uring {
+        kinds.push(Kind::Uring);
+    }
+    for kind in kinds {
+        test(&mut Driver::new(kind).unwrap());
+    }
+}
+
+/// A connection of the driver, and its peer.
+fn connect(driver: &mut Driver, token: u64) -> (Link, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    (driver.open(OwnedFd::from(ours), Token(token)).unwrap(), theirs)
+}
+
+/// One turn.
+fn turn(driver: &mut Driver) -> Vec<Readiness> {
+    let mut news = Vec::new();
+    driver.wait(Duration::from_millis(100), &mut news).unwrap();
+    news
+}
+
+/// Turns until `done` says so.
+fn until(driver: &mut Driver, what: &str, mut done: impl FnMut(&mut Driver, &[Readiness]) -> bool) {
+    for _ in 0..TURNS {
+        let news = turn(driver);
+        if done(driver, &news) {
+            return;
+        }
+    }
+    panic!("never: {what}");
+}
+
+/// Reads what waits. Returns whether the end was met.
+fn drain(driver: &mut Driver, link: &Link, into: &mut Vec<u8>) -> bool {
+    loop {
+        match driver.receive(link) {
+            Received::Bytes(chunk) => {
+                into.extend_from_slice(&chunk);
+                driver.give_back(chunk);
+            }
+            Received::Nothing => return false,
+            Received::End => return true,
+        }
+    }
+}
+
+/// Bytes that tell their place.
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect()
+}
+
+#[test]
+fn bytes_leave_in_order_though_the_peer_takes_few() {
+    each(|driver| {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        set_socket_send_buffer_size(&ours, 4096).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let link = driver.open(OwnedFd::from(ours), Token(1)).unwrap();
+        let sent = pattern(3 << 20);
+        let expected = sent.clone();
+        let peer = std::thread::spawn(move || {
+            let mut got = Vec::new();
+            let mut few = [0; 1500];
+            while got.len() < expected.len() {
+                let count = theirs.read(&mut few).unwrap();
+                assert!(count > 0, "the end after {} bytes", got.len());
+                got.extend_from_slice(&few[..count]);
+            }
+            assert!(got == expected, "the bytes are not those that were sent");
+        });
+        let (mut at, mut step, mut behind) = (0, 1, false);
+        while at < sent.len() {
+            let next = (at + step).min(sent.len());
+            driver.send(&link, &sent[at..next]);
+            (at, step) = (next, step * 7 % 40_961 + 1);
+            let unsent = driver.unsent(&link);
+            behind |= unsent > 0;
+            if unsent > 100_000 {
+                until(driver, "all is sent", |_, news| news.iter().any(|event| event.drained));
+                assert_eq!(driver.unsent(&link), 0);
+            } else if at % 3 == 0 {
+                driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+            }
+        }
+        assert!(behind, "the test tests nothing: the kernel took everything at once");
+        // What is left is sent though the connection is closed.
+        driver.close(link, Farewell::Until(Instant::from_nanos(u64::MAX)));
+        until(driver, "the connection ends", |driver, _| driver.is_idle());
+        peer.join().unwrap();
+    });
+}
+
+#[test]
+fn one_that_is_not_read_stalls_its_peer_and_loses_nothing() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 1);
+        theirs.set_nonblocking(true).unwrap();
+        let block = pattern(10_007);
+        let (mut written, mut quiet) = (0, 0);
+        // What the kernel keeps for a socket comes on top of our bounds.
+        let most = UNREAD_BYTES + RECEIVE_BUFFERS * RECEIVE_BUFFER_BYTES + (4 << 20);
+        while quiet < 20 {
+            match theirs.write(&block[written % block.len()..]) {
+                Ok(count) => (written, quiet) = (written + count, 0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    quiet += 1;
+                    driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+                }
+                Err(error) => panic!("{error}"),
+            }
+            assert!(written < most, "{written} bytes were taken and not read");
+        }
+        let mut got = Vec::new();
+        until(driver, "everything arrives", |driver, _| {
+            assert!(!drain(driver, &link, &mut got), "an end that nobody wrote");
+            got.len() >= written
+        });
+        assert!(got.iter().zip(block.iter().cycle()).all(|(a, b)| a == b));
+        assert_eq!(got.len(), written);
+        // It is listened to again.
+        theirs.write_all(b"more").unwrap();
+        until(driver, "more arrives", |driver, _| {
+            drain(driver, &link, &mut got);
+            got.ends_with(b"more")
+        });
+    });
+}
+
+#[test]
+fn a_peer_that_goes_while_it_is_not_read_is_noticed() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        theirs.set_nonblocking(true).unwrap();
+        let mut quiet = 0;
+        while quiet < 20 {
+            if theirs.write(&[7; 10_000]).is_err() {
+                quiet += 1;
+                driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+            }
+        }
+        drop(theirs);
+        let gone = |event: &Readiness| event.token == Token(7) && event.hangup && event.broken;
+        until(driver, "the hang-up is told", |_, news| news.iter().any(gone));
+        let mut got = Vec::new();
+        until(driver, "the end is read", |driver, _| drain(driver, &link, &mut got));
+        assert!(got.len() > UNREAD_BYTES && got.iter().all(|&byte| byte == 7));
+    });
+}
+
+#[test]
+fn a_half_closed_connection_is_told_read_to_its_end_and_answered() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 3);
+        theirs.write_all(&pattern(100_000)).unwrap();
+        theirs.shutdown(Shutdown::Write).unwrap();
+        let (mut got, mut told, mut ended) = (Vec::new(), false, false);
+        until(driver, "the end", |driver, news| {
+            told |= news.iter().any(|event| event.token == Token(3) && event.hangup);
+            assert!(news.iter().all(|event| !event.broken));
+            ended |= drain(driver, &link, &mut got);
+            ended && told
+        });
+        assert!(got == pattern(100_000));
+        driver.send(&link, b"answer");
+        driver.close(link, Farewell::Until(Instant::from_nanos(u64::MAX)));
+        until(driver, "the connection ends", |driver, _| driver.is_idle());
+        let mut answer = String::new();
+        theirs.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "answer");
+    });
+}
+
+/// Connections that are closed with everything under way, and others that take their places and
+/// descriptors at once.
+#[test]
+fn what_is_closed_never_meets_what_comes_after() {
+    each(|driver| {
+        for round in 0..50_u64 {
+            let (old, mut old_peer) = connect(driver, round);
+            old_peer.set_nonblocking(true).unwrap();
+            driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+            while driver.unsent(&old) == 0 {
+                driver.send(&old, &[b'o'; 30_000]);
+                driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+            }
+            old_peer.write_all(b"old").unwrap();
+            driver.close(old, Farewell::AtOnce);
+            let (new, mut new_peer) = connect(driver, 1000 + round);
+            driver.send(&new, b"to the new");
+            // The old one may be closed already.
+            let _ = old_peer.write(b"late");
+            new_peer.write_all(b"from the new").unwrap();
+            let mut got = Vec::new();
+            until(driver, "the new one's bytes", |driver, news| {
+                assert!(news.iter().all(|event| event.token == Token(1000 + round)));
+                assert!(!drain(driver, &new, &mut got));
+                got.len() >= 12
+            });
+            assert_eq!(got, b"from the new");
+            let mut answer = [0; 10];
+            new_peer.read_exact(&mut answer).unwrap();
+            assert_eq!(&answer, b"to the new");
+            driver.close(new, Farewell::AtOnce);
+            until(driver, "both end", |driver, _| driver.is_idle());
+            // The old one's peer sees nothing but its own bytes.
+            let mut rest = Vec::new();
+            old_peer.set_nonblocking(false).unwrap();
+            let _ = old_peer.read_to_end(&mut rest);
+            assert!(rest.iter().all(|&byte| byte == b'o'));
+            assert_eq!(new_peer.read(&mut answer).unwrap(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_closed_connection_whose_peer_does_not_read_is_given_up_in_time() {
+    each(|driver| {
+        let (link, theirs) = connect(driver, 1);
+        while driver.unsent(&link) == 0 {
+            driver.send(&link, &[1; 30_000]);
+            driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+        }
+        driver.close(link, Farewell::Until(Instant::from_nanos(2)));
+        driver.sweep(Instant::from_nanos(1));
+        driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+        assert!(!driver.is_idle(), "it is given up before its time");
+        driver.sweep(Instant::from_nanos(2));
+        until(driver, "it ends", |driver, _| driver.is_idle());
+        drop(theirs);
+    });
+}
+
+#[test]
+fn more_connections_than_buffers_are_all_served() {
+    each(|driver| {
+        let count = RECEIVE_BUFFERS + 50;
+        let mut conns: Vec<_> = (0..count).map(|n| connect(driver, n as u64)).collect();
+        for (_, peer) in &mut conns {
+            peer.write_all(b"hello").unwrap();
+        }
+        let mut got = vec![Vec::new(); count];
+        until(driver, "all bytes", |driver, _| {
+            for ((link, _), got) in conns.iter().zip(&mut got) {
+                drain(driver, link, got);
+            }
+            got.iter().all(|got| got == b"hello")
+        });
+    });
+}
+
+#[test]
+fn a_driver_may_be_dropped_with_everything_under_way() {
+    each(|driver| {
+        let mut own = Driver::new(match driver {
+            Driver::Epoll(_) => Kind::Epoll,
+            Driver::Uring(_) => Kind::Uring,
+        })
+        .unwrap();
+        let (link, mut theirs) = connect(&mut own, 1);
+        while own.unsent(&link) == 0 {
+            own.send(&link, &[1; 30_000]);
+            own.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+        }
+        drop(own);
+        let mut rest = Vec::new();
+        theirs.read_to_end(&mut rest).unwrap();
+        assert!(rest.iter().all(|&byte| byte == 1));
+    });
+}
+
+#[test]
+fn a_bell_is_heard_each_time() {
+    each(|driver| {
+        let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).unwrap();
+        driver.watch_bell(bell.as_fd(), Token(9)).unwrap();
+        for _ in 0..3 {
+            rustix::io::write(&bell, &1_u64.to_ne_bytes()).unwrap();
+            until(driver, "the bell", |_, news| news.iter().any(|event| event.token == Token(9)));
+            rustix::io::read(&bell, &mut [0; 8]).unwrap();
+            let mut news = Vec::new();
+            driver.wait(Duration::ZERO, &mut news).unwrap();
+            assert_eq!(news, []);
+        }
+    });
+}

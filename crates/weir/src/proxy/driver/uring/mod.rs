@@ -1,0 +1,318 @@
+//! The driver for kernels with io_uring (6.1 and later, where it is allowed): one system call a
+//! turn, whatever happened in it.
+//!
+//! Each connection receives again and again into buffers that all share (`buffers`), so nothing
+//! is asked for when bytes come. What the worker sends in a turn is submitted with the wait for
+//! the next one (`ring`): first as an offer, which completes while it is submitted, so that the
+//! wait knows how many completions are none of its business; what the kernel refuses of it goes
+//! after it as a send that waits for the peer. Large sends do not wait for the end of the turn.
+//!
+//! What came and was not read at the end of a turn is moved out of the shared buffers. When that
+//! is more than a bound, the connection is not received from until it has been read, so that its
+//! peer feels it; then only its hang-up is waited for.
+//!
+//! A descriptor is closed when no operation names it any more, so none can meet another's.
+
+mod buffers;
+mod conn;
+mod probe;
+mod reap;
+mod ring;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+use weir_core::config::limits::{DIRECT_SEND_BYTES, SEND_BUFFER_BYTES_KEPT, SEND_BUFFERS_KEPT};
+use weir_core::time::Instant;
+
+use crate::proxy::driver::{Farewell, Link, Origin, Readiness, Received, Token};
+use crate::proxy::slab::Slab;
+use conn::{Conn, Listening};
+use ring::{Flight, Key, Op, Ring};
+
+pub(super) use probe::probe;
+
+/// The bell's place among operations.
+const BELL: Key = Key { at: u32::MAX, generation: 0 };
+
+/// The io_uring driver.
+#[derive(Debug)]
+pub struct Uring {
+    ring: Ring,
+    conns: Slab<Conn>,
+    bell: Option<Bell>,
+    /// Connections with something to send.
+    dirty: Vec<u32>,
+    /// Connections that may have to be received from, or watched.
+    idle: Vec<u32>,
+    /// Connections whose inbox was filled since the last wait.
+    filled: Vec<u32>,
+    /// Connections with news.
+    listed: Vec<u32>,
+    /// Closed connections that may still send for a time.
+    closing: Vec<u32>,
+    /// Buffers for what is to be sent.
+    spare: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Bell {
+    fd: OwnedFd,
+    token: Token,
+    rang: bool,
+    /// The kernel does not watch it any more.
+    stopped: bool,
+}
+
+impl Uring {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            ring: Ring::new()?,
+            conns: Slab::default(),
+            bell: None,
+            dirty: Vec::new(),
+            idle: Vec::new(),
+            filled: Vec::new(),
+            listed: Vec::new(),
+            closing: Vec::new(),
+            spare: Vec::new(),
+        })
+    }
+
+    pub(super) fn watch_bell(&mut self, bell: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        let fd = bell.try_clone_to_owned()?;
+        self.ring.watch_bell(BELL, fd.as_fd());
+        self.bell = Some(Bell { fd, token, rang: false, stopped: false });
+        Ok(())
+    }
+
+    pub(super) fn open(&mut self, fd: OwnedFd, token: Token) -> Link {
+        let at = self.conns.insert(Conn::new(fd, token));
+        self.idle.push(at);
+        Link { at }
+    }
+
+    pub(super) fn wait(&mut self, timeout: Duration, news: &mut Vec<Readiness>) -> io::Result<()> {
+        self.stow();
+        self.listen();
+        self.launch();
+        self.ring.enter(timeout)?;
+        while let Some(completion) = self.ring.next() {
+            self.complete(completion);
+        }
+        self.tell(news);
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn receive(&mut self, at: u32) -> Received {
+        let Some(conn) = self.conns.get_mut(at) else { return Received::End };
+        match conn.inbox.pop() {
+            Some(chunk) => {
+                if conn.listening == Listening::Off {
+                    self.idle.push(at);
+                }
+                Received::Bytes(chunk)
+            }
+            None if conn.ended => Received::End,
+            None => Received::Nothing,
+        }
+    }
+
+    #[inline]
+    pub(super) fn give_back(&mut self, place: u16, buffer: Vec<u8>) {
+        self.ring.give_back(place, buffer);
+    }
+
+    #[inline]
+    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) {
+        let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.deaf) else { return };
+        let mut bytes = bytes;
+        let large = conn.out.len() + bytes.len() >= DIRECT_SEND_BYTES;
+        if large && !conn.behind && self.ring.in_flight(at).is_none() {
+            bytes = conn.send_at_once(bytes);
+        }
+        if bytes.is_empty() {
+            return;
+        }
+        if conn.out.capacity() == 0 {
+            conn.out = self.spare.pop().unwrap_or_default();
+        }
+        conn.out.extend_from_slice(bytes);
+        if !std::mem::replace(&mut conn.dirty, true) {
+            self.dirty.push(at);
+        }
+    }
+
+    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        write(&mut bytes);
+        self.send(at, &bytes);
+        self.keep(bytes);
+    }
+
+    #[inline]
+    pub(super) fn unsent(&self, at: u32) -> usize {
+        match self.conns.get(at) {
+            Some(conn) if conn.behind => conn.out.len() + self.ring.in_flight(at).unwrap_or(0),
+            Some(_) | None => 0,
+        }
+    }
+
+    pub(super) fn close(&mut self, at: u32, farewell: Farewell) {
+        let key = self.key(at);
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        conn.closing = Some(farewell);
+        while let Some(chunk) = conn.inbox.pop() {
+            match chunk.origin {
+                Origin::Ring(place) => self.ring.give_back(place, chunk.buffer),
+                Origin::Own | Origin::Scratch => {}
+            }
+        }
+        if conn.listening == Listening::On {
+            conn.listening = Listening::Ending;
+            self.ring.cancel(key, Op::Receive);
+        }
+        if conn.watched {
+            self.ring.cancel(key, Op::Watch);
+        }
+        match farewell {
+            Farewell::AtOnce => self.give_up(at),
+            Farewell::Until(_) => {}
+        }
+        self.closing.push(at);
+        self.end(at);
+    }
+
+    pub(super) fn sweep(&mut self, now: Instant) {
+        let late = |conn: &Conn| matches!(conn.closing, Some(Farewell::Until(by)) if by <= now);
+        let going: Vec<u32> = self
+            .closing
+            .iter()
+            .copied()
+            .filter(|&at| self.conns.get(at).is_some_and(late))
+            .collect();
+        for at in going {
+            if let Some(conn) = self.conns.get_mut(at) {
+                conn.closing = Some(Farewell::AtOnce);
+            }
+            self.give_up(at);
+            self.end(at);
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.conns.is_empty()
+    }
+
+    /// Moves what was not read out of the buffers that all share, and stops to receive from those
+    /// who have sent too much of it.
+    fn stow(&mut self) {
+        for at in std::mem::take(&mut self.filled) {
+            let key = self.key(at);
+            let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.inbox.is_empty()) else {
+                continue;
+            };
+            conn.inbox.stow(|place, buffer| self.ring.give_back(place, buffer));
+            if conn.listening == Listening::On && !conn.may_listen() {
+                conn.listening = Listening::Ending;
+                self.ring.cancel(key, Op::Receive);
+            }
+        }
+    }
+
+    /// Receives from those it is not received from, or watches them where it must not be.
+    fn listen(&mut self) {
+        for at in std::mem::take(&mut self.idle) {
+            let key = self.key(at);
+            let Some(conn) = self.conns.get_mut(at) else { continue };
+            if conn.closing.is_some() || conn.listening != Listening::Off {
+                continue;
+            }
+            if conn.may_listen() {
+                conn.listening = Listening::On;
+                conn.operations += 1;
+                self.ring.receive(key, conn.fd.as_fd());
+            } else if !conn.watched {
+                conn.watched = true;
+                conn.operations += 1;
+                // Errors and the end of both directions are always told.
+                let half =
+                    if conn.ended || conn.hung_up { PollFlags::empty() } else { PollFlags::RDHUP };
+                self.ring.watch(key, conn.fd.as_fd(), half);
+            }
+        }
+        if let Some(bell) = self.bell.as_mut().filter(|bell| bell.stopped) {
+            bell.stopped = false;
+            self.ring.watch_bell(BELL, bell.fd.as_fd());
+        }
+    }
+
+    /// Gives the kernel what is to be sent.
+    fn launch(&mut self) {
+        for at in std::mem::take(&mut self.dirty) {
+            if let Some(conn) = self.conns.get_mut(at) {
+                conn.dirty = false;
+                self.launch_one(at);
+            }
+        }
+    }
+
+    fn launch_one(&mut self, at: u32) {
+        let key = self.key(at);
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        if self.ring.in_flight(at).is_some() {
+            return;
+        }
+        let bytes = std::mem::take(&mut conn.out);
+        if bytes.is_empty() {
+            // An idle connection keeps no buffer.
+            return self.keep(bytes);
+        }
+        let flight = Flight { bytes, from: 0 };
+        let all = conn.behind && conn.closing != Some(Farewell::AtOnce);
+        self.fly(key, flight, all);
+    }
+
+    fn fly(&mut self, key: Key, flight: Flight, all: bool) {
+        let Some(conn) = self.conns.get_mut(key.at) else { return };
+        conn.operations += 1;
+        if self.ring.send(key, conn.fd.as_fd(), flight, all).is_err() {
+            // Another is under way: nobody asks for two.
+            conn.operations -= 1;
+        }
+    }
+
+    /// What is not sent by now is not sent.
+    fn give_up(&mut self, at: u32) {
+        let key = self.key(at);
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        if self.ring.in_flight(at).is_some() {
+            conn.out = Vec::new();
+            self.ring.cancel(key, Op::Send);
+        }
+    }
+
+    /// Closes the descriptor if the connection is over.
+    fn end(&mut self, at: u32) {
+        if self.conns.get(at).is_some_and(Conn::is_over) {
+            self.conns.remove(at);
+            self.closing.retain(|&other| other != at);
+        }
+    }
+
+    #[inline]
+    fn key(&self, at: u32) -> Key {
+        Key { at, generation: self.conns.generation(at) }
+    }
+
+    fn keep(&mut self, mut bytes: Vec<u8>) {
+        let wanted = (1..=SEND_BUFFER_BYTES_KEPT).contains(&bytes.capacity());
+        if wanted && self.spare.len() < SEND_BUFFERS_KEPT {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+    }
+}
