@@ -97,7 +97,7 @@ impl Session {
             }
             let look = if at == 0 { asked } else { None };
             let message = Message { input, at, header, look };
-            match self.client_message(cx, message)? {
+            match self.client_message(cx, &message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
                 Progress::Checkout if cx.server.is_some() => break,
@@ -122,7 +122,7 @@ impl Session {
     fn client_message(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if self.skip != Skip::No {
             return self.skip_message(cx, message);
@@ -158,7 +158,7 @@ impl Session {
     fn skip_message(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let tag = message.header.tag;
         let single = matches!(tag, frontend::QUERY | frontend::FUNCTION_CALL);
@@ -175,14 +175,14 @@ impl Session {
     }
 
     /// Takes a message without relaying it.
-    pub(super) fn drop_message(&mut self, message: Message<'_>) -> Progress {
+    pub(super) fn drop_message(&mut self, message: &Message<'_>) -> Progress {
         self.rest = Rest { left: message.missing(), forward: false };
         Progress::Taken(message.present())
     }
 
     /// Relays a message as it is, as much of it as has arrived.
     #[inline]
-    pub(super) fn relay(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Progress {
+    pub(super) fn relay(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Progress {
         cx.to_server.forward(message.input, message.at..message.end());
         self.rest = Rest { left: message.missing(), forward: true };
         Progress::Taken(message.present())
@@ -239,7 +239,7 @@ impl Session {
     fn function_call(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
@@ -253,7 +253,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
-    fn sync(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
+    fn sync(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
         }
@@ -270,7 +270,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
-    fn flush(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
+    fn flush(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
         }
@@ -283,11 +283,11 @@ impl Session {
 
     /// PostgreSQL ignores COPY data and its end outside of COPY: the client may not have seen the
     /// error yet. So does the session, where it is sure: nothing else is to come from the server.
-    fn copy_data(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Progress {
+    fn copy_data(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Progress {
         if cx.is_quiet_or_free() { self.drop_message(message) } else { self.relay(cx, message) }
     }
 
-    fn copy_end(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
+    fn copy_end(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
         }

@@ -22,7 +22,7 @@ impl Session {
     pub(super) fn parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else {
             return if message.header.total_len() > INSPECT_MAX {
@@ -31,6 +31,10 @@ impl Session {
                 Ok(Progress::More)
             };
         };
+        if cx.server.is_none() && cx.settings.mode != PoolMode::Statement {
+            // It is read when there is a server connection for it.
+            return Ok(Progress::Checkout);
+        }
         let parse = Parse::parse(body).map_err(Fault::Client)?;
         if cx.settings.mode == PoolMode::Statement {
             let facts = cx.shared.statements.look(parse.text).facts;
@@ -57,17 +61,12 @@ impl Session {
     fn parse_unnamed(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
-        if !cx.shared.statements.make_room(parse.text, parse.types) {
+        let Some(id) = self.retain_unnamed(cx, parse) else {
             return Ok(too_many_statements(cx, message.input));
-        }
-        let scope = cx.shared.statements.scope(&self.overrides);
-        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
-        if let Some(old) = self.unnamed.replace(id) {
-            cx.shared.statements.release(old);
-        }
+        };
         let flags = cx.shared.statements.get(id).map_or(Flags::NONE, |s| s.facts.flags);
         let renamed = match self.names {
             Some(_) if flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
@@ -89,10 +88,28 @@ impl Session {
         Ok(Progress::Taken(message.present()))
     }
 
+    /// Makes a text the client's unnamed statement. `None`: there is no room for it.
+    #[inline]
+    fn retain_unnamed(&mut self, cx: &mut Context<'_>, parse: &Parse<'_>) -> Option<StatementId> {
+        let all = &mut cx.shared.statements;
+        let scope = all.scope(&self.overrides);
+        if let Some(id) = self.unnamed.filter(|&id| all.is(id, parse.text, parse.types, scope)) {
+            return Some(id);
+        }
+        if !all.make_room(parse.text, parse.types) {
+            return None;
+        }
+        let id = all.retain(parse.text, parse.types, scope);
+        if let Some(old) = self.unnamed.replace(id) {
+            all.release(old);
+        }
+        Some(id)
+    }
+
     fn parse_named(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
         let scope = cx.shared.statements.scope(&self.overrides);
@@ -135,7 +152,7 @@ impl Session {
     fn parse_duplicate(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
         prepare_empty(cx, message.input)?;
@@ -151,7 +168,7 @@ impl Session {
     fn unread_parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.arrived().first() != Some(&0) {
             return Ok(too_many_statements(cx, message.input));
@@ -171,7 +188,7 @@ impl Session {
     pub(super) fn bind(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
@@ -207,7 +224,7 @@ impl Session {
     pub(super) fn describe(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else { return Ok(Progress::More) };
         let target = Target::parse(body).map_err(Fault::Client)?;
@@ -233,7 +250,7 @@ impl Session {
     pub(super) fn execute(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
@@ -248,7 +265,7 @@ impl Session {
     pub(super) fn close(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else { return Ok(Progress::More) };
         let target = Target::parse(body).map_err(Fault::Client)?;

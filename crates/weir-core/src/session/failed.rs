@@ -19,7 +19,7 @@ impl Session {
     pub(super) fn failed_message(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         match message.header.tag {
             frontend::TERMINATE => return Ok(Progress::Close(CloseReason::Goodbye)),
@@ -75,7 +75,7 @@ impl Session {
     fn failed_query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let text = Query::parse(body).map_err(Fault::Client)?.text;
@@ -93,7 +93,7 @@ impl Session {
     fn failed_parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let parse = Parse::parse(body).map_err(Fault::Client)?;
@@ -122,7 +122,7 @@ impl Session {
     fn failed_bind(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let bind = Bind::parse(body).map_err(Fault::Client)?;
@@ -140,7 +140,7 @@ impl Session {
     fn failed_statement(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         simple: bool,
     ) -> Result<Progress, Fault> {
         let out = cx.to_client.own(message.input);

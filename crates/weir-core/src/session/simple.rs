@@ -16,7 +16,7 @@ impl Session {
     pub(super) fn query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else {
             return if message.header.total_len() > INSPECT_MAX {
@@ -63,7 +63,7 @@ impl Session {
     fn unread_query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.lease.suspects.add(Suspects::SETTINGS);
@@ -134,7 +134,7 @@ impl Session {
     fn refuse_query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         self.forget_unnamed(&mut cx.shared.statements);
         let Some(server) = cx.server.as_deref_mut() else {
@@ -153,7 +153,7 @@ impl Session {
     pub(super) fn refuse_parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         self.forget_unnamed(&mut cx.shared.statements);
         let Some(server) = cx.server.as_deref_mut() else {

@@ -156,13 +156,26 @@ impl Statements {
         self.insert(hash, text, types, scope)
     }
 
+    /// Whether that is what [`Self::retain`] would find for a statement that has a user.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, id: StatementId, text: &[u8], types: &[u8], scope: u64) -> bool {
+        self.by_id.get(&id).is_some_and(|known| {
+            *known.text == *text && *known.types == *types && known.scope == scope
+        })
+    }
+
     /// What decides, beside its text, what a statement means when it is parsed now: where names
     /// are looked up (`search_path`, and the role behind `$user`), and how often the schema has
     /// changed. PostgreSQL refuses a prepared statement whose columns have changed since ("cached
     /// plan must not change result type"), so a Parse must never be answered with one that was
     /// prepared before the change.
+    #[inline]
     #[must_use]
     pub fn scope(&self, overrides: &[Override]) -> u64 {
+        if overrides.is_empty() {
+            return self.schema_changes;
+        }
         let deciding = overrides
             .iter()
             .filter(|o| matches!(&*o.name, b"search_path" | b"role" | b"session_authorization"));

@@ -11,6 +11,11 @@ use crate::proxy::driver::{Driver, Readiness, Received};
 use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::{Worker, notice};
 
+/// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
+/// and most statements are short.
+const SPARES_MAX: usize = 256;
+const SPARE_BYTES: usize = 4096;
+
 impl Worker {
     pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
         let Some(client) = self.clients.get(at) else { return };
@@ -77,7 +82,10 @@ impl Worker {
         let Some(client) = self.clients.get_mut(at) else { return };
         if client.parked.is_empty() {
             let taken = self.client_input(at, chunk);
-            if let Some(client) = self.clients.get_mut(at) {
+            if taken < chunk.len()
+                && let Some(client) = self.clients.get_mut(at)
+            {
+                client.parked = self.spares.pop().unwrap_or_default();
                 client.parked.extend_from_slice(&chunk[taken..]);
             }
             return;
@@ -88,6 +96,9 @@ impl Worker {
         whole.drain(..taken);
         if let Some(client) = self.clients.get_mut(at).filter(|_| !whole.is_empty()) {
             client.parked = whole;
+        } else if self.spares.len() < SPARES_MAX && whole.capacity() <= SPARE_BYTES {
+            whole.clear();
+            self.spares.push(whole);
         }
     }
 
@@ -240,7 +251,9 @@ impl Worker {
 
     /// Closes idle connections to databases that are about to be dropped or copied.
     fn let_go(&mut self) {
-        for name in std::mem::take(&mut self.desk.let_go) {
+        // What is to be sent is set aside: what follows from the closing may send something, too.
+        let mut desk = std::mem::take(&mut self.desk);
+        for name in desk.let_go.drain(..) {
             let pools: Vec<_> = self.pools.pools().collect();
             for pool in pools {
                 let home = &mut self.homes[pool.0 as usize];
@@ -252,6 +265,7 @@ impl Worker {
             }
         }
         self.perform_effects();
+        self.desk = desk;
     }
 }
 

@@ -43,6 +43,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
@@ -71,7 +72,8 @@ pub struct Worker {
     mailbox: Mailbox,
     requests: UnboundedSender<FromWorker>,
     driver: Driver,
-    started: std::time::Instant,
+    /// When it was made, on the kernel's monotonic clock.
+    started: u64,
     now: Instant,
     pools: Pools,
     homes: Vec<Home>,
@@ -97,6 +99,8 @@ pub struct Worker {
     again: Vec<u32>,
     /// Servers likewise.
     again_servers: Vec<u32>,
+    /// Empty buffers, for what is parked.
+    spares: Vec<Vec<u8>>,
 }
 
 /// The outboxes that calls of sessions fill; reused for each.
@@ -127,6 +131,13 @@ enum Named {
 const BELL: Token = Token(u64::MAX);
 const SERVER_BIT: u64 = 1 << 63;
 
+/// Nanoseconds on the kernel's monotonic clock. It is read once a turn, so without the checks of
+/// the standard library's type.
+fn monotonic_ns() -> u64 {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+    tv_sec.cast_unsigned() * 1_000_000_000 + tv_nsec.cast_unsigned()
+}
+
 fn token(at: u32, generation: u32, server: bool) -> Token {
     // A generation loses its highest bit: the token's highest bit says which slab is meant.
     let kind = if server { SERVER_BIT } else { 0 };
@@ -152,7 +163,7 @@ impl Worker {
             mailbox,
             requests,
             driver,
-            started: std::time::Instant::now(),
+            started: monotonic_ns(),
             now: Instant::ZERO,
             pools,
             homes: Vec::new(),
@@ -173,6 +184,7 @@ impl Worker {
             resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
+            spares: Vec::new(),
         })
     }
 
@@ -206,9 +218,10 @@ impl Worker {
         Serial::new(self.options.index, self.serial)
     }
 
+    /// The time; never before [`Self::now`].
+    #[inline]
     fn clock(&self) -> Instant {
-        let nanos = self.started.elapsed().as_nanos();
-        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        Instant::from_nanos(monotonic_ns().saturating_sub(self.started)).max(self.now)
     }
 
     fn timeout(&self) -> Duration {
@@ -223,11 +236,8 @@ impl Worker {
     }
 
     fn upkeep(&mut self) {
-        for at in std::mem::take(&mut self.again_servers) {
-            self.pump_server(at);
-        }
-        for at in std::mem::take(&mut self.again) {
-            self.pump_client(at);
+        if !self.again_servers.is_empty() || !self.again.is_empty() {
+            self.read_on();
         }
         if self.pools.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.pools.tick(self.now);
@@ -239,6 +249,17 @@ impl Worker {
         }
     }
 
+    /// Reads those that had more to read than a turn allows.
+    fn read_on(&mut self) {
+        for at in std::mem::take(&mut self.again_servers) {
+            self.pump_server(at);
+        }
+        for at in std::mem::take(&mut self.again) {
+            self.pump_client(at);
+        }
+    }
+
+    #[inline]
     fn named(&self, token: Token) -> Named {
         if token == BELL {
             return Named::Bell;
