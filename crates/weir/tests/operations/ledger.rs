@@ -162,7 +162,7 @@ fn a_call_inside_of_a_transaction_is_found_with_its_cost() {
     let gaps = stage.show("SHOW GAPS");
     let top = &gaps[0];
     assert_eq!(top["route"], "/bulk");
-    assert_eq!(top["before"], "insert into payment values(?)");
+    assert_eq!(top["before"], "insert into payment values (?)");
     assert_eq!(top["after"], "update orders set paid = ? where id = ?");
     assert_eq!(number(top, "count") as usize, ROUNDS);
     // The gap begins before the driver has its answer and ends after it has spoken, so it is as
