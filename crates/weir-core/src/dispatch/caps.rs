@@ -192,11 +192,15 @@ impl Dispatch {
         let verdict = self.verdict(at, own_wait, scene);
         let roomy = scene.slots.idle > self.size / 8;
         let size = self.size;
+        let patience = match self.policy {
+            Policy::Codel => STANDING,
+            Policy::Fair | Policy::Fifo => DEADLINE_COMMON,
+        };
         self.change(Self::place_at(at), |class| {
             class.verdict = verdict;
             class.steer(size, roomy);
             class.keep_pace(scene.moves);
-            class.overload = class.overloaded(own_wait);
+            class.overload = class.overloaded(own_wait, patience);
             class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
@@ -310,19 +314,24 @@ impl Class {
         }
     }
 
-    /// The deadline while its queue is standing and something is wrong; the last one while the
-    /// queue is too long.
-    fn overloaded(&self, own_wait: Option<Duration>) -> Option<Duration> {
+    /// True when nobody waits long in its queue but for what is over.
+    const fn is_soon_served(&self) -> bool {
+        self.behind < LOOKS_BEHIND
+    }
+
+    /// The deadline while its queue is standing and something is wrong, at least `patience` when
+    /// nobody is to blame; the last one while the queue is too long.
+    fn overloaded(&self, own_wait: Option<Duration>, patience: Duration) -> Option<Duration> {
         let wait = own_wait?;
         let grants = self.account.grant_interval_nanos();
         let (least, interval, after) = match self.verdict.why {
             Why::Inflated | Why::Dominant => {
                 (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
             }
-            Why::Common | Why::Deserted if self.behind < LOOKS_BEHIND => return None,
-            Why::Common | Why::Deserted => (DEADLINE_COMMON, grants, DEADLINE_COMMON),
+            Why::Common | Why::Deserted if self.is_soon_served() => return None,
+            Why::Common | Why::Deserted => (patience, grants, patience),
             Why::Nothing | Why::Hopeless | Why::Shed => {
-                return self.overload.filter(|_| self.behind > 0);
+                return self.overload.filter(|_| !self.is_soon_served());
             }
         };
         if wait < after || self.rules.exempt {
