@@ -48,7 +48,8 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
 
 /// Whether Weir, left to choose, runs on io_uring here.
 fn has_uring(weir: &Path, server: &PgServer) -> Result<bool> {
-    let proxy = Weir::up(weir, &server.url(pgbench::DATABASE), &["--driver", "auto"])?;
+    let proxy =
+        Weir::up(weir, &server.url(pgbench::DATABASE), &["--auth", "trust", "--driver", "auto"])?;
     let uring = proxy.log().contains("the event loop is io_uring");
     proxy.stop()?;
     Ok(uring)

@@ -20,30 +20,56 @@ fn pss(rollup: &str) -> Option<u64> {
 /// Seconds of processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Cpu {
-    pub(crate) user: f64,
-    pub(crate) system: f64,
+    pub(crate) total: f64,
+    /// In user mode and in the kernel, each to a hundredth of a second.
+    user: f64,
+    system: f64,
 }
 
 impl Cpu {
-    /// What has been used since `earlier`, to a hundredth of a second: a run of a second and more
-    /// that uses a good part of it is known to a few percent.
+    /// What has been used since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
-        Self { user: self.user - earlier.user, system: self.system - earlier.system }
+        Self {
+            total: self.total - earlier.total,
+            user: self.user - earlier.user,
+            system: self.system - earlier.system,
+        }
     }
 
-    pub(crate) fn total(self) -> f64 {
-        self.user + self.system
+    /// The part of the total that was in user mode.
+    pub(crate) fn user(self) -> f64 {
+        let parts = self.user + self.system;
+        if parts > 0.0 { self.total * self.user / parts } else { 0.0 }
+    }
+
+    /// The part of the total that was in the kernel.
+    pub(crate) fn system(self) -> f64 {
+        self.total - self.user()
     }
 }
 
-/// The time that the process has used so far, all its threads together.
+/// The time that the process's threads have used so far: the total as the scheduler counts it, in
+/// nanoseconds, and how it splits.
 pub(crate) fn cpu(pid: i32) -> Result<Cpu> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     #[expect(clippy::cast_precision_loss, reason = "a hundred")]
     let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
     let (user, system) = ticks(&text).with_context(|| format!("no times in {path}"))?;
-    Ok(Cpu { user: user / ticks_per_second, system: system / ticks_per_second })
+    let path = format!("/proc/{pid}/task");
+    let mut total = 0.0;
+    for thread in fs::read_dir(&path).with_context(|| format!("reading {path}"))? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"));
+        // A thread that has ended meanwhile had little to do.
+        total += text.ok().as_deref().and_then(ran).unwrap_or(0.0);
+    }
+    Ok(Cpu { total, user: user / ticks_per_second, system: system / ticks_per_second })
+}
+
+/// The first field of `schedstat`, in seconds: nanoseconds on a processor.
+fn ran(schedstat: &str) -> Option<f64> {
+    let nanos: f64 = schedstat.split_whitespace().next()?.parse().ok()?;
+    Some(nanos / 1e9)
 }
 
 /// The fields `utime` and `stime`: the 12th and 13th after the name, which is in parentheses.
@@ -60,6 +86,15 @@ mod tests {
     fn reads_the_times_behind_any_name() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 9 8 7 6 150 25 3 2 20 0 4 0 100 5 6";
         assert_eq!(ticks(stat), Some((150.0, 25.0)));
+        assert_eq!(ran("2500000000 7 12\n"), Some(2.5));
+    }
+
+    #[test]
+    fn the_total_is_split_as_the_ticks_are() {
+        let earlier = Cpu { total: 1.0, user: 1.0, system: 0.0 };
+        let used = Cpu { total: 1.8, user: 1.15, system: 0.05 }.since(earlier);
+        assert!((used.user() - 0.6).abs() < 1e-9 && (used.system() - 0.2).abs() < 1e-9);
+        assert!(Cpu::default().user().abs() < 1e-9);
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn restart(server: &mut PgServer, board: &Board) -> Result<Recovered> {
     Ok(Recovered { first_s, all_s })
 }
 
-/// When each client was first answered after the time that is looked for.
+/// When each client was first answered since it was last looked at.
 struct Board {
     last: Vec<Mutex<Option<Instant>>>,
     over: AtomicBool,
@@ -101,7 +101,9 @@ impl Board {
                 *last = last.filter(|at| *at > since);
                 *last
             };
-            Ok(self.last.iter().map(answer).collect::<Option<Vec<Instant>>>())
+            // Each is looked at, also behind one that is still to be answered.
+            let answers: Vec<Option<Instant>> = self.last.iter().map(answer).collect();
+            Ok(answers.into_iter().collect())
         })
     }
 }

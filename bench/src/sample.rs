@@ -101,9 +101,9 @@ fn per(count: Option<f64>, before: Option<Cpu>, after: Option<Cpu>) -> Sample {
     let used = after.since(before);
     let us = |seconds: f64| seconds * 1e6 / count;
     [
-        (Metric::Cpu, us(used.total())),
-        (Metric::CpuUser, us(used.user)),
-        (Metric::CpuSystem, us(used.system)),
+        (Metric::Cpu, us(used.total)),
+        (Metric::CpuUser, us(used.user())),
+        (Metric::CpuSystem, us(used.system())),
     ]
     .into()
 }
@@ -178,7 +178,7 @@ fn transfer(proxy: &Running, bulk: Bulk) -> Result<Sample> {
     let bytes = bytes as f64;
     let mut sample = Sample::from([(Metric::Megabytes, bytes / 1e6 / elapsed)]);
     if let (Some(before), Some(after)) = (before, after) {
-        sample.insert(Metric::GigabyteCpu, after.since(before).total() / (bytes / 1e9));
+        sample.insert(Metric::GigabyteCpu, after.since(before).total / (bytes / 1e9));
     }
     Ok(sample)
 }

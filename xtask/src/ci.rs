@@ -9,8 +9,8 @@ use crate::bench;
 use crate::compat::{self, Request};
 use crate::root;
 
-/// Format, lints, the README's test command, a part of a foreign suite, the gates on cost, and how many
-/// tests ran; the roughest suite with either event loop.
+/// Format, lints, the README's test command, the roughest suite with either event loop, a part of a
+/// foreign suite, the gates on cost, and how many tests ran.
 pub(crate) fn run() -> Result<()> {
     step("format", &["fmt", "--all", "--check"])?;
     step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;

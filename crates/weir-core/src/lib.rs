@@ -13,6 +13,7 @@ pub mod config;
 pub mod console;
 pub mod diagnosis;
 pub mod dispatch;
+pub mod healing;
 pub mod ids;
 pub mod incident;
 pub mod ledger;

@@ -1,5 +1,7 @@
 //! The scenario library: what Weir must reach in each, beside what first in, first out does.
 
+#![allow(clippy::disallowed_methods, reason = "a test may read the library")]
+
 use std::path::Path;
 use std::time::Duration;
 

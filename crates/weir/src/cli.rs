@@ -34,6 +34,11 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Play an incident in virtual time, under Weir's dispatch and six other rules.
+    Simulate {
+        /// A scenario, as in the folder `scenarios`.
+        scenario: String,
+    },
     /// Show who has the server connections, who waits, and what their time goes into.
     Top(TopArgs),
     /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections, what

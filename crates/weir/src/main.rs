@@ -16,6 +16,7 @@ pub mod log;
 pub mod monitor;
 pub mod proxy;
 pub mod serve;
+pub mod simulate;
 pub mod state_dir;
 pub mod store;
 pub mod top;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
+        Command::Simulate { scenario } => simulate::run(&scenario).map(|()| ExitCode::SUCCESS),
         Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(&args),
         Command::Watch(args) => check::watch(&args),

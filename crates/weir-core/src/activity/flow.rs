@@ -40,3 +40,26 @@ impl Flow {
         Some((logins - before) as f64 / now.since(then).as_secs_f64())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::tests::pool;
+
+    fn snapshot(logins: u64) -> Snapshot {
+        let mut row = pool("shop", 0);
+        row.traffic.logins = logins;
+        Snapshot { pools: vec![row], ..Snapshot::default() }
+    }
+
+    #[test]
+    fn logins_have_a_rate_once_time_has_passed_and_begin_anew_when_pools_go() {
+        let mut flow = Flow::default();
+        let at = Instant::from_millis;
+        assert_eq!(flow.note(at(0), &snapshot(100)), None);
+        assert_eq!(flow.note(at(500), &snapshot(110)), None);
+        assert_eq!(flow.note(at(1000), &snapshot(120)), Some(20.0));
+        assert_eq!(flow.note(at(2000), &snapshot(5)), None);
+        assert_eq!(flow.note(at(3000), &snapshot(6)), Some(1.0));
+    }
+}

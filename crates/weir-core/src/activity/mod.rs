@@ -9,11 +9,13 @@
 //! | `blocking` | lock chains and their roots |
 //! | `trend` | rates from sample to sample, and what is usual |
 //! | `proxy` | the proxy's side: pools, holders, waiters, routes |
+//! | `books` | from the ledger to holders, routes and what is usual for them |
 //! | `flow` | rates of the proxy's sums |
 //! | `picture` | all of it joined, as the rules see it |
 
 pub mod ask;
 mod blocking;
+mod books;
 mod flow;
 mod picture;
 mod proxy;
@@ -25,6 +27,7 @@ pub(crate) mod tests;
 mod trend;
 
 pub use blocking::{Chain, chains};
+pub use books::Books;
 pub use flow::Flow;
 pub use picture::{Contact, Picture, Pressure, Seen};
 pub use proxy::{ClassState, Holder, Phase, PoolState, Proxy, Waiter};

@@ -222,6 +222,6 @@ impl Waiter {
 }
 
 /// An address without its port.
-fn host(address: &str) -> &str {
+pub(super) fn host(address: &str) -> &str {
     address.rsplit_once(':').map_or(address, |(host, _)| host)
 }

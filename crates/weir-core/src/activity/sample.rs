@@ -276,6 +276,13 @@ impl Sample {
         self.sessions.iter().filter(|session| session.is_client())
     }
 
+    /// Whether half of the client sessions are younger than this: a storm, or a start.
+    #[must_use]
+    pub fn is_mostly_younger(&self, age: Duration) -> bool {
+        let young = self.clients().filter(|session| session.age < age).count();
+        young > 0 && young * 2 >= self.clients().count()
+    }
+
     /// A session by its backend.
     #[must_use]
     pub fn session(&self, pid: Pid) -> Option<&Session> {

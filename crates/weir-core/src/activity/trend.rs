@@ -10,7 +10,7 @@ use crate::time::Instant;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// The shortest time over which a rate is believed.
-const SPAN_MIN: Duration = Duration::from_millis(900);
+const SPAN_MIN: Duration = Duration::from_millis(400);
 
 /// How fast what is usual follows what is: the weight of an old second halves in about five
 /// minutes.
@@ -22,7 +22,8 @@ const USUAL_AFTER: Duration = Duration::from_secs(60);
 /// Rates at one moment; what is not known yet is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Trend {
-    /// Sessions opened a second.
+    /// Sessions opened a second: by the server's own count where it has one, else those that are
+    /// still open.
     pub sessions_per_second: Option<f64>,
     /// Transactions that ended a second.
     pub transactions_per_second: Option<f64>,
@@ -57,7 +58,7 @@ impl Tracker {
         while self.seen.len() > 1 && now.at.since(self.seen[1].at) >= WINDOW {
             self.seen.pop_front();
         }
-        let trend = self.seen.front().map_or_else(Trend::default, |then| rates(then, &now));
+        let trend = self.seen.front().map_or_else(Trend::default, |then| rates(then, &now, sample));
         self.seen.push_back(now);
         // A window has one point a sample; this holds also where samples come too often.
         if self.seen.len() > crate::config::limits::GUARD_POINTS {
@@ -68,7 +69,7 @@ impl Tracker {
     }
 }
 
-fn rates(then: &Point, now: &Point) -> Trend {
+fn rates(then: &Point, now: &Point, sample: &Sample) -> Trend {
     let span = now.at.since(then.at);
     if span < SPAN_MIN {
         return Trend::default();
@@ -77,8 +78,10 @@ fn rates(then: &Point, now: &Point) -> Trend {
     #[expect(clippy::cast_precision_loss, reason = "rates need no more than 52 bits")]
     let rate = |before: u64, after: u64| after.saturating_sub(before) as f64 / seconds;
     let sessions = then.totals.sessions.zip(now.totals.sessions);
+    let counted = sessions.map_or(0.0, |(before, after)| rate(before, after));
+    let opened = sample.clients().filter(|session| session.age < span).count() as u64;
     Trend {
-        sessions_per_second: sessions.map(|(before, after)| rate(before, after)),
+        sessions_per_second: Some(counted.max(rate(0, opened))),
         transactions_per_second: Some(rate(then.totals.transactions, now.totals.transactions)),
         usual_transactions_per_second: None,
         growth_per_second: Some((f64::from(now.used) - f64::from(then.used)) / seconds),

@@ -107,6 +107,8 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
+    /// Actions of the healer of one pool that are remembered. The oldest goes.
+    HEALING_RECORDS = 1_000;
     /// Classes that the dispatch of one pool tells apart. Those with higher numbers share one.
     DISPATCH_CLASSES = 1_024;
     /// Rows of one console answer. A notice says how many were left out.

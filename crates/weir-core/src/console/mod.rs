@@ -44,4 +44,4 @@ pub use totals::{History, PoolTotals, Totals};
 pub use view::{ConfigRow, View};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

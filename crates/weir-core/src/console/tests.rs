@@ -142,7 +142,8 @@ fn statements_are_split_and_any_bytes_are_survived() {
     }
 }
 
-fn pool(database: &str, transactions: u64) -> PoolRow {
+/// A pool that has done so many transactions.
+pub(crate) fn pool(database: &str, transactions: u64) -> PoolRow {
     PoolRow {
         database: database.into(),
         user: "u\"x".into(),

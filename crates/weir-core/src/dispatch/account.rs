@@ -16,7 +16,6 @@ const SLOW_SHIFT: u32 = 5;
 const MANY: u64 = 8;
 
 /// Steps after which nothing is left.
-
 const STEPS_MAX: u64 = 256;
 
 /// One event in the fading counts, which have 16 binary places.

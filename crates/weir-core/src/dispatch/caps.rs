@@ -51,6 +51,16 @@ const DEADLINE_BLAMED: Duration = Duration::from_millis(100);
 /// The deadline when nobody is to blame, at least.
 const DEADLINE_COMMON: Duration = Duration::from_secs(1);
 
+/// Looks at which a queue must be too long before somebody is refused while nobody is to blame. One
+/// alone may be the last of a stall.
+const LOOKS_BEHIND: u32 = 2;
+
+/// A queue that is served in less is not too long, however long its first has waited.
+const BACKLOG_MIN: Duration = Duration::from_millis(250);
+
+/// Grants between two looks that tell the pace by themselves.
+const GRANTS_MIN: u32 = 10;
+
 /// What the pool looks like from outside the dispatch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slots {
@@ -70,6 +80,8 @@ struct Scene {
     blameless: bool,
     /// Classes whose clients suffer.
     sufferers: usize,
+    /// A waiting client got a slot since the last look.
+    moves: bool,
 }
 
 impl Dispatch {
@@ -110,7 +122,8 @@ impl Dispatch {
         let common = standing && self.is_common();
         self.common = common && self.policy == Policy::Fair;
         let oldest = self.oldest().map(waited);
-        self.late = self.common && oldest.is_some_and(|oldest| oldest >= DEADLINE_COMMON);
+        let behind = self.classes.iter().any(|class| class.behind >= LOOKS_BEHIND);
+        self.late = self.common && behind && oldest.is_some_and(|age| age >= DEADLINE_COMMON);
         if self.common {
             self.innocent_until = now + INNOCENT_FOR;
         }
@@ -119,7 +132,8 @@ impl Dispatch {
             oldest.is_some_and(|oldest| waited(oldest) >= SUFFERING)
         });
         let blameless = now < self.innocent_until;
-        let scene = Scene { slots, common, blameless, sufferers: sufferers.count() };
+        let moves = std::mem::take(&mut self.moves);
+        let scene = Scene { slots, common, blameless, sufferers: sufferers.count(), moves };
         let mut late = false;
         for at in 0..self.classes.len() {
             let oldest = self.classes[at].waiting.front();
@@ -178,10 +192,15 @@ impl Dispatch {
         let verdict = self.verdict(at, own_wait, scene);
         let roomy = scene.slots.idle > self.size / 8;
         let size = self.size;
+        let patience = match self.policy {
+            Policy::Codel => STANDING,
+            Policy::Fair | Policy::Fifo => DEADLINE_COMMON,
+        };
         self.change(Self::place_at(at), |class| {
             class.verdict = verdict;
             class.steer(size, roomy);
-            class.overload = class.overloaded(own_wait);
+            class.keep_pace(scene.moves);
+            class.overload = class.overloaded(own_wait, patience);
             class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
@@ -279,17 +298,41 @@ impl Class {
         }
     }
 
-    /// The deadline while its queue is standing and something is wrong; the last one until the
-    /// queue is empty.
-    fn overloaded(&self, own_wait: Option<Duration>) -> Option<Duration> {
+    /// Notes whether those who wait can be served within the deadline, as grants go lately. A
+    /// queue that stands still says nothing about that.
+    fn keep_pace(&mut self, moves: bool) {
+        let fresh = std::mem::take(&mut self.fresh_grants);
+        let pace = match fresh {
+            0..GRANTS_MIN => Duration::from_nanos(self.account.grant_interval_nanos()),
+            // What stood still and goes on is seen at once.
+            GRANTS_MIN.. => LOOK_EVERY / fresh,
+        };
+        if pace.saturating_mul(self.waiting.len()) < BACKLOG_MIN {
+            self.behind = 0;
+        } else if moves {
+            self.behind = self.behind.saturating_add(1);
+        }
+    }
+
+    /// True when nobody waits long in its queue but for what is over.
+    const fn is_soon_served(&self) -> bool {
+        self.behind < LOOKS_BEHIND
+    }
+
+    /// The deadline while its queue is standing and something is wrong, at least `patience` when
+    /// nobody is to blame; the last one while the queue is too long.
+    fn overloaded(&self, own_wait: Option<Duration>, patience: Duration) -> Option<Duration> {
         let wait = own_wait?;
         let grants = self.account.grant_interval_nanos();
         let (least, interval, after) = match self.verdict.why {
             Why::Inflated | Why::Dominant => {
                 (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
             }
-            Why::Common | Why::Deserted => (DEADLINE_COMMON, grants, DEADLINE_COMMON),
-            Why::Nothing | Why::Hopeless | Why::Shed => return self.overload,
+            Why::Common | Why::Deserted if self.is_soon_served() => return None,
+            Why::Common | Why::Deserted => (patience, grants, patience),
+            Why::Nothing | Why::Hopeless | Why::Shed => {
+                return self.overload.filter(|_| !self.is_soon_served());
+            }
         };
         if wait < after || self.rules.exempt {
             return self.overload;

@@ -38,6 +38,10 @@ pub(super) struct Class {
     pub(super) overload: Option<Duration>,
     /// The newest waiting client is served first.
     pub(super) newest_first: bool,
+    /// Waiting clients that got a slot since the last look.
+    pub(super) fresh_grants: u32,
+    /// Looks at which the pool's queue moved and its own was longer than can be served in time.
+    pub(super) behind: u32,
     /// Looks until its cap may grow while it is to blame.
     pub(super) rests: u32,
     /// Looks in a row at which it stood out.
@@ -60,6 +64,8 @@ impl Class {
             manual_cap: UNLIMITED,
             overload: None,
             newest_first: false,
+            fresh_grants: 0,
+            behind: 0,
             rests: 0,
             stands_out: 0,
             verdict: Verdict::default(),
@@ -131,6 +137,7 @@ impl Class {
         self.cap = UNLIMITED;
         self.overload = None;
         self.newest_first = false;
+        self.behind = 0;
         self.rests = 0;
         self.stands_out = 0;
         self.verdict = Verdict::default();

@@ -62,6 +62,8 @@ pub(crate) struct Dispatch {
     pub(super) common: bool,
     /// The same, and somebody has waited too long: the newest is served first.
     pub(super) late: bool,
+    /// A waiting client got a slot since the last look.
+    pub(super) moves: bool,
     /// Until when nobody is blamed, because everything was slow.
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
@@ -87,6 +89,7 @@ impl Dispatch {
             look_at: Instant::ZERO,
             common: false,
             late: false,
+            moves: false,
             innocent_until: Instant::ZERO,
             frozen: false,
             level: Level::default(),
@@ -288,7 +291,10 @@ impl Dispatch {
     /// A waiting client got a slot.
     #[inline]
     pub(crate) fn granted(&mut self, place: Place) {
-        self.classes[place.at()].account.grant();
+        let class = &mut self.classes[place.at()];
+        class.account.grant();
+        class.fresh_grants += 1;
+        self.moves = true;
     }
 
     /// A client of that class holds a slot from now on.

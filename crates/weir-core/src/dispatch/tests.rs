@@ -394,3 +394,44 @@ fn clients_that_leave_tell_that_the_wait_is_too_long() {
     }
     assert_eq!(stage.class(PAGE).verdict.why, Why::Deserted);
 }
+
+/// Everything stands still for a moment, as when the server's disk does, and goes on as before.
+/// Whoever waited through it is served: the queue is gone in less time than a deadline.
+#[test]
+fn a_stall_that_is_over_refuses_nobody() {
+    let mut stage = Stage::new(settings(Policy::Fair), &[Load { every: ms(10), hold: ms(15) }]);
+    stage.play(ms(20_000));
+    for stall in [400, 1_200] {
+        stage.since();
+        stage.loads[PAGE].hold = ms(stall);
+        stage.play(ms(stall));
+        stage.loads[PAGE].hold = ms(15);
+        stage.play(ms(20_000));
+        let tally = stage.since()[PAGE];
+        assert_eq!(tally.refused, 0, "after {stall} ms: {tally:?}");
+    }
+}
+
+/// Many clients on few slots, each with its next request at hand: the wait is theirs and even, and
+/// no sign of anything wrong, though some of them leave.
+#[test]
+fn a_crowd_is_served_in_order() {
+    let mut stage = Stage::new(settings(Policy::Fair), &[Load { every: ms(1), hold: ms(10) }]);
+    stage.play(ms(10_000));
+    stage.since();
+    // A crowd of 400 that comes at once waits for 400 ms; one in seven leaves.
+    for round in 0..20 {
+        let crowd: Vec<u32> = (0..400).map(|_| stage.ask(PAGE)).collect();
+        stage.loads[PAGE].every = ms(100);
+        stage.play(ms(50));
+        for client in crowd.iter().filter(|client| client.is_multiple_of(7)) {
+            if let Some(ticket) = stage.tickets.get(client) {
+                stage.pools.withdraw(stage.now, *ticket);
+            }
+        }
+        stage.play(ms(600));
+        let tally = stage.since()[PAGE];
+        assert_eq!(tally.refused, 0, "round {round}: {tally:?}");
+        assert_eq!(tally.served, tally.soon, "round {round}: {tally:?}");
+    }
+}

@@ -16,7 +16,7 @@ use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Su
 use crate::session::settings::PoolMode;
 use crate::session::simple::HARMLESS;
 use crate::session::state::{CloseReason, Context, Fault, Session};
-use crate::session::statements::{OUR_NAMES, StatementId, StatementName};
+use crate::session::statements::{Look, OUR_NAMES, StatementId, StatementName};
 
 impl Session {
     pub(super) fn parse(
@@ -31,10 +31,6 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        if cx.server.is_none() && cx.settings.mode != PoolMode::Statement {
-            // It is read when there is a server connection for it.
-            return Ok(Progress::Checkout);
-        }
         let parse = Parse::parse(body).map_err(Fault::Client)?;
         if cx.settings.mode == PoolMode::Statement {
             let facts = cx.shared.statements.look(parse.text).facts;
@@ -42,7 +38,7 @@ impl Session {
                 return self.refuse_parse(cx, message);
             }
         }
-        let look = message.look.unwrap_or_else(|| cx.shared.statements.look(parse.text));
+        let look = message.look.unwrap_or_else(|| self.look(cx, parse.text));
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
@@ -86,6 +82,16 @@ impl Session {
         server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: renamed.closes });
         build::parse(cx.to_server.own(message.input), b"", &renamed.text, parse.types)?;
         Ok(Progress::Taken(message.present()))
+    }
+
+    /// What a text means. Drivers prepare the same text again and again.
+    #[inline]
+    fn look(&self, cx: &mut Context<'_>, text: &[u8]) -> Look {
+        let all = &mut cx.shared.statements;
+        match self.unnamed.and_then(|id| all.get(id)).filter(|known| *known.text == *text) {
+            Some(known) => Look { facts: known.facts, template: known.template },
+            None => all.look(text),
+        }
     }
 
     /// Makes a text the client's unnamed statement. `None`: there is no room for it.

@@ -11,8 +11,8 @@ const LN2: u64 = 11_629_080;
 
 /// An exponentially distributed time with this `mean`.
 pub(super) fn exponential(chance: &mut Chance, mean: Duration) -> Duration {
-    let nats = neg_log2(chance.draw() | 1) * LN2 >> PLACES;
-    let nanos = u128::from(nats) * mean.as_nanos() >> PLACES;
+    let nats = (neg_log2(chance.draw() | 1) * LN2) >> PLACES;
+    let nanos = (u128::from(nats) * mean.as_nanos()) >> PLACES;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

@@ -40,7 +40,7 @@ pub fn compare(plan: &Plan, outcomes: &[(Rule, Outcome)]) -> String {
 /// All rules and plans in one Markdown table: innocent requests served within a second, and the
 /// recovery.
 #[must_use]
-pub fn overview(rows: &[(String, Plan, Vec<(Rule, Outcome)>)]) -> String {
+pub fn overview(rows: &[(String, Vec<(Rule, Outcome)>)]) -> String {
     let mut text = String::from("| scenario |");
     for rule in Rule::ALL {
         let _ = write!(text, " {} |", rule.name());
@@ -48,7 +48,7 @@ pub fn overview(rows: &[(String, Plan, Vec<(Rule, Outcome)>)]) -> String {
     text.push_str("\n| --- |");
     text.push_str(&" ---: |".repeat(Rule::ALL.len()));
     text.push('\n');
-    for (name, _, outcomes) in rows {
+    for (name, outcomes) in rows {
         let _ = write!(text, "| {name} |");
         for (_, outcome) in outcomes {
             let soon = percent(outcome.innocent.soon_permille());

@@ -12,6 +12,7 @@ mod wanted;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
@@ -26,6 +27,9 @@ pub use args::{CheckArgs, Format, WatchArgs};
 use crate::monitor::target::targets;
 use crate::monitor::watcher::{Seen, Surroundings, Watcher};
 use crate::proxy::tls::server_side;
+
+/// Between two looks, where one is not enough.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Looks once and prints.
 ///
@@ -77,7 +81,11 @@ async fn look(settings: &Settings) -> Result<Vec<Health>> {
                 let mut outside = Outside(settings.guard.thresholds.clone());
                 looks.spawn(async move {
                     let mut watcher = Watcher::new(target);
-                    let seen = watcher.look(&mut outside).await;
+                    let mut seen = watcher.look(&mut outside).await;
+                    if watcher.needs_a_rate(outside.0.near_percent) {
+                        tokio::time::sleep(BETWEEN_LOOKS).await;
+                        seen = watcher.look(&mut outside).await;
+                    }
                     watcher.close().await;
                     seen.now()
                 });

@@ -14,6 +14,9 @@ use super::target::Target;
 /// The pause between attempts to connect, when the interval is shorter.
 const DIAL_PAUSE_MIN: Duration = Duration::from_millis(500);
 
+/// Sessions younger than this may be a storm's.
+const YOUNG: Duration = Duration::from_secs(10);
+
 /// What was last seen of a server.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -77,6 +80,16 @@ impl Watcher {
     pub async fn look(&mut self, surroundings: &mut impl Surroundings) -> Seen {
         let contact = self.contact().await;
         self.judge(contact, surroundings).await
+    }
+
+    /// Whether one look is not enough: connections are scarce and most are young, so it may be a
+    /// storm, which only a rate can tell.
+    #[must_use]
+    pub fn needs_a_rate(&self, near_percent: u8) -> bool {
+        self.last.as_ref().is_some_and(|(sample, ..)| {
+            let near = u64::from(sample.facts.limits.ordinary()) * u64::from(near_percent);
+            u64::from(sample.used()) * 100 >= near && sample.is_mostly_younger(YOUNG)
+        })
     }
 
     /// Looks every `every`, for ever. While an answer is awaited, the silence is published at the

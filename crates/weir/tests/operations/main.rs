@@ -7,6 +7,7 @@ mod access;
 mod commands;
 mod health;
 mod incidents;
+mod ledger;
 mod pause;
 mod shutdown;
 mod stage;

@@ -91,6 +91,11 @@ impl Stage {
         self.weir.session("postgres", &self.database).unwrap()
     }
 
+    /// A session of a database that does not pass through the proxy.
+    pub(crate) fn direct(&self, database: &str) -> Session {
+        self.server.session(database).unwrap()
+    }
+
     /// A session of the console.
     pub(crate) fn console(&self) -> Session {
         self.weir.session("postgres", "weir").unwrap()

@@ -122,5 +122,15 @@ impl Stage {
         for client in &mut clients {
             assert_eq!(client.query("ROLLBACK").status, Some(b'I'));
         }
+        self.check_ledger();
+    }
+
+    /// The ledger's law holds, and every connection is in the phase it should be in.
+    fn check_ledger(&self) {
+        let items = self.weir.session("postgres", "weir").unwrap().query("SHOW LEDGER").unwrap();
+        for item in ["drift_ns", "misbooked"] {
+            let row = items.iter().find(|row| row[0].as_deref() == Some(item)).unwrap();
+            assert_eq!(row[1].as_deref(), Some("0"), "{item} of the ledger");
+        }
     }
 }

@@ -32,7 +32,7 @@ type Item = (&'static str, Value);
 pub(in crate::console) static LEDGER: Table<Item> = Table {
     name: "ledger",
     about: "The time of all server connections since the start, by phase, in seconds; that the \
-            phases add up (drift 0); and what is held against what is needed.",
+            phases add up (`drift_ns` is 0); and what is held against what is needed.",
     columns: &[
         Column::ours("item", Kind::Text, "What is counted.", |line, _| line.0.into()),
         Column::ours("value", Kind::Numeric, "Seconds, or a number.", |line, _| line.1.clone()),
@@ -149,9 +149,10 @@ fn items(view: &View<'_>) -> Vec<Item> {
     let ledger = view.ledger;
     let demand = &ledger.demand;
     let phases = ledger.phase_seconds.iter().map(|(&phase, &spent)| (phase, thousandths(spent)));
+    let drift = view.snapshot.ledger.drift_nanos();
     let exhausted = demand.exhausted_in_seconds.map_or(Value::Null, thousandths);
     let rest = [
-        ("drift", thousandths(ledger.drift_seconds)),
+        ("drift_ns", u64::try_from(drift).unwrap_or(u64::MAX).into()),
         ("misbooked", ledger.misbooked.into()),
         ("open_connections", ledger.open.into()),
         ("window", thousandths(ledger.window_seconds)),

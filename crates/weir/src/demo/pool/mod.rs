@@ -1,5 +1,5 @@
-//! `weir demo --traffic`: a private PostgreSQL, the proxy in front, real traffic, and a table of what
-//! was seen.
+//! `weir demo --traffic`: a private PostgreSQL, the proxy in front, real traffic, and a table of
+//! what was seen.
 //!
 //! | file | job |
 //! | --- | --- |
