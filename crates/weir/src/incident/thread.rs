@@ -115,11 +115,14 @@ impl Incidents {
         match self.orders.as_ref().map(|orders| orders.try_send(order)) {
             Some(Ok(())) => self.overrun.store(false, Ordering::Relaxed),
             None => {}
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => {
-                if !self.overrun.swap(true, Ordering::Relaxed) {
-                    tracing::error!("the thread of incidents is busy: looks are lost");
-                }
-            }
+            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => self.overrun(),
+        }
+    }
+
+    /// Says once that something was lost.
+    fn overrun(&self) {
+        if !self.overrun.swap(true, Ordering::Relaxed) {
+            tracing::error!("the thread of incidents is busy: looks are lost");
         }
     }
 }

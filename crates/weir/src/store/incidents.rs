@@ -153,12 +153,10 @@ impl IncidentStore {
         argument: impl rusqlite::ToSql,
     ) -> rusqlite::Result<Vec<T>> {
         let mut statement = self.connection.prepare(select)?;
-        let with = statement.parameter_count();
-        let rows = match with {
+        match statement.parameter_count() {
             0 => statement.query_map([], read)?.collect(),
             _ => statement.query_map([argument], read)?.collect(),
-        };
-        rows
+        }
     }
 }
 

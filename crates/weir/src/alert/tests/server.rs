@@ -49,10 +49,11 @@ impl Service {
                 tokio::spawn(async move {
                     match tls {
                         // A client that does not believe us goes away.
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(stream, router).await,
-                            Err(_) => {}
-                        },
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, router).await;
+                            }
+                        }
                         None => serve(stream, router).await,
                     }
                 });

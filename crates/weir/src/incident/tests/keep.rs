@@ -44,7 +44,7 @@ fn what_a_process_left_open_is_closed_by_the_next() {
     let last: Vec<&EventKind> = events.iter().rev().take(2).map(|event| &event.kind).collect();
     let closed = EventKind::State { from: Some(State::Open), to: State::Closed };
     assert_eq!(last, [&closed, &EventKind::Interrupted]);
-    assert!(events.iter().map(|event| event.seq).eq(1..=events.len() as u32));
+    assert!(events.iter().zip(1..).all(|(event, place)| event.seq == place));
     drop(keeper);
     let again = Keeper::open(Some(home.path()), Wall(1_718_965_000_000), Wall(0));
     assert_eq!(again.store().events(&incident.id).unwrap(), events, "only once");
