@@ -20,8 +20,8 @@ pub enum Command {
     /// Serve, in the foreground. Logs to standard error, prints `ready` when it serves, stops
     /// gracefully on SIGTERM.
     Up(ConfigArgs),
-    /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections, what
-    /// is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is critical, 3
+    /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections,
+    /// what is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is critical, 3
     /// when it cannot tell.
     Check(crate::check::CheckArgs),
     /// The same again and again; says what changes.
