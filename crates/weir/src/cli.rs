@@ -41,9 +41,9 @@ pub enum Command {
     },
     /// Show who has the server connections, who waits, and what their time goes into.
     Top(TopArgs),
-    /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections, what
-    /// is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is critical, 3
-    /// when it cannot tell.
+    /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections,
+    /// what is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is
+    /// critical, 3 when it cannot tell.
     Check(crate::check::CheckArgs),
     /// The same again and again; says what changes.
     Watch(crate::check::WatchArgs),

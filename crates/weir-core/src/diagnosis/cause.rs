@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! causes {
-    ($($(#[doc = $doc:literal])+ $name:ident = $id:literal, $title:literal, [$($rule:literal),*];)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident = $id:literal, $title:literal, [$($rule:literal),*];
+    )+) => {
         /// What a finding blames. The word in JSON is also the name of the page.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

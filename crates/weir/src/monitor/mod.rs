@@ -1,6 +1,6 @@
-//! The guard: it looks at each PostgreSQL over a connection that it holds, joins what it sees with
-//! what the proxy knows, and lets [`weir_core::diagnosis`] say what is wrong. It runs on a thread of
-//! its own; losing it stops no query.
+//! The guard: it looks at each PostgreSQL over a connection that it holds, joins what it sees
+//! with what the proxy knows, and lets [`weir_core::diagnosis`] say what is wrong. It runs on a
+//! thread of its own; losing it stops no query.
 //!
 //! | file | job |
 //! | --- | --- |
