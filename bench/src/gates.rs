@@ -6,14 +6,16 @@ mod table;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use weir_testkit::{Options, PgServer, Want};
+use weir_testkit::{Options, PgServer, Want, Weir};
 
 use crate::pgbench;
 use crate::tools::{Counts, Load, Tool};
-use table::{GATES, Gate, Measure};
+use table::{Driver, GATES, Gate, Measure};
 
-/// Slots of the pool.
-const POOL: [&str; 4] = ["--auth", "trust", "--pool-size", "20"];
+/// How Weir runs: with 20 slots, on this driver.
+const fn flags(driver: Driver) -> [&'static str; 6] {
+    ["--auth", "trust", "--pool-size", "20", "--driver", driver.name()]
+}
 
 /// A count that is too high is taken again so often: what else happens in the process (a time
 /// limit looked at, a turn of the loop for one event alone) can only add to it.
@@ -30,7 +32,12 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
     let server = PgServer::start(Options::new(Want::any()))?;
     pgbench::initialise(&server, 1)?;
     let mut broken = 0;
+    let uring = has_uring(weir, &server)?;
     for gate in GATES {
+        if gate.driver == Driver::Uring && !uring {
+            println!("--- SKIPPED {}: io_uring is not to be had here", name(gate));
+            continue;
+        }
         broken += usize::from(!passes(weir, &server, gate)?);
     }
     match broken {
@@ -39,9 +46,23 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
     }
 }
 
+/// Whether Weir, left to choose, runs on io_uring here.
+fn has_uring(weir: &Path, server: &PgServer) -> Result<bool> {
+    let proxy = Weir::up(weir, &server.url(pgbench::DATABASE), &["--driver", "auto"])?;
+    let uring = proxy.log().contains("the event loop is io_uring");
+    proxy.stop()?;
+    Ok(uring)
+}
+
+fn name(gate: Gate) -> String {
+    let Gate { driver, measure, protocol, clients, .. } = gate;
+    let (unit, protocol, driver) = (measure.unit(), protocol.name(), driver.name());
+    format!("gate: {unit} ({protocol}, {clients} clients, {driver})")
+}
+
 fn passes(weir: &Path, server: &PgServer, gate: Gate) -> Result<bool> {
-    let Gate { measure, protocol, clients, limit, target } = gate;
-    let name = format!("gate: {} ({}, {clients} clients)", measure.unit(), protocol.name());
+    let Gate { driver, measure, limit, target, .. } = gate;
+    let name = name(gate);
     if let Some(tool) = tool(measure).filter(|tool| !tool.is_there()) {
         let needs = format!("{name}: not measured, {} is not installed", tool.program());
         if std::env::var_os("CI").is_some() {
@@ -54,7 +75,8 @@ fn passes(weir: &Path, server: &PgServer, gate: Gate) -> Result<bool> {
     let mut parts = String::new();
     for _ in 0..TRIES {
         let counts = measured(weir, server, gate)?;
-        let total = counts.iter().filter(|(name, _)| !waits(name)).map(|(_, count)| count).sum();
+        let total =
+            counts.iter().filter(|(name, _)| !driver.waits(name)).map(|(_, count)| count).sum();
         if total < least {
             (least, parts) = (total, breakdown(&counts));
         }
@@ -78,17 +100,13 @@ const fn tool(measure: Measure) -> Option<Tool> {
 
 fn measured(weir: &Path, server: &PgServer, gate: Gate) -> Result<Counts> {
     let Some(tool) = tool(gate.measure) else {
-        let bytes = idle::bytes_per_client(weir, server, gate.clients)?;
+        let bytes = idle::bytes_per_client(weir, server, gate.clients, &flags(gate.driver))?;
         return Ok([("bytes".to_owned(), bytes)].into());
     };
     let each = TRANSACTIONS.map(|all| all / gate.clients);
-    let load = Load { protocol: gate.protocol, clients: gate.clients, each, flags: &POOL };
+    let flags = flags(gate.driver);
+    let load = Load { protocol: gate.protocol, clients: gate.clients, each, flags: &flags };
     tool.per_transaction(weir, server, load)
-}
-
-/// Whether a system call only waits for events.
-fn waits(name: &str) -> bool {
-    name.starts_with("epoll_wait") || name.starts_with("epoll_pwait")
 }
 
 /// The parts that matter, where there are several.

@@ -3,15 +3,33 @@
 
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
+mod cells;
+mod contender;
 mod gates;
+mod load;
+mod machine;
+mod metric;
 mod pgbench;
 mod process;
+mod recovery;
+mod report;
+mod rounds;
+mod sample;
+mod stats;
+mod storm;
+mod stub;
 mod tools;
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use cells::Plan;
+use contender::Contender;
+use machine::Machine;
+use report::Report;
 
 /// Measures Weir beside other proxies and beside none.
 #[derive(Debug, Parser)]
@@ -28,7 +46,35 @@ struct Cli {
 enum Command {
     /// What CI holds Weir to: counts that do not depend on how busy the machine is.
     Gates,
+    /// The cells that tell most, in less than three minutes.
+    Short(RunArgs),
+    /// Every cell.
+    Long(RunArgs),
 }
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// PgBouncer programs to measure; ratios are to the last. Without it: the installed one.
+    #[arg(long)]
+    pgbouncer: Vec<PathBuf>,
+    /// Only cells with this in their name.
+    #[arg(long)]
+    only: Option<String>,
+    /// Rounds, instead of the plan's.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Seconds measured in each, instead of the plan's.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Writes the figures into docs/performance.md too.
+    #[arg(long)]
+    write: bool,
+}
+
+const PAGE: &str = "docs/performance.md";
+
+/// Where the installed PgBouncer is: Debian's place is not on every path.
+const INSTALLED: [&str; 2] = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
@@ -38,5 +84,55 @@ fn main() -> Result<()> {
     };
     match cli.command {
         Command::Gates => gates::run(&weir),
+        Command::Short(args) => measure(&weir, Plan::short(), &args),
+        Command::Long(args) => measure(&weir, Plan::long(), &args),
     }
+}
+
+fn measure(weir: &std::path::Path, plan: Plan, args: &RunArgs) -> Result<()> {
+    let plan = narrowed(plan, args)?;
+    let contenders = contenders(weir, args)?;
+    let stage = rounds::stage()?;
+    let mut machine = Machine::look(&stage.server);
+    let records = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"))?;
+    machine.look_again();
+    let report =
+        Report { plan: &plan, contenders: &contenders, records: &records, machine: &machine };
+    let file = PathBuf::from("target/bench").join(format!("{}.json", plan.name));
+    fs::create_dir_all("target/bench").context("making target/bench")?;
+    fs::write(&file, format!("{:#}\n", report.json())).context("writing the JSON")?;
+    let markdown = report.markdown();
+    println!("{markdown}\nsaved as {}", file.display());
+    if args.write {
+        let page = fs::read_to_string(PAGE).with_context(|| format!("reading {PAGE}"))?;
+        let page = report::placed(&page, &markdown);
+        fs::write(PAGE, page.with_context(|| format!("{PAGE} has lost its marks"))?)?;
+    }
+    Ok(())
+}
+
+fn narrowed(mut plan: Plan, args: &RunArgs) -> Result<Plan> {
+    if let Some(part) = &args.only {
+        plan.cells.retain(|cell| cell.to_string().contains(part));
+        anyhow::ensure!(!plan.cells.is_empty(), "no cell's name has {part} in it");
+    }
+    plan.rounds = args.rounds.unwrap_or(plan.rounds);
+    if let Some(seconds) = args.seconds {
+        plan.measured = std::time::Duration::try_from_secs_f64(seconds).context("--seconds")?;
+    }
+    Ok(plan)
+}
+
+fn contenders(weir: &std::path::Path, args: &RunArgs) -> Result<Vec<Contender>> {
+    let mut contenders = vec![Contender::Direct];
+    contenders.extend(Contender::weirs(weir)?);
+    let installed = || INSTALLED.iter().map(PathBuf::from).find(|path| path.is_file());
+    let bouncers = match args.pgbouncer.as_slice() {
+        [] => installed().into_iter().collect(),
+        named => named.to_vec(),
+    };
+    for program in &bouncers {
+        contenders.push(Contender::pgbouncer(program)?);
+    }
+    Ok(contenders)
 }

@@ -10,6 +10,9 @@ use weir_testkit::{PgServer, output_within};
 pub(crate) const DATABASE: &str = "postgres";
 pub(crate) const USER: &str = "postgres";
 
+/// Their password at proxies, where one is asked for.
+pub(crate) const PASSWORD: &str = "bench-secret";
+
 /// How long one run may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
 

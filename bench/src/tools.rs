@@ -113,7 +113,7 @@ impl Tool {
 }
 
 /// Lines of a count and a name; the last is the total.
-fn strace(text: &str) -> Option<Counts> {
+pub(crate) fn strace(text: &str) -> Option<Counts> {
     let rows = text.lines().filter_map(|line| {
         let (count, name) = line.trim().split_once(' ')?;
         Some((name.trim().to_owned(), count.parse().ok()?))

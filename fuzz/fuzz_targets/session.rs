@@ -4,6 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use weir_core::ledger::{Caller, Ledger, Scribe};
 use weir_core::session::{
     Ask, Context, Outbox, OverrideBook, ServerState, Session, SessionSettings, Shared, Statements,
     Tally,
@@ -16,6 +17,7 @@ fuzz_target!(|turns: Vec<(bool, Vec<u8>)>| {
     let empty = shared.overrides.empty();
     let (mut session, mut state) = (Session::new(empty.clone()), ServerState::new(empty));
     let (settings, mut tally, mut leased) = (SessionSettings::default(), Tally::default(), false);
+    let (mut ledger, mut caller) = (Ledger::new(1), Caller::new("", "a", "a"));
     for (is_client, bytes) in turns {
         let (mut to_client, mut to_server, mut let_go) =
             (Outbox::default(), Outbox::default(), Vec::new());
@@ -29,6 +31,11 @@ fuzz_target!(|turns: Vec<(bool, Vec<u8>)>| {
                 to_client: &mut to_client,
                 to_server: &mut to_server,
                 tally: &mut tally,
+                scribe: Scribe {
+                    ledger: &mut ledger,
+                    caller: Some(&mut caller),
+                    server: None,
+                },
                 let_go: &mut let_go,
             };
             let input = &bytes[at..];

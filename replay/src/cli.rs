@@ -92,18 +92,17 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
     };
     let weir = arguments.weir.as_deref().unwrap_or(ours);
     let plan = Plan::incident(arguments.seed, arguments.scale);
-    let told = &mut |line: &str| say(begun, line);
+    let told: &mut dyn FnMut(&str) = &mut |line| say(begun, line);
     let made = || World::make(&program, arguments.orders_seeded, told);
     let world = tokio::task::block_in_place(made)?;
     let mut report = report_of(arguments, &world, plan);
     let mut failed = Vec::new();
     for setup in setups(arguments) {
-        let seconds = report.plan.length().as_secs_f64();
-        say(begun, &format!("set-up {}: {seconds:.0} s of traffic", setup.name()));
+        say(begun, &format!("set-up {}", setup.name()));
         let kill_at = arguments.kill_at_s.map(Duration::from_secs_f64);
         let weir = Some(weir.to_owned());
         let options = Options { setup, weir, long_s: report.long_s, kill_at };
-        match run::run(&world, &report.plan, &options).await {
+        match run::run(&world, &report.plan, &options, told).await {
             Ok(observed) => report.set_ups.push(Figures::of(&observed, &report.plan)),
             // The others are still worth their time.
             Err(error) => {
@@ -118,8 +117,7 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
     show(&format!("The figures: {}, {}\n", files.json.display(), files.markdown.display()));
     anyhow::ensure!(
         failed.is_empty(),
-        "{} of the set-ups failed:\n- {}",
-        failed.len(),
+        "not every set-up could be run; `weir replay --setups NAME` tries one alone:\n- {}",
         failed.join("\n- ")
     );
     Ok(())
@@ -130,6 +128,12 @@ fn check(arguments: &Arguments) -> Result<()> {
     let usable = scale.is_finite() && (SCALE_MIN..=SCALE_MAX).contains(scale);
     anyhow::ensure!(usable, "--scale is {scale}, and must be from {SCALE_MIN} to {SCALE_MAX}");
     anyhow::ensure!(*orders_seeded > 0, "--orders-seeded is 0, and must be at least 1");
+    let length_s = Plan::incident(0, *scale).length().as_secs_f64();
+    let kill_at_s = arguments.kill_at_s.unwrap_or(0.0);
+    anyhow::ensure!(
+        (0.0..length_s).contains(&kill_at_s),
+        "--kill-at-s is {kill_at_s}, and a run lasts {length_s} s"
+    );
     for path in [&arguments.orders, &arguments.weir].into_iter().flatten() {
         anyhow::ensure!(path.is_file(), "there is no program {}", path.display());
     }

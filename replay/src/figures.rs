@@ -50,6 +50,8 @@ pub struct Figures {
     pub books: Books,
     /// From the last client to the last notification.
     pub drained_after_s: f64,
+    /// The latest that an arrival was sent after its time.
+    pub lag_max_s: f64,
     /// What was done.
     pub events: Vec<Event>,
     /// Second by second.
@@ -115,6 +117,7 @@ impl Figures {
             routes: ROUTES.map(|route| route_figures(route, &seen.tries, &clients, plan)).into(),
             books: *books,
             drained_after_s: *drained_after_s,
+            lag_max_s: seen.lag_max_s,
             events: events.clone(),
             series,
             samples: samples.clone(),

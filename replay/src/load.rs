@@ -103,6 +103,8 @@ pub struct Seen {
     pub clients: Vec<Client>,
     /// All bulk clients.
     pub bulks: Vec<BulkRecord>,
+    /// The latest that an arrival was sent after its time: how busy our own machine was.
+    pub lag_max_s: f64,
 }
 
 /// A run's load.
@@ -193,6 +195,10 @@ impl Load {
                 tokio::time::sleep(pause).await;
             }
             let sent = Instant::now();
+            if number == 0 {
+                let mut seen = self.seen();
+                seen.lag_max_s = seen.lag_max_s.max((sent - self.begun - arrival.at).as_secs_f64());
+            }
             let limit = patience.limit.min(self.give_up - sent);
             let answer = self.http.ask(&key, &arrival.ask, limit).await;
             let outcome = answer.outcome();

@@ -17,6 +17,9 @@ pub mod rows;
 mod tests;
 pub mod text;
 
+/// A load that was sent this late is not the load of the plan.
+const LATE_S: f64 = 0.5;
+
 /// All set-ups of one replay, and how to repeat it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -45,9 +48,13 @@ impl Report {
     #[must_use]
     pub fn circumstances(&self) -> String {
         let build = if self.optimised_build { "optimised" } else { "debug (no figures to quote)" };
+        let late_s = self.set_ups.iter().map(|figures| figures.lag_max_s).fold(0.0, f64::max);
+        let busy =
+            if late_s >= LATE_S { ": this machine was busy, repeat it on a quiet one" } else { "" };
         format!(
-            "PostgreSQL {}, max_connections 100 and one for the sampler; {} processors shared by load, service, pooler and \
-             server; {} orders; seed {}; scale {}; long from {} s; build: {build}.",
+            "PostgreSQL {}, max_connections 100 and one for the sampler; {} processors shared by \
+             load, service, pooler and server; {} orders; seed {}; scale {}; long from {} s; build: \
+             {build}; requests sent at most {late_s:.2} s late{busy}.",
             self.server, self.cores, self.orders_seeded, self.plan.seed, self.scale, self.long_s
         )
     }

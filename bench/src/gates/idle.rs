@@ -5,13 +5,17 @@ use std::path::Path;
 use anyhow::Result;
 use weir_testkit::{PgServer, Session, Weir};
 
-use super::POOL;
 use crate::pgbench::{DATABASE, USER};
 use crate::process;
 
 /// Bytes that each of so many clients adds, once it has run a query and rests.
-pub(super) fn bytes_per_client(weir: &Path, server: &PgServer, clients: u32) -> Result<f64> {
-    let proxy = Weir::up(weir, &server.url(DATABASE), &POOL)?;
+pub(super) fn bytes_per_client(
+    weir: &Path,
+    server: &PgServer,
+    clients: u32,
+    flags: &[&str],
+) -> Result<f64> {
+    let proxy = Weir::up(weir, &server.url(DATABASE), flags)?;
     let connect = || -> Result<Session> {
         let mut session = proxy.session(USER, DATABASE)?;
         session.query("SELECT 1")?;

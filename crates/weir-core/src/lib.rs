@@ -7,14 +7,17 @@
 #![forbid(unsafe_code)]
 
 pub mod activity;
+pub mod alert;
 mod arena;
 pub mod config;
 pub mod console;
 pub mod diagnosis;
 pub mod dispatch;
 pub mod ids;
+pub mod incident;
 pub mod ledger;
 pub mod pool;
 pub mod session;
 pub mod sim;
+pub mod simulator;
 pub mod time;

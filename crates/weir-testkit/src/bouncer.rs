@@ -12,7 +12,7 @@ use crate::dirs::Scratch;
 use crate::keeper::{Kept, Launch, Parting};
 use crate::run::tail;
 use crate::server::{PgServer, free_port};
-use crate::session::{Session, SqlError};
+use crate::session::{PasswordAsked, Session, SqlError};
 use crate::wait::until;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ const SETTINGS: [(&str, &str); 8] = [
 #[derive(Debug)]
 pub struct PgBouncer {
     port: u16,
-    _kept: Kept,
+    kept: Kept,
     _home: Scratch,
 }
 
@@ -54,8 +54,22 @@ impl PgBouncer {
     /// # Errors
     /// When it is not installed or does not start; the message has the end of its log.
     pub fn start(server: &PgServer, settings: &[(&str, &str)]) -> Result<Self> {
+        let upstream = (server.port(), server.password().unwrap_or_default());
+        Self::start_program(&program()?, upstream, settings)
+    }
+
+    /// The same with another PgBouncer than the one that is installed, before whatever listens on
+    /// the `upstream` port of 127.0.0.1 and asks for that password or none.
+    ///
+    /// # Errors
+    /// As [`PgBouncer::start`].
+    pub fn start_program(
+        program: &Path,
+        upstream: (u16, &str),
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         for _ in 0..PORT_TRIES {
-            match Self::start_on(free_port()?, server, settings)? {
+            match Self::start_on(free_port()?, program, upstream, settings)? {
                 Some(started) => return Ok(started),
                 None => continue,
             }
@@ -64,7 +78,12 @@ impl PgBouncer {
     }
 
     /// `None` when another process has taken the port.
-    fn start_on(port: u16, server: &PgServer, settings: &[(&str, &str)]) -> Result<Option<Self>> {
+    fn start_on(
+        port: u16,
+        program: &Path,
+        (upstream, password): (u16, &str),
+        settings: &[(&str, &str)],
+    ) -> Result<Option<Self>> {
         let account = Account::unprivileged()?;
         let home = Scratch::new(account)?;
         let file = |name: &str, text: &str| {
@@ -72,11 +91,10 @@ impl PgBouncer {
             fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
             account.give(&path).map(|()| path)
         };
-        let password = server.password().unwrap_or_default();
         let users = file("users", &format!("\"{SUPERUSER}\" \"{password}\"\n"))?;
-        let config = file("ini", &configuration(port, server.port(), &users, settings))?;
+        let config = file("ini", &configuration(port, upstream, &users, settings))?;
         let log = file("log", "")?;
-        let launch = Launch::new(program()?, &log).args([&config]).account(account);
+        let launch = Launch::new(program, &log).args([&config]).account(account);
         let mut kept = launch.parting(Parting::Terminate).scrap(home.path()).start()?;
         let said = || fs::read_to_string(&log).unwrap_or_default();
         let ready = until("PgBouncer", PATIENCE, || {
@@ -85,12 +103,13 @@ impl PgBouncer {
             }
             match Session::tcp(port, SUPERUSER, "pgbouncer") {
                 Ok(_) => Ok(Some(())),
+                Err(err) if err.is::<PasswordAsked>() => Ok(Some(())),
                 Err(err) if err.is::<SqlError>() => Err(err),
                 Err(_) => Ok(None),
             }
         });
         match ready {
-            Ok(()) => Ok(Some(Self { port, _kept: kept, _home: home })),
+            Ok(()) => Ok(Some(Self { port, kept, _home: home })),
             Err(_) if said().contains("Address already in use") => Ok(None),
             Err(err) => Err(err.context(format!("PgBouncer's log ends:\n{}", tail(&said())))),
         }
@@ -100,6 +119,12 @@ impl PgBouncer {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.kept.pid()
     }
 }
 

@@ -36,6 +36,18 @@ impl fmt::Display for SqlError {
 
 impl std::error::Error for SqlError {}
 
+/// A [`Session`] has no password to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PasswordAsked;
+
+impl fmt::Display for PasswordAsked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server asks for a password")
+    }
+}
+
+impl std::error::Error for PasswordAsked {}
+
 /// Rows as text; `None` is NULL.
 pub type Rows = Vec<Vec<Option<String>>>;
 
@@ -135,7 +147,7 @@ impl Session {
                 }
                 b'D' => rows.push(row(&body).context("a row that is cut short")?),
                 b'K' => self.backend_pid = int(&body).context("a key that is cut short")?,
-                b'R' if int(&body) != Some(0) => bail!("the server asks for a password"),
+                b'R' if int(&body) != Some(0) => return Err(PasswordAsked.into()),
                 b'E' => {
                     let err = sql_error(&body);
                     if !self.started || err.code.starts_with("57P") {

@@ -292,10 +292,11 @@ impl<'a> Body<'a> {
 ///
 /// A word at a time, by Mycroft's test, which is exact for the first zero of a word.
 #[inline]
-fn zero_at(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn zero_at(bytes: &[u8]) -> Option<usize> {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let (words, rest) = bytes.as_chunks::<8>();
     let mut at = 0;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    for word in words {
         let word = u64::from_le_bytes(*word);
         let zeros = word.wrapping_sub(EACH) & !word & (0x80 * EACH);
         if zeros != 0 {
@@ -303,8 +304,13 @@ fn zero_at(bytes: &[u8]) -> Option<usize> {
         }
         at += 8;
     }
-    let rest = bytes.get(at..)?;
-    rest.iter().position(|&byte| byte == 0).map(|zero| at + zero)
+    for &byte in rest {
+        if byte == 0 {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The command line. Its flags are stable: scripts outside the repository use them.
 
 use clap::{Args, Parser, Subcommand};
-use weir_core::config::choices::{AuthMethod, DriverChoice, LogFormat, PoolMode};
+use weir_core::config::choices::{AuthMethod, DriverChoice, Language, LogFormat, PoolMode};
 use weir_core::config::options::UpstreamUrl;
 use weir_core::config::{Options, Place, Places, parse_upstream};
 
@@ -20,12 +20,6 @@ pub enum Command {
     /// Serve, in the foreground. Logs to standard error, prints `ready` when it serves, stops
     /// gracefully on SIGTERM.
     Up(ConfigArgs),
-    /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections, what
-    /// is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is critical, 3
-    /// when it cannot tell.
-    Check(crate::check::CheckArgs),
-    /// The same again and again; says what changes.
-    Watch(crate::check::WatchArgs),
     /// Replay the incident on this machine alone, with and without Weir: two minutes, one table.
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
@@ -40,12 +34,110 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
+    /// Show who has the server connections, who waits, and what their time goes into.
+    Top(TopArgs),
+    /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections, what
+    /// is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is critical, 3
+    /// when it cannot tell.
+    Check(crate::check::CheckArgs),
+    /// The same again and again; says what changes.
+    Watch(crate::check::WatchArgs),
     /// Find connection-hungry patterns in Django code and settings.
     #[cfg(feature = "lint")]
     Lint(Box<crate::lint::args::LintArgs>),
+    /// Read what is kept of incidents: list them, show one, write its report.
+    #[command(subcommand)]
+    Incident(IncidentCommand),
+    /// Try whether those who are told of incidents can be reached.
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Look at a configuration without serving.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What can be done with incidents.
+#[derive(Debug, Clone, Subcommand)]
+pub enum IncidentCommand {
+    /// The latest incidents, a line each.
+    List {
+        /// Where they are.
+        #[command(flatten)]
+        place: IncidentPlace,
+        /// As a JSON array.
+        #[arg(long)]
+        json: bool,
+        /// How many, at most.
+        #[arg(long, default_value_t = 20)]
+        count: u32,
+    },
+    /// What happened in one incident.
+    Show {
+        /// Its name, or how it begins. Without it, the latest.
+        #[arg(default_value = "")]
+        id: String,
+        /// Where they are.
+        #[command(flatten)]
+        place: IncidentPlace,
+        /// As one JSON object: incident, events, flight recorder.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The whole story of one incident, to standard output.
+    Report {
+        /// Its name, or how it begins. Without it, the latest.
+        #[arg(default_value = "")]
+        id: String,
+        /// Where they are.
+        #[command(flatten)]
+        place: IncidentPlace,
+        /// markdown or html.
+        #[arg(long, value_enum, default_value_t = ReportFormat::Markdown)]
+        format: ReportFormat,
+    },
+}
+
+/// Where incidents are kept, and how they are told.
+#[derive(Debug, Clone, Args)]
+pub struct IncidentPlace {
+    /// The configuration, which names the state directory.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+    /// The state directory.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+    /// en or zh. Without it, that of the configuration.
+    #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+    pub lang: Option<Language>,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// Text with marks, for a wiki or a merge request.
+    Markdown,
+    /// One file for a browser, with the picture.
+    Html,
+}
+
+/// What can be done with alerts.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AlertCommand {
+    /// Send a message to each receiver, or to those named. Exits with 1 when one did not get it.
+    Test {
+        /// A TOML file.
+        file: String,
+        /// Receivers, as in [alerts.NAME]. Without any, all.
+        names: Vec<String>,
+    },
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    match text {
+        "en" => Ok(Language::En),
+        "zh" => Ok(Language::Zh),
+        other => Err(format!("`{other}` is not en or zh")),
+    }
 }
 
 /// What the demonstration shows.
@@ -55,6 +147,20 @@ pub struct DemoArgs {
     /// Only the pool at work: 120 clients over 8 server connections for 8 s.
     #[arg(long)]
     pub traffic: bool,
+}
+
+/// Where to look, and how to show it.
+#[derive(Debug, Clone, Args)]
+pub struct TopArgs {
+    /// The HTTP address of a running Weir.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8432")]
+    pub http: String,
+    /// Look once and exit; otherwise look again every two seconds.
+    #[arg(long)]
+    pub once: bool,
+    /// Print what `/api/v1/ledger` answers.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What can be done with a configuration.

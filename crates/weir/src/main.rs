@@ -1,6 +1,7 @@
 //! The program: sockets, TLS, clock, files and the command line around the decisions of
 //! `weir-core`.
 
+pub mod alert;
 pub mod app;
 pub mod check;
 pub mod cli;
@@ -8,6 +9,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod http;
+pub mod incident;
 #[cfg(feature = "lint")]
 pub mod lint;
 pub mod log;
@@ -15,6 +17,8 @@ pub mod monitor;
 pub mod proxy;
 pub mod serve;
 pub mod state_dir;
+pub mod store;
+pub mod top;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -23,7 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use weir_core::config::Problem;
 
-use crate::cli::{Cli, Command, ConfigArgs, ConfigCommand};
+use crate::cli::{AlertCommand, Cli, Command, ConfigArgs, ConfigCommand};
 
 /// Exit code of a command line or configuration that cannot be used, as `clap` has it.
 const UNUSABLE: u8 = 2;
@@ -31,14 +35,17 @@ const UNUSABLE: u8 = 2;
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Up(args) => up(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Watch(args) => check::watch(&args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
+        Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(&args),
+        Command::Watch(args) => check::watch(&args),
+        Command::Incident(command) => incident::command::run(&command, &mut io::stdout()),
+        Command::Alert(AlertCommand::Test { file, names }) => test_alerts(file, &names),
         Command::Config(ConfigCommand::Check { file }) => check(file),
         Command::Config(ConfigCommand::Show(args)) => show(&args),
         #[cfg(feature = "lint")]
@@ -58,6 +65,14 @@ fn up(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
             app::up(args, &loaded)?;
             Ok(ExitCode::SUCCESS)
         }
+        Err(problems) => unusable(&mut io::stderr(), &problems),
+    }
+}
+
+fn test_alerts(file: String, names: &[String]) -> anyhow::Result<ExitCode> {
+    let args = ConfigArgs { config: Some(file), ..ConfigArgs::default() };
+    match config::load(&args) {
+        Ok(loaded) => alert::command::test(&loaded.settings, names, &mut io::stdout()),
         Err(problems) => unusable(&mut io::stderr(), &problems),
     }
 }

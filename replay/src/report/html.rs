@@ -82,15 +82,14 @@ fn cards(report: &Report, out: &mut String) {
         } else {
             "<span class=\"bad\">do not balance</span>".to_owned()
         };
-        let recovery =
-            figures.recovery_s.map_or("not in the run".to_owned(), |s| format!("{s:.0} s"));
+        let recovery = figures.recovery_s.map_or("not seen".to_owned(), |s| format!("{s:.0} s"));
         let _ = write!(
             out,
             "<div class=\"card\" style=\"border-top-color:{}\">{}<b class=\"{}\">{}</b>good answers \
              under load<ul><li><span>readers served in 1 s</span><span>{}</span></li>\
              <li><span>server connections, peak</span><span>{}</span></li>\
              <li><span>recovery after the load</span><span>{recovery}</span></li>\
-             <li><span>orders and notifications</span>{books}</li></ul></div>",
+             <li><span>books</span>{books}</li></ul></div>",
             colour(figures.setup),
             figures.setup.title(),
             class(figures.success),

@@ -50,6 +50,7 @@ fn observed(setup: SetUp, plan: &Plan) -> Observed {
             long: 0,
         }
     });
+    seen.lag_max_s = 0.004;
     Observed {
         setup,
         seen,

@@ -20,7 +20,7 @@ async fn the_books_balance_though_the_service_is_killed_in_the_middle() {
         long_s: 3.0,
         kill_at: Some(Duration::from_millis(2_000)),
     };
-    let observed = run(&world, &plan, &options).await.unwrap();
+    let observed = run(&world, &plan, &options, &mut |_| {}).await.unwrap();
     let figures = Figures::of(&observed, &plan);
     assert!(figures.books.balance(), "{:?}", figures.books);
     assert_eq!(figures.books.unsure, 0);

@@ -207,6 +207,108 @@ pub enum DriverChoice {
     Uring,
 }
 
+/// The finding that opens an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenAt {
+    /// Somebody is hurt now, or within seconds.
+    #[default]
+    Critical,
+    /// Somebody will be hurt if it goes on.
+    Warning,
+}
+
+/// A service that takes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertKind {
+    /// Any web service: a CloudEvent in JSON.
+    #[default]
+    Webhook,
+    /// Prometheus Alertmanager, its v2 API.
+    Alertmanager,
+    /// Slack, an incoming webhook.
+    Slack,
+    /// PagerDuty, Events API v2.
+    Pagerduty,
+    /// DingTalk, a robot of a group.
+    Dingtalk,
+    /// Feishu (Lark), a robot of a group.
+    Feishu,
+    /// WeCom, a robot of a group.
+    Wecom,
+    /// Mail over SMTP.
+    Email,
+}
+
+impl AlertKind {
+    /// The word in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Alertmanager => "alertmanager",
+            Self::Slack => "slack",
+            Self::Pagerduty => "pagerduty",
+            Self::Dingtalk => "dingtalk",
+            Self::Feishu => "feishu",
+            Self::Wecom => "wecom",
+            Self::Email => "email",
+        }
+    }
+
+    /// Messages a minute that the service takes. DingTalk mutes a robot that sends more.
+    #[must_use]
+    pub const fn per_minute(self) -> u32 {
+        match self {
+            Self::Dingtalk | Self::Wecom => 20,
+            Self::Webhook
+            | Self::Alertmanager
+            | Self::Slack
+            | Self::Pagerduty
+            | Self::Feishu
+            | Self::Email => 60,
+        }
+    }
+
+    /// The address of a service that has the same for everybody.
+    #[must_use]
+    pub const fn default_url(self) -> Option<&'static str> {
+        match self {
+            Self::Pagerduty => Some("https://events.pagerduty.com/v2/enqueue"),
+            Self::Webhook
+            | Self::Alertmanager
+            | Self::Slack
+            | Self::Dingtalk
+            | Self::Feishu
+            | Self::Wecom
+            | Self::Email => None,
+        }
+    }
+}
+
+/// The language people are spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Chinese, simplified.
+    Zh,
+}
+
+impl Language {
+    /// The text in this language.
+    #[must_use]
+    pub const fn pick<T: Copy>(self, english: T, chinese: T) -> T {
+        match self {
+            Self::En => english,
+            Self::Zh => chinese,
+        }
+    }
+}
+
 /// The shape of the log on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -41,7 +41,7 @@ bounds! {
     EVENTS_PER_TURN = 256;
     /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
     /// io_uring. When all are full it goes on after the next turn.
-    RECEIVE_BUFFERS = 256;
+    RECEIVE_BUFFERS = 128;
     /// One of these buffers.
     RECEIVE_BUFFER_BYTES = 16 * KIB;
     /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
@@ -115,6 +115,8 @@ bounds! {
     CONSOLE_SESSIONS = 64;
     /// Pools with series of their own in `/metrics`. Further ones are summed up as `other`.
     METRIC_POOLS = 1_000;
+    /// Routes with series of their own in `/metrics`. Further ones are summed up.
+    METRIC_ROUTES = 20;
     /// HTTP connections at once. Further ones wait to be accepted.
     HTTP_CONNECTIONS = 64;
     /// Sessions of one server that the guard looks at. Further ones are left out.
@@ -154,6 +156,24 @@ bounds! {
     CONFIG_INCLUDE_DEPTH = 10;
     /// One configuration file.
     CONFIG_FILE_BYTES = 16 * MIB;
+    /// Causes kept of one incident. The weakest goes.
+    INCIDENT_SUSPECTS = 16;
+    /// Events kept of one incident. Of further ones only changes of state are kept, and how many
+    /// were left out.
+    INCIDENT_EVENTS = 2_000;
+    /// Distinct users counted in one incident. Beyond it the count says "at least".
+    INCIDENT_USERS = 100_000;
+    /// Looks kept from before an incident: at one a second, five minutes.
+    FLIGHT_POINTS_BEFORE = 300;
+    /// Looks kept of an incident. For one more the resolution is halved.
+    FLIGHT_POINTS = 1_200;
+    /// Looks and notes that wait for the thread of incidents. Further ones are lost, and the log
+    /// says so.
+    INCIDENT_ORDERS = 256;
+    /// Records of incidents that a full disk did not take. The oldest go.
+    INCIDENT_RECORDS_UNSTORED = 10_000;
+    /// Messages that wait for one receiver of alerts. The oldest goes, and the log says so.
+    ALERTS_QUEUED = 64;
     /// Problems reported for one configuration. Further ones show when these are mended.
     CONFIG_PROBLEMS = 200;
 }

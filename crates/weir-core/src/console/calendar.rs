@@ -3,7 +3,7 @@
 /// A moment as `2026-01-31 23:59:59 UTC`, from seconds since 1970.
 ///
 /// Days to dates by Hinnant's `civil_from_days`, for years 1970 to 9999.
-pub(super) fn utc(unix_seconds: u64) -> String {
+pub(crate) fn utc(unix_seconds: u64) -> String {
     let (days, seconds) = (unix_seconds / 86_400, unix_seconds % 86_400);
     let (year, month, day) = date(days);
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);

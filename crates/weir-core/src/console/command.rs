@@ -44,6 +44,16 @@ pub enum Topic {
     Users,
     /// The configuration.
     Config,
+    /// Who has the server connections.
+    Holders,
+    /// Who waits for one.
+    Waiters,
+    /// Routes by phase.
+    Routes,
+    /// Where transactions wait for the application.
+    Gaps,
+    /// The ledger as a whole.
+    Ledger,
     /// Counts.
     Lists,
     /// Memory.
@@ -56,7 +66,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Pools,
         Self::Clients,
         Self::Servers,
@@ -67,6 +77,11 @@ impl Topic {
         Self::Databases,
         Self::Users,
         Self::Config,
+        Self::Holders,
+        Self::Waiters,
+        Self::Routes,
+        Self::Gaps,
+        Self::Ledger,
         Self::Lists,
         Self::Mem,
         Self::State,
@@ -87,6 +102,11 @@ impl Topic {
             Self::Databases => &tables::DATABASES,
             Self::Users => &tables::USERS,
             Self::Config => &tables::CONFIG,
+            Self::Holders => &tables::HOLDERS,
+            Self::Waiters => &tables::WAITERS,
+            Self::Routes => &tables::ROUTES,
+            Self::Gaps => &tables::GAPS,
+            Self::Ledger => &tables::LEDGER,
             Self::Lists => &tables::LISTS,
             Self::Mem => &tables::MEM,
             Self::State => &tables::STATE,
@@ -100,6 +120,33 @@ impl Topic {
         match self {
             Self::Clients | Self::Servers => true,
             Self::Pools
+            | Self::Stats
+            | Self::StatsTotals
+            | Self::StatsAverages
+            | Self::Totals
+            | Self::Databases
+            | Self::Users
+            | Self::Config
+            | Self::Holders
+            | Self::Waiters
+            | Self::Routes
+            | Self::Gaps
+            | Self::Ledger
+            | Self::Lists
+            | Self::Mem
+            | Self::State
+            | Self::Version => false,
+        }
+    }
+
+    /// Whether it shows the ledger.
+    #[must_use]
+    pub const fn needs_ledger(self) -> bool {
+        match self {
+            Self::Holders | Self::Waiters | Self::Routes | Self::Gaps | Self::Ledger => true,
+            Self::Pools
+            | Self::Clients
+            | Self::Servers
             | Self::Stats
             | Self::StatsTotals
             | Self::StatsAverages

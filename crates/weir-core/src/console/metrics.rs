@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::snapshot::PoolRow;
 use super::view::View;
 use crate::config::limits;
+use crate::ledger::Phase;
 
 /// What a family of series means and how it is read from a pool.
 pub(super) struct Metric {
@@ -29,7 +30,7 @@ const fn state(label: &'static str, value: fn(&PoolRow) -> f64) -> Series {
 }
 
 /// The families with a line for each pool.
-pub(super) const METRICS: [Metric; 11] = [
+pub(super) const METRICS: [Metric; 15] = [
     Metric {
         name: "weir_pool_clients",
         kind: "gauge",
@@ -113,6 +114,57 @@ pub(super) const METRICS: [Metric; 11] = [
             state("sent", |pool| number(pool.traffic.sent)),
         ],
     },
+    Metric {
+        name: "db_client_connection_count",
+        kind: "gauge",
+        about: "Open server connections, by phase.",
+        series: &[
+            state("idle", |pool| number(pool.phases[Phase::Idle as usize].into())),
+            state("resetting", |pool| number(pool.phases[Phase::Resetting as usize].into())),
+            state("executing", |pool| number(pool.phases[Phase::Executing as usize].into())),
+            state("client_blocked", |pool| {
+                number(pool.phases[Phase::ClientBlocked as usize].into())
+            }),
+            state("copy_in", |pool| number(pool.phases[Phase::CopyIn as usize].into())),
+            state("idle_in_transaction", |pool| {
+                number(pool.phases[Phase::IdleInTransaction as usize].into())
+            }),
+            state("pinned_idle", |pool| number(pool.phases[Phase::PinnedIdle as usize].into())),
+            state("cancel_settling", |pool| {
+                number(pool.phases[Phase::CancelSettling as usize].into())
+            }),
+            state("draining", |pool| number(pool.phases[Phase::Draining as usize].into())),
+        ],
+    },
+    Metric {
+        name: "db_client_connection_max",
+        kind: "gauge",
+        about: "Server connections there may be.",
+        series: &[plain(|pool| pool.view.size_max.into())],
+    },
+    Metric {
+        name: "db_client_connection_pending_requests",
+        kind: "gauge",
+        about: "Clients that wait for a server connection.",
+        series: &[plain(|pool| pool.view.waiting.into())],
+    },
+    Metric {
+        name: "weir_phase_seconds_total",
+        kind: "counter",
+        about: "Time of server connections, by phase.",
+        series: &[
+            state("connecting", |pool| pool.times.seconds(Phase::Connecting)),
+            state("idle", |pool| pool.times.seconds(Phase::Idle)),
+            state("resetting", |pool| pool.times.seconds(Phase::Resetting)),
+            state("executing", |pool| pool.times.seconds(Phase::Executing)),
+            state("client_blocked", |pool| pool.times.seconds(Phase::ClientBlocked)),
+            state("copy_in", |pool| pool.times.seconds(Phase::CopyIn)),
+            state("idle_in_transaction", |pool| pool.times.seconds(Phase::IdleInTransaction)),
+            state("pinned_idle", |pool| pool.times.seconds(Phase::PinnedIdle)),
+            state("cancel_settling", |pool| pool.times.seconds(Phase::CancelSettling)),
+            state("draining", |pool| pool.times.seconds(Phase::Draining)),
+        ],
+    },
 ];
 
 /// Exact up to 2^53, which a counter of nanoseconds reaches after three months.
@@ -145,6 +197,7 @@ pub fn metrics(view: &View<'_>) -> String {
             }
         }
     }
+    super::ledger_metrics::write(view, &mut text);
     text
 }
 
@@ -154,6 +207,6 @@ fn labels(database: &str, user: &str, state: &str) -> String {
     format!("{{database=\"{database}\",user=\"{user}\"{state}}}")
 }
 
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -12,14 +12,16 @@
 //! | `table` | what a table is made of |
 //! | `tables` | each SHOW: columns with type, documentation and value |
 //! | `metrics` | the same view as Prometheus text |
+//! | `ledger_metrics` | what the ledger adds to it |
 //! | `reference` | the pages under `docs/using` |
 //!
 //! Columns carry the names, the order and the types of PgBouncer 1.25 where it has the same
 //! command (its `src/admin.c` and `src/stats.c`); ours follow after them.
 
-mod calendar;
+pub(crate) mod calendar;
 mod command;
 mod holds;
+mod ledger_metrics;
 mod metrics;
 mod parse;
 mod reference;

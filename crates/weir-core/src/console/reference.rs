@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::command::{COMMANDS, Topic};
+use super::ledger_metrics::LEDGER_METRICS;
 use super::metrics::METRICS;
 use super::table::{Heading, Relation};
 
@@ -93,5 +94,17 @@ program uses.
         let (name, kind, about) = (metric.name, metric.kind, metric.about);
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {} |", states.join(", "));
     }
+    page.push_str(LEDGER_METRICS_INTRODUCTION);
+    for metric in &LEDGER_METRICS {
+        let (name, kind, about, labels) = (metric.name, metric.kind, metric.about, metric.labels);
+        let _ = writeln!(page, "| `{name}` | {kind} | {about} | {labels} |");
+    }
     page
 }
+
+const LEDGER_METRICS_INTRODUCTION: &str = "
+These are about all pools together:
+
+| metric | type | what it is | labels |
+| --- | --- | --- | --- |
+";

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::Histogram;
+use crate::ledger::{Histogram, LedgerSnapshot, Phase, PhaseTimes};
 use crate::pool::PoolView;
 use crate::session::{PoolMode, Tally};
 
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub stores: Vec<Store>,
     /// Statement texts they remember.
     pub statements: u64,
+    /// Their ledgers; empty where that was not asked for.
+    pub ledger: LedgerSnapshot,
 }
 
 impl Snapshot {
@@ -30,6 +32,7 @@ impl Snapshot {
         self.clients.extend(other.clients);
         self.servers.extend(other.servers);
         self.statements += other.statements;
+        self.ledger.merge(other.ledger);
         for store in other.stores {
             match self.stores.iter_mut().find(|known| known.name == store.name) {
                 Some(known) => known.add(store),
@@ -43,6 +46,7 @@ impl Snapshot {
         self.pools.sort_by(|a, b| (&a.database, &a.user).cmp(&(&b.database, &b.user)));
         self.clients.sort_by_key(|client| client.id.0);
         self.servers.sort_by_key(|server| server.id.0);
+        self.ledger.sort();
     }
 }
 
@@ -116,6 +120,10 @@ pub struct PoolRow {
     pub address: Arc<str>,
     /// The database name on the server.
     pub server_database: Arc<str>,
+    /// Open server connections by phase.
+    pub phases: [u32; Phase::COUNT],
+    /// Time of its server connections by phase, since the pool was made.
+    pub times: PhaseTimes,
 }
 
 impl PoolRow {

@@ -53,6 +53,8 @@ pub enum Value {
     Text(String),
     /// A number, in any other.
     Number(u64),
+    /// Thousandths, in a numeric column.
+    Thousandths(u64),
 }
 
 impl From<&str> for Value {
@@ -111,6 +113,9 @@ impl Value {
             Self::Null => None,
             Self::Text(text) => Some(Cow::Borrowed(text)),
             Self::Number(number) => Some(Cow::Owned(number.to_string())),
+            Self::Thousandths(number) => {
+                Some(Cow::Owned(format!("{}.{:03}", number / 1000, number % 1000)))
+            }
         }
     }
 }

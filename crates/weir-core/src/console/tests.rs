@@ -5,10 +5,76 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::settings::Settings;
-use crate::ledger::Histogram;
+use crate::ledger::{
+    ClassKind, ClassRow, ClassSums, GapRow, GapSums, Histogram, HolderRow, LedgerSnapshot, Phase,
+    PhaseTimes, Picture, Recorder, WaiterRow,
+};
 use crate::pool::{Mode, PoolView};
 use crate::session::{PoolMode, Tally};
 use crate::time::Instant;
+use weir_wire::sql::Fingerprint;
+
+/// A ledger with one of everything.
+fn ledger() -> LedgerSnapshot {
+    let mut sums = ClassSums { claims: 2, transactions: 1, ..ClassSums::default() };
+    sums.times.charge(Phase::IdleInTransaction, 2_000_000_000);
+    let mut gap = GapSums::default();
+    gap.record(Duration::from_secs(2));
+    let name = |text: &str| -> Arc<str> { text.into() };
+    LedgerSnapshot {
+        times: sums.times,
+        open_nanos: sums.times.total(),
+        open: 1,
+        classes: vec![ClassRow {
+            key: (0, 2),
+            label: name("/pay"),
+            kind: ClassKind::Tag,
+            sums,
+            holding: 1,
+            waiting: 1,
+        }],
+        holders: vec![HolderRow {
+            server: Serial(64),
+            backend: 77,
+            database: name("d"),
+            user: name("u"),
+            client: Some(Serial(128)),
+            client_user: name("u"),
+            application: name("shop"),
+            address: name("unix"),
+            route: name("/pay"),
+            kind: ClassKind::Tag,
+            phase: Phase::IdleInTransaction,
+            phase_for: Duration::from_millis(1500),
+            held_for: Duration::from_secs(2),
+            statement: name("insert into payment values (?)"),
+            fingerprint: Fingerprint(255),
+            statement_for: Duration::from_secs(2),
+            pinned: String::new(),
+        }],
+        waiters: vec![WaiterRow {
+            client: Serial(192),
+            database: name("d"),
+            user: name("u"),
+            application: name("shop"),
+            address: name("unix"),
+            route: name("/pay"),
+            waited: Duration::from_millis(250),
+            ahead: 0,
+        }],
+        gaps: vec![GapRow {
+            route: name("/pay"),
+            before: name("insert into payment values (?)"),
+            before_fingerprint: Fingerprint(255),
+            after: name("update orders set paid = ?"),
+            after_fingerprint: Fingerprint(254),
+            sums: gap,
+            open: 0,
+        }],
+        visits: vec![Histogram::default(); Phase::COUNT],
+        ..LedgerSnapshot::default()
+    }
+}
 
 fn read(text: &str) -> Vec<Result<Command, String>> {
     let told = |notice: crate::session::Notice| {
@@ -108,6 +174,8 @@ pub(crate) fn pool(database: &str, transactions: u64) -> PoolRow {
         stale: 0,
         wait_max: Duration::from_millis(1500),
         address: "h:5432".into(),
+        phases: [1; Phase::COUNT],
+        times: PhaseTimes::default(),
         server_database: database.into(),
     }
 }
@@ -156,8 +224,14 @@ fn server() -> ServerRow {
 /// Calls with a view of these pools, one client and one server connection.
 fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
     let stores = vec![Store { name: "client", size: 10, used: 2, free: 1 }];
-    let snapshot =
-        Snapshot { pools, clients: vec![client()], servers: vec![server()], stores, statements: 0 };
+    let snapshot = Snapshot {
+        pools,
+        clients: vec![client()],
+        servers: vec![server()],
+        stores,
+        statements: 0,
+        ledger: ledger(),
+    };
     let config = [ConfigRow {
         key: "pool.size".into(),
         value: "4".into(),
@@ -171,6 +245,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         settings: &Settings::default(),
         config: &config,
         snapshot: &snapshot,
+        ledger: &Picture::of(&ledger(), &Recorder::default(), Duration::from_secs(10), 4),
         history: &History::default(),
         holds: &Holds::default(),
         stopping: false,
@@ -193,6 +268,7 @@ fn every_row_has_a_value_of_the_right_type_for_each_column() {
                         Value::Null => true,
                         Value::Text(_) => heading.kind == Kind::Text,
                         Value::Number(_) => heading.kind != Kind::Text,
+                        Value::Thousandths(_) => heading.kind == Kind::Numeric,
                     };
                     assert!(fits, "{}.{} is {value:?}", table.name(), heading.name);
                 }
@@ -211,6 +287,35 @@ fn columns_are_named_once_explained_and_ours_come_last() {
             assert!(heading.ours || headings[..at].iter().all(|before| !before.ours));
         }
     }
+}
+
+#[test]
+fn the_ledger_is_shown_with_names_seconds_and_needs() {
+    with_view(vec![pool("d", 20)], |view| {
+        let shown = |topic: Topic, column: &str| {
+            let table = topic.table();
+            let at = table.headings().iter().position(|heading| heading.name == column).unwrap();
+            table.answer(view, 10).rows[0][at].text().unwrap_or_default().into_owned()
+        };
+        assert_eq!(shown(Topic::Holders, "route"), "/pay");
+        assert_eq!(shown(Topic::Holders, "phase_s"), "1.500");
+        assert_eq!(shown(Topic::Waiters, "waited_s"), "0.250");
+        assert_eq!(shown(Topic::Routes, "idle_in_transaction_s"), "2.000");
+        // Two claims in ten seconds, two seconds each.
+        assert_eq!(shown(Topic::Routes, "needed"), "0.400");
+        assert_eq!(shown(Topic::Gaps, "share_percent"), "100.000");
+        assert_eq!(shown(Topic::Gaps, "needed_without"), "0.000");
+        let text = metrics(view);
+        for line in [
+            "weir_ledger_drift_seconds 0",
+            "weir_slots_needed 0.4",
+            "weir_route_slots{route=\"/pay\",state=\"idle_in_transaction\"} 0.2",
+            "db_client_connection_use_time_seconds_sum{state=\"idle_in_transaction\"} 2",
+            "db_client_connection_wait_time_seconds_bucket{le=\"+Inf\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    });
 }
 
 #[test]

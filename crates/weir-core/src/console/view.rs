@@ -8,6 +8,7 @@ use super::holds::Holds;
 use super::snapshot::{PoolRow, Snapshot};
 use super::totals::{History, Totals};
 use crate::config::settings::Settings;
+use crate::ledger::Picture;
 use crate::time::Instant;
 
 /// The process at one moment.
@@ -25,6 +26,8 @@ pub struct View<'a> {
     pub config: &'a [ConfigRow],
     /// All workers.
     pub snapshot: &'a Snapshot,
+    /// Who has the slots, and what their time goes into.
+    pub ledger: &'a Picture,
     /// What averages are made against.
     pub history: &'a History,
     /// What is paused and disabled.

@@ -9,8 +9,15 @@ use crate::time::Instant;
 const STEP_SHIFT: u32 = 27;
 const FADE_SHIFT: u32 = 2;
 
+/// Of the longer time: an eighth of a quarter, so that it stands for 32 steps, 4.3 s.
+const SLOW_SHIFT: u32 = 5;
+
+/// Ended transactions that make the shorter time enough.
+const MANY: u64 = 8;
+
 /// Steps after which nothing is left.
-const STEPS_MAX: u64 = 64;
+
+const STEPS_MAX: u64 = 256;
 
 /// One event in the fading counts, which have 16 binary places.
 const ONE: u64 = 1 << 16;
@@ -25,6 +32,10 @@ pub(super) struct Account {
     pub(super) held: u32,
     /// Slot-nanoseconds.
     slot_nanos: u64,
+    /// The same over a longer time, for classes with few transactions.
+    slow_nanos: u64,
+    /// Transactions that ended, over the same longer time.
+    slow_done: u64,
     /// Transactions that asked for a slot.
     asked: u64,
     /// Transactions that ended.
@@ -33,6 +44,8 @@ pub(super) struct Account {
     granted: u64,
     /// Waiting clients that left by themselves.
     gave_up: u64,
+    /// The sum of when the slots held now were taken, in microseconds.
+    taken_micros: u64,
     /// Until when the above is charged, in nanoseconds.
     until: u64,
 }
@@ -43,8 +56,7 @@ impl Account {
     pub(super) fn roll(&mut self, now: Instant) {
         let now = now.as_nanos();
         if now >> STEP_SHIFT == self.until >> STEP_SHIFT {
-            self.slot_nanos += u64::from(self.held) * now.saturating_sub(self.until);
-            self.until = self.until.max(now);
+            self.charge(now.max(self.until));
         } else if now > self.until {
             self.fade(now);
         }
@@ -55,8 +67,9 @@ impl Account {
         self.until = self.until.max(horizon);
         while self.until >> STEP_SHIFT < now >> STEP_SHIFT {
             let end = ((self.until >> STEP_SHIFT) + 1) << STEP_SHIFT;
-            self.slot_nanos += u64::from(self.held) * (end - self.until);
-            self.until = end;
+            self.charge(end);
+            self.slow_nanos -= self.slow_nanos >> SLOW_SHIFT;
+            self.slow_done -= self.slow_done >> SLOW_SHIFT;
             for faded in [
                 &mut self.slot_nanos,
                 &mut self.asked,
@@ -67,8 +80,16 @@ impl Account {
                 *faded -= *faded >> FADE_SHIFT;
             }
         }
-        self.slot_nanos += u64::from(self.held) * (now - self.until);
-        self.until = now;
+        self.charge(now);
+    }
+
+    /// Charges the slots held until `end`, which is in the same step.
+    #[inline]
+    fn charge(&mut self, end: u64) {
+        let nanos = u64::from(self.held) * (end - self.until);
+        self.slot_nanos += nanos;
+        self.slow_nanos += nanos;
+        self.until = end;
     }
 
     /// A transaction asks for a slot.
@@ -81,13 +102,16 @@ impl Account {
     #[inline]
     pub(super) const fn take(&mut self) {
         self.held += 1;
+        self.taken_micros += self.until / 1_000;
     }
 
-    /// A slot is given back; `now` has been rolled to.
+    /// A slot taken at `since` is given back; `now` has been rolled to.
     #[inline]
-    pub(super) const fn give_back(&mut self) {
+    pub(super) const fn give_back(&mut self, since: Instant) {
         self.held = self.held.saturating_sub(1);
+        self.taken_micros = self.taken_micros.saturating_sub(since.as_nanos() / 1_000);
         self.done += ONE;
+        self.slow_done += ONE;
     }
 
     /// A waiting client got a slot.
@@ -109,12 +133,35 @@ impl Account {
     /// Slot time for each transaction lately, open ones included, in nanoseconds. A class whose
     /// transactions stop ending shows it at once, long before the first of them is over.
     pub(super) const fn hold_nanos(&self) -> u64 {
-        (self.slot_nanos << 16) / (self.done + ONE)
+        let quick = (self.slot_nanos << 16) / (self.done + ONE);
+        if self.done >= MANY * ONE {
+            return quick;
+        }
+        let slow = (self.slow_nanos << 13) / ((self.slow_done + ONE) >> 3);
+        if slow > quick { slow } else { quick }
+    }
+
+    /// How long the slots held now have been held on average, in nanoseconds; 0 for none. All
+    /// accounts of a look have been rolled to its time.
+    pub(super) fn age_nanos(&self) -> u64 {
+        let now = self.until / 1_000 * u64::from(self.held);
+        let micros = now.saturating_sub(self.taken_micros).checked_div(u64::from(self.held));
+        micros.unwrap_or(0) * 1_000
+    }
+
+    /// True when so few transactions ended lately that the longer time was taken.
+    pub(super) const fn is_sparse(&self) -> bool {
+        self.done < MANY * ONE
     }
 
     /// Transactions that asked lately, for weighing classes.
     pub(super) const fn demand(&self) -> u64 {
         self.asked
+    }
+
+    /// The time between two requests lately, in nanoseconds.
+    pub(super) const fn ask_interval_nanos(&self) -> u64 {
+        (WINDOW_NANOS << 16) / (self.asked + ONE)
     }
 
     /// The time between two grants lately, in nanoseconds.
@@ -176,7 +223,7 @@ mod tests {
             account.roll(at(millis));
             account.take();
             account.roll(at(millis));
-            account.give_back();
+            account.give_back(at(millis));
         }
         assert!(account.hold_nanos() < 1_000_000);
         account.held = 10;

@@ -6,7 +6,7 @@ use crate::time::Instant;
 const WINDOW_NANOS: u64 = 1_000_000_000;
 
 /// Transactions after which the mean is trusted.
-const WARM: u32 = 64;
+const WARM: u32 = 32;
 
 /// A window counts for 1/16 once the mean is trusted: changes take about 16 s of calm.
 const SLOWNESS: u64 = 16;
@@ -77,9 +77,9 @@ mod tests {
     #[test]
     fn it_is_unknown_until_enough_was_seen() {
         let mut baseline = Baseline::default();
-        learn(&mut baseline, 0..3, 5 * MS, false);
+        learn(&mut baseline, 0..2, 5 * MS, false);
         assert_eq!(baseline.usual_nanos(), None);
-        learn(&mut baseline, 3..6, 5 * MS, false);
+        learn(&mut baseline, 2..6, 5 * MS, false);
         assert_eq!(baseline.usual_nanos(), Some(5 * MS));
     }
 

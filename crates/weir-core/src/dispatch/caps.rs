@@ -28,18 +28,24 @@ const OWN_PERCENT: u64 = 300;
 const PEERS_PERCENT: u64 = 200;
 /// What counts as slow when most of the demand is.
 const COMMON_PERCENT: u64 = 200;
+/// One in so many of the demand beside the largest slow class must be slow, too.
+const OTHERS_SLOW: u64 = 4;
 /// Well again.
 const WELL_PERCENT: u64 = 150;
-/// Shorter holds are never a reason to act.
-const HOLD_MIN: Duration = Duration::from_millis(5);
 /// Without a usual hold time: this much longer than the peers', and no shorter than that.
 const COLD_FACTOR: u64 = 20;
 const COLD_HOLD_MIN: Duration = Duration::from_millis(500);
+/// After everything was slow, nobody is blamed for as long: slow transactions of then still end.
+const INNOCENT_FOR: Duration = Duration::from_secs(3);
 /// Looks in a row before a class with most of the demand is to blame: the few others' long
 /// transactions show late that everything is slow.
 const LOOKS_MOST: u32 = 20;
+/// Looks after a cut, and between two steps up, before the cap of a class that is still to blame
+/// grows: it finds its level instead of swinging about it.
+const LOOKS_AFTER_CUT: u32 = 20;
+const LOOKS_BETWEEN: u32 = 5;
 /// The wait of others that counts as suffering.
-const SUFFERING: Duration = Duration::from_millis(20);
+const SUFFERING: Duration = Duration::from_millis(50);
 /// The deadline of a class to blame, at least.
 const DEADLINE_BLAMED: Duration = Duration::from_millis(100);
 /// The deadline when nobody is to blame, at least.
@@ -60,6 +66,8 @@ struct Scene {
     slots: Slots,
     /// The queue is standing and everything is slow.
     common: bool,
+    /// Everything is slow, or was just now.
+    blameless: bool,
     /// Classes whose clients suffer.
     sufferers: usize,
 }
@@ -100,17 +108,24 @@ impl Dispatch {
         }
         self.measure(now);
         let common = standing && self.is_common();
+        self.common = common && self.policy == Policy::Fair;
+        let oldest = self.oldest().map(waited);
+        self.late = self.common && oldest.is_some_and(|oldest| oldest >= DEADLINE_COMMON);
+        if self.common {
+            self.innocent_until = now + INNOCENT_FOR;
+        }
         let sufferers = self.active.iter().filter(|&&at| {
             let oldest = self.classes[usize::from(at)].waiting.front();
             oldest.is_some_and(|oldest| waited(oldest) >= SUFFERING)
         });
-        let scene = Scene { slots, common, sufferers: sufferers.count() };
+        let blameless = now < self.innocent_until;
+        let scene = Scene { slots, common, blameless, sufferers: sufferers.count() };
         let mut late = false;
         for at in 0..self.classes.len() {
             let oldest = self.classes[at].waiting.front();
             late |= self.judge(at, oldest.map(waited), scene);
         }
-        self.level.adapt(common && late);
+        self.level.adapt(common, common && late);
     }
 
     /// Rolls all accounts and notes how inflated the classes with demand are.
@@ -126,15 +141,16 @@ impl Dispatch {
         self.scratch.sort_unstable();
     }
 
-    /// True when most of the demand got slow and is no minority's fault.
+    /// True when most of the demand got slow, and not just one class with most of the demand.
     fn is_common(&self) -> bool {
         if self.policy == Policy::Codel {
             return true;
         }
         let all: u64 = self.scratch.iter().map(|&(_, weight, _)| weight).sum();
         let slow = self.scratch.iter().filter(|&&(percent, ..)| percent >= COMMON_PERCENT);
-        let slow: u64 = slow.map(|&(_, weight, _)| weight).sum();
-        slow * 2 > all
+        let slow = slow.map(|&(_, weight, _)| weight);
+        let (sum, largest) = slow.fold((0, 0), |(sum, most), one| (sum + one, one.max(most)));
+        sum * 2 > all && (sum - largest) * OTHERS_SLOW >= all - largest
     }
 
     /// How inflated the others are: the median by demand; the worst of them for a class that has
@@ -156,7 +172,7 @@ impl Dispatch {
 
     /// Judges one class and acts. True when its clients wait beyond their deadline.
     fn judge(&mut self, at: usize, own_wait: Option<Duration>, scene: Scene) -> bool {
-        let suspect = self.is_suspect(at);
+        let suspect = !scene.blameless && self.is_suspect(at);
         let class = &mut self.classes[at];
         class.stands_out = if suspect { class.stands_out.saturating_add(1) } else { 0 };
         let verdict = self.verdict(at, own_wait, scene);
@@ -166,6 +182,7 @@ impl Dispatch {
             class.verdict = verdict;
             class.steer(size, roomy);
             class.overload = class.overloaded(own_wait);
+            class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
     }
@@ -200,11 +217,11 @@ impl Dispatch {
     fn is_suspect(&self, at: usize) -> bool {
         let class = &self.classes[at];
         let hold = Duration::from_nanos(class.account.hold_nanos());
-        if class.rules.exempt || self.policy != Policy::Fair || hold < HOLD_MIN {
+        if class.rules.exempt || self.policy != Policy::Fair {
             return false;
         }
         match class.inflation_percent() {
-            Some(own) if own > OWN_PERCENT => {
+            Some(own) if own > OWN_PERCENT && class.is_still_slow() => {
                 self.peers_percent(at).is_some_and(|peers| own * 100 > peers * PEERS_PERCENT)
             }
             Some(_) => false,
@@ -228,11 +245,19 @@ impl Dispatch {
 }
 
 impl Class {
+    /// True unless the slow transactions are over already, and only few came since.
+    fn is_still_slow(&self) -> bool {
+        let usual = self.baseline.usual_nanos().unwrap_or(0);
+        let age = self.account.age_nanos();
+        !self.account.is_sparse() || age * 100 >= usual * WELL_PERCENT
+    }
+
     /// Moves the cap.
     fn steer(&mut self, size: u32, roomy: bool) {
         let held = self.account.held;
         let floor = (size / 2).clamp(1, 2).max(self.rules.minimum);
-        let well = self.inflation_percent().is_none_or(|percent| percent < WELL_PERCENT);
+        let well = self.inflation_percent().is_none_or(|percent| percent < WELL_PERCENT)
+            || !self.is_still_slow();
         let (tenths, most) = match self.verdict.why {
             Why::Dominant => (5, size.saturating_sub(size / 8 + 1)),
             Why::Inflated => {
@@ -240,10 +265,13 @@ impl Class {
             }
             Why::Nothing | Why::Common | Why::Deserted | Why::Hopeless | Why::Shed => (10, size),
         };
+        self.rests = self.rests.saturating_sub(1);
         if tenths < 10 && self.verdict.others_wait {
-            self.cap = self.cap.min(held) * tenths / 10;
-        } else if self.cap != UNLIMITED && (roomy || well) {
+            self.cap = self.cap.min(held.max(floor)) * tenths / 10;
+            self.rests = LOOKS_AFTER_CUT;
+        } else if self.cap != UNLIMITED && (roomy || well) && self.rests == 0 {
             self.cap += (self.cap / 10).max(1);
+            self.rests = if well { 0 } else { LOOKS_BETWEEN };
         }
         self.cap = self.cap.min(most).max(floor);
         if self.cap >= size {
@@ -255,15 +283,17 @@ impl Class {
     /// queue is empty.
     fn overloaded(&self, own_wait: Option<Duration>) -> Option<Duration> {
         let wait = own_wait?;
-        let least = match self.verdict.why {
-            Why::Inflated | Why::Dominant => DEADLINE_BLAMED,
-            Why::Common | Why::Deserted => DEADLINE_COMMON,
+        let grants = self.account.grant_interval_nanos();
+        let (least, interval, after) = match self.verdict.why {
+            Why::Inflated | Why::Dominant => {
+                (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
+            }
+            Why::Common | Why::Deserted => (DEADLINE_COMMON, grants, DEADLINE_COMMON),
             Why::Nothing | Why::Hopeless | Why::Shed => return self.overload,
         };
-        if wait < STANDING || self.rules.exempt {
+        if wait < after || self.rules.exempt {
             return self.overload;
         }
-        let interval = Duration::from_nanos(self.account.grant_interval_nanos());
-        Some(least.max(interval * 2))
+        Some(least.max(Duration::from_nanos(interval) * 2))
     }
 }

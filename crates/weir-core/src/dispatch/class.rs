@@ -8,8 +8,11 @@ use crate::time::Instant;
 
 use super::account::{Account, WINDOW_NANOS};
 use super::baseline::Baseline;
-use super::claim::ClassRules;
+use super::claim::{ClassRules, Criticality};
 use super::explain::Verdict;
+
+/// Shorter holds are never a reason to act: 5 ms.
+const HOLD_MIN_NANOS: u64 = 5_000_000;
 
 /// No cap.
 pub(super) const UNLIMITED: u32 = u32::MAX;
@@ -31,8 +34,12 @@ pub(super) struct Class {
     pub(super) cap: u32,
     /// Most slots, by an operator's command.
     pub(super) manual_cap: u32,
-    /// The newest waiting client is served first, and those who wait longer than this refused.
+    /// Those who wait longer than this are refused.
     pub(super) overload: Option<Duration>,
+    /// The newest waiting client is served first.
+    pub(super) newest_first: bool,
+    /// Looks until its cap may grow while it is to blame.
+    pub(super) rests: u32,
     /// Looks in a row at which it stood out.
     pub(super) stands_out: u32,
     /// What the controller last saw.
@@ -52,6 +59,8 @@ impl Class {
             cap: UNLIMITED,
             manual_cap: UNLIMITED,
             overload: None,
+            newest_first: false,
+            rests: 0,
             stands_out: 0,
             verdict: Verdict::default(),
         }
@@ -89,29 +98,40 @@ impl Class {
     /// anybody out of order.
     pub(super) fn burden(&mut self, now: Instant) -> u64 {
         self.account.roll(now);
-        if self.owed() > 0 {
-            return 0;
-        }
         let occupancy = self.account.occupancy() / (WINDOW_NANOS >> 8);
         1 + ((occupancy * 100 / u64::from(self.rules.weight.max(1))) >> 9)
+    }
+
+    /// Its place while everything is slow: what is critical first.
+    pub(super) const fn rank(&self) -> u64 {
+        match self.rules.criticality {
+            Criticality::Critical => 1,
+            Criticality::Normal => 2,
+            Criticality::Sheddable => 3,
+        }
     }
 
     /// The client that is next within the class.
     #[inline]
     pub(super) fn next(&self) -> Option<u32> {
-        if self.overload.is_some() { self.waiting.back() } else { self.waiting.front() }
+        if self.newest_first { self.waiting.back() } else { self.waiting.front() }
     }
 
-    /// How much longer than usual it holds slots, in percent; none while that is unknown.
+    /// How much longer than usual it holds slots, in percent; none while that is unknown, no more
+    /// than usual while it is next to nothing.
     pub(super) fn inflation_percent(&self) -> Option<u64> {
         let usual = self.baseline.usual_nanos()?;
-        Some(self.account.hold_nanos().saturating_mul(100) / usual)
+        let hold = self.account.hold_nanos();
+        let percent = hold.saturating_mul(100) / usual;
+        Some(if hold < HOLD_MIN_NANOS { percent.min(100) } else { percent })
     }
 
     /// Ends what the controller decided.
     pub(super) fn acquit(&mut self) {
         self.cap = UNLIMITED;
         self.overload = None;
+        self.newest_first = false;
+        self.rests = 0;
         self.stands_out = 0;
         self.verdict = Verdict::default();
     }

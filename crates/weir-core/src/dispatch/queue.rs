@@ -58,7 +58,13 @@ pub(crate) struct Dispatch {
     fair_until: Instant,
     /// The next look of the controller.
     pub(super) look_at: Instant,
-    /// Until when operators have stopped the controller.
+    /// Everything is slow: who matters more is served first, whatever it holds.
+    pub(super) common: bool,
+    /// The same, and somebody has waited too long: the newest is served first.
+    pub(super) late: bool,
+    /// Until when nobody is blamed, because everything was slow.
+    pub(super) innocent_until: Instant,
+    /// Operators have stopped the controller.
     pub(super) frozen: bool,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
@@ -79,6 +85,9 @@ impl Dispatch {
             size,
             fair_until: Instant::ZERO,
             look_at: Instant::ZERO,
+            common: false,
+            late: false,
+            innocent_until: Instant::ZERO,
             frozen: false,
             level: Level::default(),
             scratch: Vec::new(),
@@ -248,8 +257,9 @@ impl Dispatch {
         self.choose(now, waiters)
     }
 
-    /// Of the classes that may take a slot the one with the least burden; of equal ones the one
-    /// whose client came first.
+    /// Of the classes that may take a slot the one with the least burden, of equal ones the one
+    /// whose client came first. While everything is slow the most critical, of equal ones the one
+    /// whose client came first; or last, once somebody has waited too long.
     fn choose(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
         let calm = self.is_calm(now);
         let mut best: Option<(u64, u64, u32)> = None;
@@ -259,9 +269,17 @@ impl Dispatch {
                 continue;
             }
             let class = &mut self.classes[place.at()];
-            let burden = if calm && class.owed() == 0 { 1 } else { class.burden(now) };
-            let Some(head) = class.next() else { continue };
-            let choice = (burden, waiters.at(head).turn, head);
+            let head = if self.late { class.waiting.back() } else { class.next() };
+            let Some(head) = head else { continue };
+            let turn = waiters.at(head).turn;
+            let (rank, turn) = match (calm, self.common) {
+                _ if class.owed() > 0 => (0, turn),
+                (true, _) => (1, turn),
+                (false, true) if self.late => (class.rank(), u64::MAX - turn),
+                (false, true) => (class.rank(), turn),
+                (false, false) => (class.burden(now), turn),
+            };
+            let choice = (rank, turn, head);
             best = Some(best.map_or(choice, |other| other.min(choice)));
         }
         best.map(|(_, _, head)| head)
@@ -291,7 +309,7 @@ impl Dispatch {
         let class = &mut self.classes[place.at()];
         let before = class.eligible();
         class.account.roll(now);
-        class.account.give_back();
+        class.account.give_back(since);
         let held = now.as_nanos().saturating_sub(since.as_nanos());
         class.baseline.note(now, held, frozen || class.cap != UNLIMITED);
         self.held = self.held.saturating_sub(1);
@@ -322,6 +340,8 @@ impl Dispatch {
             self.change(Self::place_at(at), Class::acquit);
         }
         self.level = Level::default();
+        self.common = false;
+        self.late = false;
     }
 
     pub(super) fn place_at(at: usize) -> Place {

@@ -26,9 +26,14 @@ const HOUR_NANOS: u64 = 3_600_000_000_000;
 pub(super) struct Level(u32);
 
 impl Level {
-    /// One look of the controller: `suffering` when somebody was refused for waiting too long.
-    pub(super) fn adapt(&mut self, suffering: bool) {
-        self.0 = if suffering { (self.0 + UP).min(TOP) } else { self.0.saturating_sub(DOWN) };
+    /// One look of the controller: `slow` while everything is slow, `suffering` when somebody was
+    /// refused for waiting too long.
+    pub(super) fn adapt(&mut self, slow: bool, suffering: bool) {
+        self.0 = match (slow, suffering) {
+            (true, true) => (self.0 + UP).min(TOP),
+            (true, false) => self.0.saturating_sub(DOWN),
+            (false, _) => self.0 / 2,
+        };
     }
 
     /// True when nobody is turned away.
@@ -89,14 +94,19 @@ mod tests {
     fn the_level_rises_fast_and_falls_slowly() {
         let mut level = Level::default();
         for _ in 0..10 {
-            level.adapt(true);
+            level.adapt(true, true);
         }
         assert_eq!(level, Level(60));
         for _ in 0..59 {
-            level.adapt(false);
+            level.adapt(true, false);
         }
         assert!(!level.is_open());
-        level.adapt(false);
+        level.adapt(true, false);
         assert!(level.is_open());
+        let mut level = Level(TOP);
+        for _ in 0..8 {
+            level.adapt(false, false);
+        }
+        assert!(level.is_open(), "it opens soon when the trouble is over");
     }
 }

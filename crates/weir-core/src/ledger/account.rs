@@ -31,8 +31,6 @@ pub(super) struct Account {
     pub(super) statement_since: Instant,
     /// What was said while the answer to something before it was awaited.
     pub(super) queue: VecDeque<Queued>,
-    /// Requests of the lease that were answered.
-    pub(super) ended: u32,
 }
 
 /// The transaction under way on a connection.
@@ -64,7 +62,7 @@ pub(super) struct KeptGap {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queued {
     pub(super) mark: Mark,
-    /// It begins when so many requests have been answered.
+    /// It begins when so many requests of the lease have been answered.
     pub(super) due: u32,
 }
 
@@ -82,7 +80,6 @@ impl Account {
             statement: NONE,
             statement_since: now,
             queue: VecDeque::new(),
-            ended: 0,
         }
     }
 }

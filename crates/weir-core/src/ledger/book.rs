@@ -1,9 +1,10 @@
 //! The ledger of one worker.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::{Account, GAPS_KEPT, KeptGap, Queued, shape_with};
-use super::class::WaitEnd;
+use super::class::{ClassKind, WaitEnd};
 use super::conservation::OpenTime;
 use super::gap::{Edge, Gaps};
 use super::histogram::Histogram;
@@ -52,27 +53,30 @@ pub struct Scribe<'a> {
 }
 
 impl Scribe<'_> {
-    /// Reads a text of the client's.
+    /// Reads a text of the client's, with its template; none for one that is too long.
     #[inline]
-    pub fn read(&mut self, text: &[u8]) -> Option<Mark> {
+    pub fn read(&mut self, text: Option<(&[u8], u64)>) -> Option<Mark> {
         let caller = self.caller.as_deref_mut()?;
-        Some(self.ledger.read(text, caller))
+        Some(match text {
+            Some((text, template)) => self.ledger.read(text, template, caller),
+            None => self.ledger.unread(caller),
+        })
     }
 
-    /// A statement of the client's goes to the server connection; the answers to so many requests
-    /// before it are still to come.
+    /// A statement of the client's goes to the server connection. `due`: how many requests of the
+    /// lease will have been answered when its turn comes; none when that is now.
     #[inline]
-    pub fn sent(&mut self, now: Instant, text: &[u8], ahead: impl FnOnce() -> usize) {
+    pub fn sent(&mut self, now: Instant, text: Option<(&[u8], u64)>, due: Option<u32>) {
         if let (Some(server), Some(mark)) = (self.server, self.read(text)) {
-            self.ledger.statement(now, server, mark, ahead());
+            self.ledger.statement(now, server, mark, due);
         }
     }
 
-    /// A request was answered; `idle`: no transaction is open now.
+    /// So many requests of the lease were answered now; `idle`: no transaction is open.
     #[inline]
-    pub fn request_ended(&mut self, now: Instant, idle: bool) {
+    pub fn answered(&mut self, now: Instant, done: u32, idle: bool) {
         if let Some(server) = self.server {
-            self.ledger.request_ended(now, server, idle);
+            self.ledger.answered(now, server, done, idle);
         }
     }
 }
@@ -94,10 +98,11 @@ impl Ledger {
         }
     }
 
-    /// Finds out whose a text is, and which statement.
+    /// Finds out whose a text is, and which statement. `template` is the text's, as
+    /// [`weir_wire::sql::template`] gives it.
     #[inline]
-    pub fn read(&mut self, text: &[u8], caller: &mut Caller) -> Mark {
-        let (statement, tag) = self.texts.read(text, &mut self.names);
+    pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
+        let (statement, tag) = self.texts.read(text, template, &mut self.names);
         let class = tag.unwrap_or_else(|| {
             let texts = &self.texts;
             self.names.of_caller(caller, |names| {
@@ -107,6 +112,12 @@ impl Ledger {
             })
         });
         Mark { class: ClassId(class), tagged: tag.is_some(), statement }
+    }
+
+    /// Finds out whose a statement is that cannot be read.
+    pub fn unread(&mut self, caller: &mut Caller) -> Mark {
+        let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
+        Mark { class: ClassId(class), tagged: false, statement: NONE }
     }
 
     /// A client asks for a slot.
@@ -180,9 +191,8 @@ impl Ledger {
         let class = self.names.known(class);
         self.charge_to(now, slot, class);
         self.says(now, slot, NONE);
-        let tagged = self.names.get(class).kind == super::class::ClassKind::Tag;
+        let tagged = self.names.get(class).kind == ClassKind::Tag;
         if let Some(account) = self.account(slot) {
-            account.ended = 0;
             account.work.begin(now, tagged);
         }
     }
@@ -211,33 +221,28 @@ impl Ledger {
         self.accounts.get(server.0 as usize).filter(|a| a.live).map(|account| account.phase)
     }
 
-    /// A statement is sent on a leased server connection, behind `ahead` requests whose answers
-    /// are still to come: then its turn comes later.
+    /// A statement is sent on a leased server connection. `due`: how many requests of the lease
+    /// will have been answered when its turn comes; none when that is now.
     #[inline]
-    pub fn statement(&mut self, now: Instant, server: ServerId, mark: Mark, ahead: usize) {
+    pub fn statement(&mut self, now: Instant, server: ServerId, mark: Mark, due: Option<u32>) {
         let Some(account) = self.account(server.0) else { return };
-        if ahead == 0 {
-            return self.begin(now, server.0, mark);
-        }
+        let Some(due) = due else { return self.begin(now, server.0, mark) };
         if account.queue.len() >= LEDGER_STATEMENTS_AHEAD {
             return;
         }
-        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        account.queue.push_back(Queued { mark, due: account.ended.saturating_add(ahead) });
+        account.queue.push_back(Queued { mark, due });
         self.names.retain(mark.class.0);
         self.texts.retain(mark.statement);
     }
 
-    /// A request on a leased server connection was answered.
+    /// So many requests of a lease were answered now; `idle`: no transaction is open.
     #[inline]
-    pub fn request_ended(&mut self, now: Instant, server: ServerId, idle: bool) {
-        let Some(account) = self.account(server.0) else { return };
-        account.ended = account.ended.saturating_add(1);
+    pub fn answered(&mut self, now: Instant, server: ServerId, done: u32, idle: bool) {
         if idle {
             self.end_work(now, server.0);
         }
         while let Some(account) = self.account(server.0)
-            && account.queue.front().is_some_and(|next| next.due <= account.ended)
+            && account.queue.front().is_some_and(|next| next.due <= done)
             && let Some(Queued { mark, .. }) = account.queue.pop_front()
         {
             self.begin(now, server.0, mark);
@@ -272,15 +277,17 @@ impl Ledger {
             self.change(now, slot, Phase::Executing, mark.statement);
         }
         let fingerprint = self.texts.get(mark.statement).fingerprint.0;
-        self.says(now, slot, mark.statement);
         let Some(account) = self.account(slot) else { return };
+        let before = account.statement;
         if account.work.statements == 0 {
             account.work.first = mark.statement;
+            account.work.add(fingerprint);
             self.texts.retain(mark.statement);
-        }
-        if let Some(account) = self.account(slot) {
+        } else if before != mark.statement {
+            // One that is repeated counts once: a loop's length does not make another transaction.
             account.work.add(fingerprint);
         }
+        self.says(now, slot, mark.statement);
     }
 
     /// The transaction is over: its class is certain now.
@@ -289,7 +296,7 @@ impl Ledger {
         let Some(account) = self.account(slot).filter(|account| account.work.open) else { return };
         let (work, class) = (&account.work, account.class);
         let (shape, statements, first) = (work.shape, work.statements, work.first);
-        if statements > 1 && self.names.get(class).kind == super::class::ClassKind::Shape {
+        if statements > 1 && self.names.get(class).kind == ClassKind::Shape {
             let text = &self.texts.get(first).text;
             let class = self.names.of_shape(shape, || describe(text, statements, shape));
             self.recharge(now, slot, class);
@@ -387,7 +394,7 @@ impl Ledger {
         let Some(account) = self.account(slot) else { return };
         let before = account.statement;
         account.work.gaps.push(KeptGap { before, after, span });
-        let full = account.work.gaps.len() >= GAPS_KEPT;
+        let full = account.work.gaps.len() >= GAPS_KEPT || !account.work.open;
         self.texts.retain(before);
         self.texts.retain(after);
         if full {
@@ -401,16 +408,13 @@ impl Ledger {
         let Some(account) = self.accounts.get_mut(slot as usize) else { return };
         let class = self.names.get(account.class);
         for gap in account.work.gaps.drain(..) {
-            let text = |place| {
-                let statement = self.texts.get(place);
-                (statement.fingerprint.0, std::sync::Arc::clone(&statement.text))
-            };
-            let edge = Edge {
-                class: (class.serial, std::sync::Arc::clone(&class.label)),
-                before: text(gap.before),
-                after: text(gap.after),
-            };
-            self.gaps.record(edge, gap.span);
+            let (before, after) = (self.texts.get(gap.before), self.texts.get(gap.after));
+            let numbers = [class.serial, before.fingerprint.0, after.fingerprint.0];
+            self.gaps.record(numbers, gap.span, || Edge {
+                class: Arc::clone(&class.label),
+                before: (before.fingerprint.0, Arc::clone(&before.text)),
+                after: (after.fingerprint.0, Arc::clone(&after.text)),
+            });
             self.texts.release(gap.before);
             self.texts.release(gap.after);
         }
@@ -445,6 +449,9 @@ const fn waits_for_client(phase: Phase) -> bool {
         | Phase::Draining => false,
     }
 }
+
+/// The name of transactions of statements that are too long to be read.
+const UNREAD: &str = "(statements too long to be read)";
 
 /// The name of transactions that only their statements tell apart.
 fn describe(first: &str, statements: u32, shape: u64) -> String {

@@ -44,23 +44,21 @@ impl GapSums {
 /// Where a gap is.
 #[derive(Debug, Clone)]
 pub(super) struct Edge {
-    /// The class's serial number and name.
-    pub(super) class: (u64, Arc<str>),
+    /// The class's name.
+    pub(super) class: Arc<str>,
     /// The statement before: fingerprint and normal form.
     pub(super) before: (u64, Arc<str>),
     /// The statement after; fingerprint 0 when none came.
     pub(super) after: (u64, Arc<str>),
 }
 
-impl Edge {
-    fn key(&self, seed: u64) -> u64 {
-        let mut bytes = [0; 24];
-        let numbers = [self.class.0, self.before.0, self.after.0];
-        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
-            place.copy_from_slice(&number.to_le_bytes());
-        }
-        xxh3_64_with_seed(&bytes, seed)
+/// The key of an edge: the numbers of class and statements, in the order of [`Edge`].
+fn key(numbers: [u64; 3], seed: u64) -> u64 {
+    let mut bytes = [0; 24];
+    for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+        place.copy_from_slice(&number.to_le_bytes());
     }
+    xxh3_64_with_seed(&bytes, seed)
 }
 
 /// All gaps of a ledger.
@@ -77,15 +75,20 @@ impl Gaps {
         Self { table: Table::new(LEDGER_GAPS, []), other: GapSums::default(), seed }
     }
 
-    /// Counts a gap.
-    pub(super) fn record(&mut self, edge: Edge, span: Duration) {
-        let key = edge.key(self.seed);
+    /// Counts a gap at the edge of these numbers; `edge` makes it when it is new.
+    pub(super) fn record(
+        &mut self,
+        numbers: [u64; 3],
+        span: Duration,
+        edge: impl FnOnce() -> Edge,
+    ) {
+        let key = key(numbers, self.seed);
         if let Some(place) = self.table.find(key) {
             return self.table.get_mut(place).1.record(span);
         }
         let mut sums = GapSums::default();
         sums.record(span);
-        match self.table.insert(key, (edge, sums)) {
+        match self.table.insert(key, (edge(), sums)) {
             Some((_, Some((_, old)))) => self.other.add(&old),
             Some((_, None)) => {}
             None => self.other.record(span),

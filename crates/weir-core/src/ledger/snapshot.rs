@@ -224,7 +224,7 @@ impl Ledger {
         self.settle(now);
         let (longest, other_gaps) = self.gaps.longest(LEDGER_GAPS_SHOWN);
         let gaps = longest.into_iter().map(|(edge, sums)| GapRow {
-            route: Arc::clone(&edge.class.1),
+            route: Arc::clone(&edge.class),
             before: Arc::clone(&edge.before.1),
             before_fingerprint: Fingerprint(edge.before.0),
             after: Arc::clone(&edge.after.1),

@@ -1,7 +1,8 @@
 //! Statements by fingerprint, and what texts say, remembered by their hash.
 //!
-//! A text is taken apart first: comments before and after it may differ with every request (a
-//! trace id), what is between them does not. So each part has a memory of its own.
+//! What a text is follows from its template ([`weir_wire::sql::template`]), whose values and
+//! comments may differ with every request. The comments around it, which name its route, have a
+//! memory of their own.
 
 use std::sync::Arc;
 
@@ -34,13 +35,12 @@ pub(super) struct Statement {
     pub(super) text: Arc<str>,
 }
 
-/// What a text between its outer comments is.
+/// What texts of one template are.
 #[derive(Debug, Clone, Copy, Default)]
-struct Body {
-    hash: u64,
+struct Known {
+    template: u64,
     fingerprint: u64,
     statement: u32,
-    tag: Option<ClassRef>,
 }
 
 /// What outer comments say.
@@ -54,8 +54,8 @@ struct Comment {
 #[derive(Debug)]
 pub(super) struct Texts {
     statements: Table<Statement>,
-    /// Made with the first text. The place of each is the low bits of its hash.
-    bodies: Box<[Body]>,
+    /// Made with the first text. The place of each is bits of its hash.
+    known: Box<[Known]>,
     comments: Box<[Comment]>,
     seed: u64,
 }
@@ -67,51 +67,54 @@ impl Texts {
         let unknown = Statement { fingerprint: Fingerprint(0), text: "".into() };
         Self {
             statements: Table::new(LEDGER_STATEMENTS, [unknown]),
-            bodies: Box::default(),
+            known: Box::default(),
             comments: Box::default(),
             seed,
         }
     }
 
-    /// The statement of a text, and the class that its tags name.
-    pub(super) fn read(&mut self, text: &[u8], names: &mut Names) -> (u32, Option<u32>) {
-        if self.bodies.is_empty() {
-            self.bodies = vec![Body::default(); LEDGER_TEXTS].into_boxed_slice();
+    /// The statement of a text of this template, and the class that its tags name.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        text: &[u8],
+        template: u64,
+        names: &mut Names,
+    ) -> (u32, Option<u32>) {
+        if self.known.is_empty() {
+            self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
             self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
         }
-        let Edges { lead, body, tail } = edges(text);
-        let (statement, inner) = self.body(body, names);
+        let Edges { lead, tail, .. } = edges(text);
         let mut tag = None;
         for comment in [lead, tail] {
             if tag.is_none() && !comment.is_empty() {
                 tag = self.comment(comment, names);
             }
         }
-        (statement, tag.or(inner))
+        (self.known(text, template), tag)
     }
 
+    /// The statement of a text of this template.
     #[inline]
-    fn body(&mut self, body: &[u8], names: &mut Names) -> (u32, Option<u32>) {
-        let (hash, at) = self.slot(body);
-        let known = self.bodies[at];
-        if known.hash == hash && self.statements.is_at(known.statement, known.fingerprint) {
-            let tag = known.tag.map(|class| names.resolve(class));
-            // A class that has given its place to another is read again.
-            if tag != Some(None) {
-                return (known.statement, tag.flatten());
-            }
+    fn known(&mut self, text: &[u8], template: u64) -> u32 {
+        let at = slot(template);
+        let known = self.known[at];
+        if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
+            return known.statement;
         }
-        let fingerprint = sql::fingerprint(body);
-        let statement = self.statement(fingerprint, body);
-        let tag = names.tagged(body);
+        let fingerprint = sql::fingerprint(text);
+        let statement = self.statement(fingerprint, text);
         if statement != NONE {
-            self.bodies[at] = Body { hash, fingerprint: fingerprint.0, statement, tag };
+            self.known[at] = Known { template, fingerprint: fingerprint.0, statement };
         }
-        (statement, tag.map(ClassRef::place))
+        statement
     }
 
     fn comment(&mut self, comment: &[u8], names: &mut Names) -> Option<u32> {
-        let (hash, at) = self.slot(comment);
+        // Bit 0 tells a remembered comment from an empty slot.
+        let hash = xxh3_64_with_seed(comment, self.seed) | 1;
+        let at = slot(hash);
         let known = self.comments[at];
         if known.hash == hash {
             match known.tag.map(|class| names.resolve(class)) {
@@ -126,21 +129,13 @@ impl Texts {
         tag.map(ClassRef::place)
     }
 
-    #[inline]
-    fn slot(&self, text: &[u8]) -> (u64, usize) {
-        // Bit 0 tells a remembered text from an empty slot.
-        let hash = xxh3_64_with_seed(text, self.seed) | 1;
-        let at = (hash >> 32) as usize & (LEDGER_TEXTS - 1);
-        (hash, at)
-    }
-
-    fn statement(&mut self, fingerprint: Fingerprint, body: &[u8]) -> u32 {
+    fn statement(&mut self, fingerprint: Fingerprint, text: &[u8]) -> u32 {
         if let Some(place) = self.statements.find(fingerprint.0) {
             return place;
         }
-        let mut text = String::new();
-        sql::normalise(body, &mut text, LEDGER_STATEMENT_BYTES);
-        let statement = Statement { fingerprint, text: text.into() };
+        let mut normal = String::new();
+        sql::normalise(text, &mut normal, LEDGER_STATEMENT_BYTES);
+        let statement = Statement { fingerprint, text: normal.into() };
         self.statements.insert(fingerprint.0, statement).map_or(NONE, |(place, _)| place)
     }
 
@@ -163,4 +158,10 @@ impl Texts {
     pub(super) fn counts(&self) -> (usize, u64) {
         (self.statements.len(), self.statements.evicted)
     }
+}
+
+/// The place of a hash.
+#[inline]
+fn slot(hash: u64) -> usize {
+    (hash >> 32) as usize & (LEDGER_TEXTS - 1)
 }

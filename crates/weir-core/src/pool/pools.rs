@@ -177,6 +177,13 @@ impl Pools {
         self.state_of(server) == Some(State::Active)
     }
 
+    /// Something is to be done: [`Self::poll_effect`] has it.
+    #[inline]
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     /// The next thing to do.
     #[inline]
     pub fn poll_effect(&mut self) -> Option<Effect> {

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
-use weir_wire::sql::Facts;
 
 use crate::config::limits::PARSE_BUFFER_BYTES;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
+use crate::session::statements::Look;
 
 /// The longest message that is read whole because its meaning matters. Longer ones are relayed
 /// unread and the session state they may leave is asked for afterwards.
@@ -34,7 +34,7 @@ pub(super) struct Message<'a> {
     pub(super) header: Header,
     /// What its text means, if it is the query that was looked at before it asked for a server
     /// connection.
-    pub(super) facts: Option<Facts>,
+    pub(super) look: Option<Look>,
 }
 
 impl<'a> Message<'a> {
@@ -95,9 +95,9 @@ impl Session {
             if bytes > cx.settings.message_bytes_max {
                 return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
             }
-            let facts = if at == 0 { asked } else { None };
-            let message = Message { input, at, header, facts };
-            match self.client_message(cx, message)? {
+            let look = if at == 0 { asked } else { None };
+            let message = Message { input, at, header, look };
+            match self.client_message(cx, &message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
                 Progress::Checkout if cx.server.is_some() => break,
@@ -122,7 +122,7 @@ impl Session {
     fn client_message(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if self.skip != Skip::No {
             return self.skip_message(cx, message);
@@ -158,7 +158,7 @@ impl Session {
     fn skip_message(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let tag = message.header.tag;
         let single = matches!(tag, frontend::QUERY | frontend::FUNCTION_CALL);
@@ -175,14 +175,14 @@ impl Session {
     }
 
     /// Takes a message without relaying it.
-    pub(super) fn drop_message(&mut self, message: Message<'_>) -> Progress {
+    pub(super) fn drop_message(&mut self, message: &Message<'_>) -> Progress {
         self.rest = Rest { left: message.missing(), forward: false };
         Progress::Taken(message.present())
     }
 
     /// Relays a message as it is, as much of it as has arrived.
     #[inline]
-    pub(super) fn relay(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Progress {
+    pub(super) fn relay(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Progress {
         cx.to_server.forward(message.input, message.at..message.end());
         self.rest = Rest { left: message.missing(), forward: true };
         Progress::Taken(message.present())
@@ -239,18 +239,21 @@ impl Session {
     fn function_call(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
         }
-        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
-        server.replies.push_back(Reply::Query);
+        if self.engage(cx, message.input)?.is_none() {
+            return Ok(Progress::Checkout);
+        }
+        cx.tell(None);
+        cx.push_reply(Reply::Query);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))
     }
 
-    fn sync(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
+    fn sync(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
         }
@@ -267,7 +270,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
-    fn flush(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
+    fn flush(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
         }
@@ -280,11 +283,11 @@ impl Session {
 
     /// PostgreSQL ignores COPY data and its end outside of COPY: the client may not have seen the
     /// error yet. So does the session, where it is sure: nothing else is to come from the server.
-    fn copy_data(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Progress {
+    fn copy_data(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Progress {
         if cx.is_quiet_or_free() { self.drop_message(message) } else { self.relay(cx, message) }
     }
 
-    fn copy_end(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<Progress, Fault> {
+    fn copy_end(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
         }

@@ -76,7 +76,7 @@ impl Session {
     pub(super) fn relay_renamed(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         text: &[u8],
         facts: Facts,
     ) -> Result<Progress, Fault> {

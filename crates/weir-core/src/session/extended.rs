@@ -22,7 +22,7 @@ impl Session {
     pub(super) fn parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else {
             return if message.header.total_len() > INSPECT_MAX {
@@ -31,16 +31,23 @@ impl Session {
                 Ok(Progress::More)
             };
         };
+        if cx.server.is_none() && cx.settings.mode != PoolMode::Statement {
+            // It is read when there is a server connection for it.
+            return Ok(Progress::Checkout);
+        }
         let parse = Parse::parse(body).map_err(Fault::Client)?;
         if cx.settings.mode == PoolMode::Statement {
-            let facts = cx.shared.statements.facts(parse.text);
+            let facts = cx.shared.statements.look(parse.text).facts;
             if cx.refuses(facts) {
                 return self.refuse_parse(cx, message);
             }
         }
+        let look = message.look.unwrap_or_else(|| cx.shared.statements.look(parse.text));
         if self.engage(cx, message.input)?.is_none() {
+            self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
         }
+        cx.tell(Some((parse.text, look.template)));
         cx.tally.client_parses += 1;
         if parse.name.is_empty() {
             self.parse_unnamed(cx, message, &parse)
@@ -54,17 +61,12 @@ impl Session {
     fn parse_unnamed(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
-        if !cx.shared.statements.make_room(parse.text, parse.types) {
+        let Some(id) = self.retain_unnamed(cx, parse) else {
             return Ok(too_many_statements(cx, message.input));
-        }
-        let scope = cx.shared.statements.scope(&self.overrides);
-        let id = cx.shared.statements.retain(parse.text, parse.types, scope);
-        if let Some(old) = self.unnamed.replace(id) {
-            cx.shared.statements.release(old);
-        }
+        };
         let flags = cx.shared.statements.get(id).map_or(Flags::NONE, |s| s.facts.flags);
         let renamed = match self.names {
             Some(_) if flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
@@ -86,10 +88,28 @@ impl Session {
         Ok(Progress::Taken(message.present()))
     }
 
+    /// Makes a text the client's unnamed statement. `None`: there is no room for it.
+    #[inline]
+    fn retain_unnamed(&mut self, cx: &mut Context<'_>, parse: &Parse<'_>) -> Option<StatementId> {
+        let all = &mut cx.shared.statements;
+        let scope = all.scope(&self.overrides);
+        if let Some(id) = self.unnamed.filter(|&id| all.is(id, parse.text, parse.types, scope)) {
+            return Some(id);
+        }
+        if !all.make_room(parse.text, parse.types) {
+            return None;
+        }
+        let id = all.retain(parse.text, parse.types, scope);
+        if let Some(old) = self.unnamed.replace(id) {
+            all.release(old);
+        }
+        Some(id)
+    }
+
     fn parse_named(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
         let scope = cx.shared.statements.scope(&self.overrides);
@@ -132,7 +152,7 @@ impl Session {
     fn parse_duplicate(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         parse: &Parse<'_>,
     ) -> Result<Progress, Fault> {
         prepare_empty(cx, message.input)?;
@@ -148,7 +168,7 @@ impl Session {
     fn unread_parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.arrived().first() != Some(&0) {
             return Ok(too_many_statements(cx, message.input));
@@ -159,7 +179,8 @@ impl Session {
         server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
+        cx.tell(None);
+        cx.push_reply(Reply::Parse { slot: Slot::Unnamed, undo: false });
         self.forget_unnamed(&mut cx.shared.statements);
         Ok(self.relay(cx, message))
     }
@@ -167,7 +188,7 @@ impl Session {
     pub(super) fn bind(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
@@ -179,11 +200,13 @@ impl Session {
                 Ok(Progress::More)
             };
         };
+        let meant = self.meaning(bind.statement);
         if self.engage(cx, message.input)?.is_none() {
+            self.claims_for_statement(cx, meant);
             return Ok(Progress::Checkout);
         }
+        cx.tell_statement(meant);
         cx.tally.binds += 1;
-        let meant = self.meaning(bind.statement);
         let renamed = self.ready_statement(cx, message.input, bind.statement, meant)?;
         if let Some(id) = meant {
             self.note_statement_effects(cx, id);
@@ -201,7 +224,7 @@ impl Session {
     pub(super) fn describe(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else { return Ok(Progress::More) };
         let target = Target::parse(body).map_err(Fault::Client)?;
@@ -227,7 +250,7 @@ impl Session {
     pub(super) fn execute(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
@@ -242,7 +265,7 @@ impl Session {
     pub(super) fn close(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else { return Ok(Progress::More) };
         let target = Target::parse(body).map_err(Fault::Client)?;
@@ -288,6 +311,13 @@ impl Session {
         {
             names.confirm(&mut cx.shared.statements);
         }
+    }
+
+    /// A prepared statement asks for a server connection.
+    fn claims_for_statement(&mut self, cx: &mut Context<'_>, id: Option<StatementId>) {
+        let known = id.and_then(|id| cx.shared.statements.get(id));
+        let text = known.map(|statement| (&*statement.text, statement.template));
+        self.claim = cx.scribe.read(text).map(|mark| mark.class);
     }
 
     /// What a client's statement name means, the empty one included.
@@ -431,4 +461,15 @@ pub(super) fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progres
     .with_hint("Close statements that are not used, or raise limits.prepared_per_client_max.");
     build::error_response(cx.to_client.own(input), &report);
     Progress::Close(CloseReason::TooManyStatements)
+}
+
+impl Context<'_> {
+    /// A prepared statement is about to be run: the ledger is told.
+    #[inline]
+    fn tell_statement(&mut self, id: Option<StatementId>) {
+        let due = self.server.as_deref().and_then(ServerState::next_due);
+        let known = id.and_then(|id| self.shared.statements.get(id));
+        let text = known.map(|statement| (&*statement.text, statement.template));
+        self.scribe.sent(self.now, text, due);
+    }
 }

@@ -19,7 +19,7 @@ impl Session {
     pub(super) fn failed_message(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         match message.header.tag {
             frontend::TERMINATE => return Ok(Progress::Close(CloseReason::Goodbye)),
@@ -75,11 +75,11 @@ impl Session {
     fn failed_query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let text = Query::parse(body).map_err(Fault::Client)?.text;
-        if !ends_transaction(text, cx.shared.statements.facts(text)) {
+        if !ends_transaction(text, cx.shared.statements.look(text).facts) {
             return self.failed_statement(cx, message, true);
         }
         self.local = Local::Idle;
@@ -93,11 +93,11 @@ impl Session {
     fn failed_parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let parse = Parse::parse(body).map_err(Fault::Client)?;
-        let facts = cx.shared.statements.facts(parse.text);
+        let facts = cx.shared.statements.look(parse.text).facts;
         if !ends_transaction(parse.text, facts) {
             return self.failed_statement(cx, message, false);
         }
@@ -122,7 +122,7 @@ impl Session {
     fn failed_bind(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         body: &[u8],
     ) -> Result<Progress, Fault> {
         let bind = Bind::parse(body).map_err(Fault::Client)?;
@@ -140,7 +140,7 @@ impl Session {
     fn failed_statement(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
         simple: bool,
     ) -> Result<Progress, Fault> {
         let out = cx.to_client.own(message.input);

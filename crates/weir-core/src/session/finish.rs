@@ -44,6 +44,7 @@ impl Session {
         }
         cx.tally.query_ns += span_ns(server.lease.statement_since, cx.now);
         server.lease.statement_since = cx.now;
+        cx.scribe.answered(cx.now, server.lease.done, idle);
         if server.status != TransactionStatus::Idle {
             server.lease.explicit = true;
             return if self.gone { self.tidy(cx, input) } else { Ok(Ask::Nothing) };
@@ -213,6 +214,7 @@ impl Session {
             Hidden::Rollback => {
                 // A `COMMIT AND CHAIN` before it is not its.
                 server.lease.committed = false;
+                cx.scribe.answered(cx.now, server.lease.done, true);
                 self.transaction_ended(cx);
                 self.tidy(cx, input)
             }

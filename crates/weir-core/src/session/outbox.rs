@@ -5,37 +5,29 @@ use std::ops::Range;
 /// Bytes to send to one peer after one call.
 ///
 /// Relayed bytes stay where they were read: as long as all that is sent is one contiguous range
-/// of the input, nothing is copied. The first message of our own, or a gap, moves the range into
-/// a buffer that the worker keeps and reuses.
+/// of the input, nothing is copied. Behind a message of our own, or a gap, ranges are copied into a
+/// buffer that the worker keeps and reuses, those that lie together in one go.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    range: Range<usize>,
     own: Vec<u8>,
+    /// What is sent behind `own`.
+    range: Range<usize>,
 }
 
 impl Outbox {
     /// Sends `range` of `input` as it lies.
     #[inline]
     pub fn forward(&mut self, input: &[u8], range: Range<usize>) {
-        if self.own.is_empty() {
-            if self.range.end == range.start {
-                self.range.end = range.end;
-                return;
-            }
-            if self.range.is_empty() {
-                self.range = range;
-                return;
-            }
+        if self.range.end == range.start {
+            self.range.end = range.end;
+            return;
         }
-        self.copy(&input[range], input);
-    }
-
-    fn copy(&mut self, bytes: &[u8], input: &[u8]) {
         self.spill(input);
-        self.own.extend_from_slice(bytes);
+        self.range = range;
     }
 
     /// A buffer to append messages of our own to, behind everything sent so far.
+    #[inline]
     pub fn own(&mut self, input: &[u8]) -> &mut Vec<u8> {
         self.spill(input);
         &mut self.own
@@ -44,8 +36,12 @@ impl Outbox {
     /// What is to be sent. `input` is that of the call that filled this.
     #[inline]
     #[must_use]
-    pub fn bytes<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
-        if self.own.is_empty() { &input[self.range.clone()] } else { &self.own }
+    pub fn bytes<'a>(&'a mut self, input: &'a [u8]) -> &'a [u8] {
+        if self.own.is_empty() {
+            return &input[self.range.clone()];
+        }
+        self.spill(input);
+        &self.own
     }
 
     /// Nothing is to be sent.
@@ -62,6 +58,7 @@ impl Outbox {
         self.own.clear();
     }
 
+    #[inline]
     fn spill(&mut self, input: &[u8]) {
         if !self.range.is_empty() {
             self.own.extend_from_slice(&input[self.range.clone()]);
@@ -91,8 +88,11 @@ mod tests {
         out.forward(input, 0..1);
         out.forward(input, 2..3);
         out.own(input).extend_from_slice(b"--");
+        out.forward(input, 4..5);
         out.forward(input, 5..6);
-        assert_eq!(out.bytes(input), b"ac--f");
+        assert_eq!(out.bytes(input), b"ac--ef");
+        out.own(input).extend_from_slice(b"!");
+        assert_eq!(out.bytes(input), b"ac--ef!");
         out.clear();
         assert!(out.is_empty());
     }

@@ -75,7 +75,7 @@ impl Session {
                 break;
             }
             let said = Said { input, at, end: present, tag: header.tag };
-            let ask = self.server_message(cx, said, end - present)?;
+            let ask = self.server_message(cx, &said, end - present)?;
             at = present;
             if ask != Ask::Nothing {
                 return Ok(Step { taken: at, ask });
@@ -131,7 +131,7 @@ impl Session {
     fn server_message(
         &mut self,
         cx: &mut Context<'_>,
-        said: Said<'_>,
+        said: &Said<'_>,
         missing: usize,
     ) -> Result<Ask, Fault> {
         self.give_due_replies(cx, said.input)?;
@@ -204,7 +204,7 @@ impl Session {
     fn error(
         &mut self,
         cx: &mut Context<'_>,
-        said: Said<'_>,
+        said: &Said<'_>,
         missing: usize,
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
@@ -253,7 +253,7 @@ impl Session {
     fn refused_by_server(
         &mut self,
         cx: &mut Context<'_>,
-        said: Said<'_>,
+        said: &Said<'_>,
         refusal: Refusal,
         code: Option<SqlState>,
     ) -> bool {
@@ -316,7 +316,7 @@ impl Session {
         }
     }
 
-    fn ready(&mut self, cx: &mut Context<'_>, said: Said<'_>) -> Result<Ask, Fault> {
+    fn ready(&mut self, cx: &mut Context<'_>, said: &Said<'_>) -> Result<Ask, Fault> {
         let status = ReadyForQuery::parse(said.body()).map_err(Fault::Server)?.status;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let reply = server.replies.pop_front();
@@ -346,48 +346,83 @@ impl ServerState {
         &mut self,
         to_client: &mut Outbox,
         input: &[u8],
-        start: usize,
+        begin: usize,
     ) -> Result<usize, Malformed> {
-        let Some(mut front) = self.replies.front().copied() else { return Ok(start) };
-        let mut end = start;
+        let Some(mut front) = self.replies.front().copied() else { return Ok(begin) };
+        let mut end = begin;
         while let Some(header) = Header::parse(&input[end..])? {
-            match front.plain(header.tag) {
-                Plain::Not => break,
-                Plain::Part => {
-                    end += header.total_len();
-                    if end > input.len() {
+            let start = end;
+            let plain = front.plain(header.tag);
+            end += header.total_len();
+            if end > input.len() {
+                match plain {
+                    Plain::Part => {
                         self.rest = Rest { left: end - input.len(), forward: true };
                         end = input.len();
-                        break;
                     }
+                    Plain::Not | Plain::Command | Plain::Whole => end = start,
                 }
-                Plain::Whole => {
-                    // One of ours behind it is to be given before anything else.
-                    let Some(&next) = self.replies.get(1).filter(|next| !next.is_local()) else {
-                        break;
-                    };
-                    if end + header.total_len() > input.len() {
-                        break;
-                    }
-                    end += header.total_len();
-                    self.replies.pop_front();
-                    front = next;
+                break;
+            }
+            let passes = match plain {
+                Plain::Part => true,
+                Plain::Not => false,
+                Plain::Command => {
+                    self.pass_command(front, &input[start + HEADER_LEN..end]).is_some()
                 }
+                Plain::Whole => self.pass_reply().is_some(),
+            };
+            if !passes {
+                end = start;
+                break;
+            }
+            if let Plain::Command | Plain::Whole = plain
+                && let Some(&next) = self.replies.front()
+            {
+                front = next;
             }
         }
-        if end > start {
-            to_client.forward(input, start..end);
+        if end > begin {
+            to_client.forward(input, begin..end);
         }
         Ok(end)
+    }
+
+    /// Takes the reply in front for given. Not if one of ours is behind it: that is to be given
+    /// before anything else.
+    #[inline]
+    fn pass_reply(&mut self) -> Option<()> {
+        self.replies.get(1).filter(|next| !next.is_local())?;
+        self.replies.pop_front();
+        Some(())
+    }
+
+    /// The same for a command whose tag, in this body, leaves nothing to be noted: it neither ends
+    /// a transaction nor closes statements.
+    #[inline]
+    fn pass_command(&mut self, front: Reply, body: &[u8]) -> Option<()> {
+        let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None);
+        if is_noted || body.last() != Some(&0) || self.lease.copy_in {
+            return None;
+        }
+        if front == Reply::Execute {
+            self.pass_reply()?;
+        }
+        self.lease.committed = false;
+        self.lease.many |= std::mem::replace(&mut self.lease.one, true);
+        Some(())
     }
 }
 
 /// What a message is to the reply that is due.
+#[derive(Clone, Copy)]
 enum Plain {
     /// Something to look at.
     Not,
     /// A part of it, which passes as it comes.
     Part,
+    /// The end of a command.
+    Command,
     /// All of it.
     Whole,
 }
@@ -397,6 +432,7 @@ impl Reply {
     fn plain(self, tag: u8) -> Plain {
         let is_row = matches!(tag, backend::DATA_ROW | backend::COPY_DATA);
         match self {
+            Self::Query | Self::Execute if tag == backend::COMMAND_COMPLETE => Plain::Command,
             Self::Query if is_row || tag == backend::ROW_DESCRIPTION => Plain::Part,
             Self::Execute if is_row => Plain::Part,
             Self::Parse { undo: false, .. } if tag == backend::PARSE_COMPLETE => Plain::Whole,
@@ -451,7 +487,7 @@ fn pass_rest(server: &mut ServerState, to_client: &mut Outbox, input: &[u8]) -> 
 #[inline]
 fn due_or(
     front: Option<Reply>,
-    said: Said<'_>,
+    said: &Said<'_>,
     is_due: impl FnOnce(Reply) -> bool,
 ) -> Result<bool, Fault> {
     if front.is_some_and(is_due) { Ok(true) } else { Err(said.unexpected()) }
@@ -499,7 +535,7 @@ impl ServerState {
 
     /// Keeps the error of a statement that was prepared for a simple query: that query fails next,
     /// and is told why. Returns whether that is so.
-    fn keep_hidden_error(&mut self, said: Said<'_>) -> bool {
+    fn keep_hidden_error(&mut self, said: &Said<'_>) -> bool {
         let before_query = self.replies.front() == Some(&Reply::Hidden(Hidden::Ready));
         if before_query {
             self.lease.hidden_error = Some(said.input[said.at..said.end].into());

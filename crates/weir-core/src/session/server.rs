@@ -319,6 +319,14 @@ impl ServerState {
         self.lease.done.wrapping_add(u32::try_from(under_way).unwrap_or(u32::MAX))
     }
 
+    /// How many requests of the lease will have been answered when what is sent next has its turn;
+    /// none when that is now.
+    #[inline]
+    pub(super) fn next_due(&self) -> Option<u32> {
+        let waits = self.replies.iter().any(Reply::ends_request);
+        waits.then(|| self.requests_before())
+    }
+
     /// The client has ended its COPY data, though the server may still be reading it.
     pub(super) fn copy_ended(&self) -> bool {
         self.replies.contains(&Reply::CopyEnd)
@@ -353,7 +361,8 @@ impl ServerState {
 
     /// It is being cleaned: the lease is over.
     #[inline]
-    pub(super) fn is_resetting(&self) -> bool {
+    #[must_use]
+    pub fn is_resetting(&self) -> bool {
         matches!(self.replies.front(), Some(Reply::Hidden(Hidden::ResetQuery | Hidden::Reset)))
     }
 

@@ -7,15 +7,16 @@ use weir_wire::message::{Query, TransactionStatus};
 use weir_wire::sql::{self, Effect, Facts, Flags, Verb};
 
 use crate::session::client::{INSPECT_MAX, Message, Progress};
-use crate::session::server::{Refusal, Reply, Suspects};
+use crate::session::server::{Refusal, Reply, ServerState, Suspects};
 use crate::session::settings::PoolMode;
 use crate::session::state::{Context, Fault, Local, Session, Skip};
+use crate::session::statements::Look;
 
 impl Session {
     pub(super) fn query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(body) = message.body() else {
             return if message.header.total_len() > INSPECT_MAX {
@@ -24,19 +25,20 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let (text, facts) = match (message.facts, body.split_last()) {
-            (Some(facts), Some((_, text))) => (text, facts),
+        let (text, look) = match (message.look, body.split_last()) {
+            (Some(look), Some((_, text))) => (text, look),
             (Some(_), None) | (None, _) => {
                 let text = Query::parse(body).map_err(Fault::Client)?.text;
-                (text, cx.shared.statements.facts(text))
+                (text, cx.shared.statements.look(text))
             }
         };
+        let facts = look.facts;
         if cx.refuses(facts) {
             return self.refuse_query(cx, message);
         }
         if cx.server.is_none() {
             if !self.answer_query(cx, message.input, text, facts)? {
-                self.asked = Some(facts);
+                self.claims_for(cx, text, look);
                 return Ok(Progress::Checkout);
             }
             self.forget_unnamed(&mut cx.shared.statements);
@@ -46,6 +48,7 @@ impl Session {
             return Ok(Progress::Checkout);
         }
         self.unnamed_is_dropped(cx);
+        cx.tell(Some((text, look.template)));
         cx.tally.queries += 1;
         cx.note_schema(text, facts);
         if facts.flags.without(HARMLESS).is_empty() {
@@ -60,15 +63,23 @@ impl Session {
     fn unread_query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        server.replies.push_back(Reply::Query);
+        cx.tell(None);
+        cx.push_reply(Reply::Query);
         self.unnamed_is_dropped(cx);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))
+    }
+
+    /// A text asks for a server connection: whose it is is found out first.
+    #[inline]
+    pub(super) fn claims_for(&mut self, cx: &mut Context<'_>, text: &[u8], look: Look) {
+        self.asked = Some(look);
+        self.claim = cx.scribe.read(Some((text, look.template))).map(|mark| mark.class);
     }
 
     /// Answers without a server connection where that is possible. Returns whether it was.
@@ -123,7 +134,7 @@ impl Session {
     fn refuse_query(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         self.forget_unnamed(&mut cx.shared.statements);
         let Some(server) = cx.server.as_deref_mut() else {
@@ -142,7 +153,7 @@ impl Session {
     pub(super) fn refuse_parse(
         &mut self,
         cx: &mut Context<'_>,
-        message: Message<'_>,
+        message: &Message<'_>,
     ) -> Result<Progress, Fault> {
         self.forget_unnamed(&mut cx.shared.statements);
         let Some(server) = cx.server.as_deref_mut() else {
@@ -194,6 +205,13 @@ impl Context<'_> {
     #[inline]
     pub(super) fn refuses(&self, facts: Facts) -> bool {
         self.settings.mode == PoolMode::Statement && facts.flags.contains(Flags::BEGIN)
+    }
+
+    /// A statement is about to be sent: the ledger is told, before its reply is awaited.
+    #[inline]
+    pub(super) fn tell(&mut self, text: Option<(&[u8], u64)>) {
+        let due = self.server.as_deref().and_then(ServerState::next_due);
+        self.scribe.sent(self.now, text, due);
     }
 
     #[inline]

@@ -7,8 +7,9 @@ use weir_wire::build::{self, BuildError};
 use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
-use weir_wire::sql::Facts;
 
+use crate::ids::ClassId;
+use crate::ledger::Scribe;
 use crate::session::encoding;
 use crate::session::greeting::Welcome;
 use crate::session::names::Names;
@@ -16,7 +17,7 @@ use crate::session::outbox::Outbox;
 use crate::session::overrides::{OverrideBook, OverrideSet};
 use crate::session::server::{Rest, ServerState};
 use crate::session::settings::SessionSettings;
-use crate::session::statements::{StatementId, Statements};
+use crate::session::statements::{Look, StatementId, Statements};
 use crate::time::Instant;
 
 /// One client's conversation. See the module for the contract.
@@ -45,7 +46,9 @@ pub struct Session {
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
     /// What the query means that asked for a server connection; used if its bytes come again next.
-    pub(super) asked: Option<Facts>,
+    pub(super) asked: Option<Look>,
+    /// Whose the request is that asked for a server connection, if it could be read.
+    pub(super) claim: Option<ClassId>,
 }
 
 /// What became of an eviction.
@@ -239,6 +242,8 @@ pub struct Context<'a> {
     pub to_server: &'a mut Outbox,
     /// The pool's counts.
     pub tally: &'a mut Tally,
+    /// The ledger, and whose entry in it this is.
+    pub scribe: Scribe<'a>,
     /// Databases whose idle connections must be closed before anything is sent to the server.
     pub let_go: &'a mut Vec<Box<[u8]>>,
 }
@@ -337,6 +342,7 @@ impl Session {
             late: false,
             gone: false,
             asked: None,
+            claim: None,
         }
     }
 
@@ -376,6 +382,12 @@ impl Session {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         matches!(self.local, Local::Idle) && self.rest.left == 0 && self.skip == Skip::No
+    }
+
+    /// Whose the request is that asked for a server connection; told once.
+    #[inline]
+    pub fn take_claim(&mut self) -> Option<ClassId> {
+        self.claim.take()
     }
 
     /// Why the client keeps its server connection, if it does.

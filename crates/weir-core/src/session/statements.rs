@@ -55,6 +55,15 @@ impl Deref for StatementName {
     }
 }
 
+/// What a look at a text tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// What it means to a pooler.
+    pub facts: Facts,
+    /// What it has in common with texts of other values and comments: see [`sql::template`].
+    pub template: u64,
+}
+
 /// A prepared statement as a client sent it.
 #[derive(Debug)]
 pub struct Statement {
@@ -64,6 +73,8 @@ pub struct Statement {
     pub types: Box<[u8]>,
     /// What it means to a pooler.
     pub facts: Facts,
+    /// Its template.
+    pub template: u64,
     scope: u64,
     hash: u64,
     users: u32,
@@ -109,20 +120,20 @@ impl Statements {
         }
     }
 
-    /// What `text` means to a pooler; scanned once, then remembered by its template while that is in
-    /// use.
+    /// What `text` means to a pooler, and its template; scanned once, then remembered by that while
+    /// it is in use.
     #[inline]
-    pub fn facts(&mut self, text: &[u8]) -> Facts {
+    pub fn look(&mut self, text: &[u8]) -> Look {
         // Bit 0 tells a remembered template from an empty slot.
         let hash = sql::template(text, self.seed) | 1;
         let slot = (hash >> 32) as usize & (RECENT_SLOTS - 1);
         let (known, facts) = self.recent[slot];
         if known == hash {
-            return facts;
+            return Look { facts, template: hash };
         }
         let facts = sql::facts(text);
         self.recent[slot] = (hash, facts);
-        facts
+        Look { facts, template: hash }
     }
 
     /// The statement with this text and these types, known or new, with one user more.
@@ -145,13 +156,26 @@ impl Statements {
         self.insert(hash, text, types, scope)
     }
 
+    /// Whether that is what [`Self::retain`] would find for a statement that has a user.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, id: StatementId, text: &[u8], types: &[u8], scope: u64) -> bool {
+        self.by_id.get(&id).is_some_and(|known| {
+            *known.text == *text && *known.types == *types && known.scope == scope
+        })
+    }
+
     /// What decides, beside its text, what a statement means when it is parsed now: where names
     /// are looked up (`search_path`, and the role behind `$user`), and how often the schema has
     /// changed. PostgreSQL refuses a prepared statement whose columns have changed since ("cached
     /// plan must not change result type"), so a Parse must never be answered with one that was
     /// prepared before the change.
+    #[inline]
     #[must_use]
     pub fn scope(&self, overrides: &[Override]) -> u64 {
+        if overrides.is_empty() {
+            return self.schema_changes;
+        }
         let deciding = overrides
             .iter()
             .filter(|o| matches!(&*o.name, b"search_path" | b"role" | b"session_authorization"));
@@ -222,11 +246,12 @@ impl Statements {
     fn insert(&mut self, hash: u64, text: &[u8], types: &[u8], scope: u64) -> StatementId {
         let id = StatementId(self.next);
         self.next = self.next.wrapping_add(1);
-        let facts = sql::facts(text);
+        let Look { facts, template } = self.look(text);
         self.bytes += text.len() + types.len();
         let (text, types) = (text.into(), types.into());
         let (users, touched) = (1, true);
-        self.by_id.insert(id, Statement { text, types, facts, scope, hash, users, touched });
+        let new = Statement { text, types, facts, template, scope, hash, users, touched };
+        self.by_id.insert(id, new);
         self.by_hash.insert(hash, id);
         id
     }
@@ -405,8 +430,8 @@ mod tests {
     fn facts_are_the_same_from_memory() {
         let mut all = Statements::new(7, 8);
         for _ in 0..2 {
-            assert!(all.facts(b"select 1").is_plain());
-            assert!(!all.facts(b"begin").is_plain());
+            assert!(all.look(b"select 1").facts.is_plain());
+            assert!(!all.look(b"begin").facts.is_plain());
         }
     }
 }

@@ -30,6 +30,10 @@ fn check(name: &str, servers: u32, opening: Script, transaction: Script) {
     let counts = allocation_counter::measure(|| relay.run(transaction, COUNTED));
     assert_eq!(relay.transactions() - before, (CLIENTS * COUNTED) as u64, "{name}");
     assert_eq!(counts.count_total, 0, "{name}: {counts:?}");
+    let (drift, gaps) = relay.ledger();
+    assert_eq!(drift, 0, "{name}: the ledger's phases add up");
+    let expected = transaction.len().saturating_sub(2) * CLIENTS * (WARM_UP + COUNTED);
+    assert_eq!(gaps, expected as u64, "{name}: gaps between statements");
 }
 
 fn simple(out: &mut Vec<u8>) {

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use weir_core::ids::{ClassId, ClientId, PoolId, ServerId};
+use weir_core::ids::{ClientId, PoolId, ServerId};
+use weir_core::ledger::{Caller, Phase, Scribe};
 use weir_core::pool::{Checkout, Claim, Effect, PoolSettings, Pools, Release};
 use weir_core::session::{
-    Ask, Context, Outbox, OverrideBook, ServerState, Session, SessionSettings, Shared, Statements,
-    Tally,
+    Activity, Ask, Context, Outbox, OverrideBook, ServerState, Session, SessionSettings, Shared,
+    Statements, Tally,
 };
 use weir_core::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::peer::{self, Server};
 
 struct Client {
     session: Session,
+    caller: Caller,
     server: Option<ServerId>,
     last: Option<ServerId>,
     /// What it has sent and its session has not taken.
@@ -57,6 +59,7 @@ impl<'a> Relay<'a> {
         let empty = overrides.empty();
         let client = |_| Client {
             session: Session::new(empty.clone()),
+            caller: Caller::new("", "app", "app"),
             server: None,
             last: None,
             parked: Vec::new(),
@@ -165,7 +168,8 @@ impl<'a> Relay<'a> {
 
     fn checkout(&mut self, at: usize) -> bool {
         let client = ClientId(u32::try_from(at).unwrap());
-        let claim = Claim { client, class: ClassId(0), affinity: self.clients[at].last, user: 0 };
+        let class = self.clients[at].session.take_claim().expect("the text could be read");
+        let claim = Claim { client, class, affinity: self.clients[at].last, user: 0 };
         match self.pools.checkout(self.now, self.pool, claim) {
             Checkout::Granted(server) => {
                 self.link(at, server);
@@ -203,9 +207,27 @@ impl<'a> Relay<'a> {
                 let server = ServerId(u32::try_from(at).unwrap());
                 self.pools.release(self.now, server, Release::Reusable);
             }
-            Ask::Nothing => {}
+            Ask::Nothing => self.book(at),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Tells the ledger what a server connection does now, as a worker does.
+    fn book(&mut self, at: usize) {
+        let phase = match self.links[at].state.activity() {
+            Activity::Idle => Phase::PinnedIdle,
+            Activity::Executing => Phase::Executing,
+            Activity::CopyIn => Phase::CopyIn,
+            Activity::IdleInTransaction => Phase::IdleInTransaction,
+        };
+        let server = ServerId(u32::try_from(at).unwrap());
+        self.pools.ledger_mut().enter(self.now, server, phase);
+    }
+
+    /// Nanoseconds by which the ledger's phases differ from the open time, and gaps it has seen.
+    pub(crate) fn ledger(&mut self) -> (u128, u64) {
+        let snapshot = self.pools.ledger_mut().snapshot(self.now, 0);
+        (snapshot.drift_nanos(), snapshot.gaps.iter().map(|gap| gap.sums.count).sum())
     }
 
     /// Sends what the last call of this client's session left. A client that is answered goes on.
@@ -242,6 +264,11 @@ impl<'a> Relay<'a> {
             to_client: &mut self.to_client,
             to_server: &mut self.to_server,
             tally: &mut self.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: Some(&mut client.caller),
+                server: client.server,
+            },
             let_go: &mut self.let_go,
         };
         call(&mut client.session, &mut cx)

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::frame::LENGTH_MAX;
+use crate::frame::{LENGTH_MAX, zero_at};
 
 /// A message that the protocol cannot carry. Our fault or our peer's data's; nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -24,14 +24,17 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    #[inline]
     pub(super) fn byte(&mut self, value: u8) {
         self.out.push(value);
     }
 
+    #[inline]
     pub(super) fn int16(&mut self, value: i16) {
         self.out.extend_from_slice(&value.to_be_bytes());
     }
 
+    #[inline]
     pub(super) fn int32(&mut self, value: i32) {
         self.out.extend_from_slice(&value.to_be_bytes());
     }
@@ -40,13 +43,15 @@ impl Writer<'_> {
         self.out.extend_from_slice(&value.to_be_bytes());
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
     /// A string and its terminating zero.
+    #[inline]
     pub(super) fn string(&mut self, text: &[u8], field: &'static str) -> Result<(), BuildError> {
-        if text.contains(&0) {
+        if zero_at(text).is_some() {
             return Err(BuildError::ZeroByte(field));
         }
         self.bytes(text);

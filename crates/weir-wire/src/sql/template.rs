@@ -79,23 +79,41 @@ fn pieces<'a>(text: &'a [u8], put: impl FnMut(Piece<'a>)) -> bool {
 /// Where the first byte from `at` on stands that may begin a constant, a quoted name or a comment.
 #[inline]
 fn next_sign(text: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    let (words, rest) = text.get(at..)?.as_chunks::<8>();
+    for word in words {
         let mut found = near_signs(u64::from_le_bytes(*word));
         while found != 0 {
-            let here = at + found.trailing_zeros() as usize / 8;
-            if is_sign(text[here]) {
-                return Some(here);
+            let here = found.trailing_zeros() as usize / 8;
+            if is_sign(word[here]) {
+                return Some(at + here);
             }
             found &= found - 1;
         }
         at += 8;
     }
-    let rest = text.get(at..)?;
-    rest.iter().position(|&byte| is_sign(byte)).map(|here| at + here)
+    for &byte in rest {
+        if is_sign(byte) {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
+/// One of `" $ ' - /` and the digits; a bit for each of them behind the first.
+#[inline]
 fn is_sign(byte: u8) -> bool {
-    matches!(byte, b'"' | b'$' | b'\'' | b'-' | b'/' | b'0'..=b'9')
+    const SIGNS: u32 = {
+        let (mut signs, mut at) = (0, 0);
+        let all = b"\"$'-/0123456789";
+        while at < all.len() {
+            signs |= 1 << (all[at] - b'"');
+            at += 1;
+        }
+        signs
+    };
+    let behind = byte.wrapping_sub(b'"');
+    behind < 32 && SIGNS >> behind & 1 != 0
 }
 
 /// The highest bit of each byte from `"` to `9`: all signs are there, and few other bytes of SQL.

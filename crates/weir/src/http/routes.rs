@@ -17,7 +17,7 @@ use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
 
 use crate::monitor::guard::Lookout;
-use crate::proxy::console::{Gathered, VERSION};
+use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
 use crate::proxy::threads::House;
 
@@ -36,6 +36,7 @@ pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/api/v1/health", get(health))
+        .route("/api/v1/ledger", get(ledger))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
@@ -81,20 +82,30 @@ async fn health(State(shown): State<Shown>) -> Response {
 }
 
 async fn metrics_text(State(Shown { house, .. }): State<Shown>) -> Response {
-    match Gathered::new(&house, Detail::Pools).await {
+    match Gathered::new(&house, Detail::Ledger).await {
         Ok(gathered) => {
             let kind = "text/plain; version=0.0.4; charset=utf-8";
             ([(CONTENT_TYPE, kind)], metrics(&gathered.view())).into_response()
         }
-        Err(stuck) => {
-            let body = json!({ "status": "not ready", "reason": stuck.to_string() });
-            reply(StatusCode::SERVICE_UNAVAILABLE, &body)
-        }
+        Err(stuck) => not_ready(stuck),
     }
 }
 
+/// Who has the server connections, who waits, and what the time goes into.
+async fn ledger(State(Shown { house, .. }): State<Shown>) -> Response {
+    match Gathered::new(&house, Detail::Ledger).await.map(|all| json!(all.ledger())) {
+        Ok(picture) => reply(StatusCode::OK, &picture),
+        Err(stuck) => not_ready(stuck),
+    }
+}
+
+fn not_ready(stuck: NoAnswer) -> Response {
+    let body = json!({ "status": "not ready", "reason": stuck.to_string() });
+    reply(StatusCode::SERVICE_UNAVAILABLE, &body)
+}
+
 async fn not_found() -> Response {
-    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/health"];
+    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/health", "/api/v1/ledger"];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 

@@ -70,6 +70,8 @@ pub enum Detail {
     Pools,
     /// Each client and server connection too.
     Connections,
+    /// Pools and sums, and the ledger.
+    Ledger,
 }
 
 /// An operator's command to a worker. What names no database is about all of them, those whose

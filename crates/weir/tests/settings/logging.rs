@@ -23,7 +23,7 @@ fn goodbyes_errors_and_totals_are_logged() {
 fn what_is_switched_off_is_not_logged() {
     let quiet = "connections = false\ndisconnections = false\npooler_errors = false\n\
                  stats_every = \"off\"";
-    let stage = Stage::new(&[("pool", "size = 1\nquery_wait_timeout = \"100ms\""), ("log", quiet)]);
+    let stage = Stage::new(&[("pool", "size = 1\nquery_wait_timeout = \"3s\""), ("log", quiet)]);
     let (mut holder, mut client) = (stage.client(), stage.client());
     holder.query("BEGIN; SELECT 1").unwrap();
     assert_eq!(code(&mut client, "SELECT 1"), "53300");

@@ -5,6 +5,7 @@
 
 mod access;
 mod guard;
+mod incident;
 mod operation;
 mod pool;
 mod secret;
@@ -16,6 +17,7 @@ pub use access::{
     UserOptions,
 };
 pub use guard::GuardOptions;
+pub use incident::{AlertOptions, IncidentOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
@@ -60,6 +62,8 @@ pub struct Options {
     /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
     /// it sees when nobody else can connect, and says why connections run out.
     pub guard: GuardOptions,
+    /// Incidents: what opens and closes one, and how it is told.
+    pub incident: IncidentOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):
     /// its `max_connections` less the reserved ones and less what others use. Pools that could not
     /// fit are a problem of the configuration.
@@ -67,6 +71,9 @@ pub struct Options {
     pub budgets: BTreeMap<String, u32>,
     /// Databases by the name clients ask for; `"*"` serves every name without an entry.
     pub databases: BTreeMap<String, DatabaseOptions>,
+    /// Who is told of incidents, by a name of your choice. The log is always told. `weir alert
+    /// test` sends everybody a message.
+    pub alerts: BTreeMap<String, AlertOptions>,
     /// Users by name.
     pub users: BTreeMap<String, UserOptions>,
 }

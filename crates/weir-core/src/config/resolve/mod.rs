@@ -6,6 +6,7 @@ mod auth;
 mod checks;
 mod database;
 mod guard;
+mod incident;
 
 use std::collections::BTreeMap;
 
@@ -88,6 +89,8 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            incidents: self.incidents(),
+            receivers: self.receivers(),
             state_dir: options.state_dir.clone(),
         }
     }

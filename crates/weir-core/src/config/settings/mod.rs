@@ -5,6 +5,7 @@
 
 mod auth;
 mod guard;
+mod incident;
 mod net;
 mod pool;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
 pub use guard::Guard;
+pub use incident::{Incidents, Receiver};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
 
@@ -55,6 +57,10 @@ pub struct Settings {
     pub console: Console,
     /// The guard that watches the servers.
     pub guard: Guard,
+    /// Incidents.
+    pub incidents: Incidents,
+    /// Who is told of them, by name.
+    pub receivers: BTreeMap<String, Receiver>,
     /// Directory for what outlives the process; `None` keeps nothing.
     pub state_dir: Option<String>,
 }
@@ -80,6 +86,8 @@ impl Default for Settings {
             log: Log::default(),
             console: Console::default(),
             guard: Guard::default(),
+            incidents: Incidents::default(),
+            receivers: BTreeMap::new(),
             state_dir: None,
         }
     }

@@ -4,7 +4,9 @@ mod config;
 mod connections;
 mod counts;
 mod databases;
+mod ledger;
 mod pools;
+mod sheet;
 mod stats;
 mod users;
 
@@ -12,7 +14,9 @@ pub(super) use config::CONFIG;
 pub(super) use connections::{CLIENTS, SERVERS};
 pub(super) use counts::{LISTS, MEM, STATE, VERSION};
 pub(super) use databases::DATABASES;
+pub(super) use ledger::{HOLDERS, WAITERS};
 pub(super) use pools::POOLS;
+pub(super) use sheet::{GAPS, LEDGER, ROUTES};
 pub(super) use stats::{STATS, STATS_AVERAGES, STATS_TOTALS, TOTALS};
 pub(super) use users::USERS;
 
@@ -27,6 +31,13 @@ fn seconds(span: Duration) -> Value {
 
 fn micros(span: Duration) -> Value {
     span.subsec_micros().into()
+}
+
+/// Seconds, to the millisecond.
+fn thousandths(number: f64) -> Value {
+    // Negative and other impossible numbers are shown as 0, by the cast's definition.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Value::Thousandths((number * 1000.0).round() as u64)
 }
 
 /// Milliseconds in all.

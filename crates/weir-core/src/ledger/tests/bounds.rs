@@ -6,6 +6,7 @@ use crate::config::limits::{
     LEDGER_CLASSES, LEDGER_GAPS, LEDGER_STATEMENT_BYTES, LEDGER_STATEMENTS,
 };
 use crate::ids::{PoolId, ServerId};
+use crate::ledger::tests::read;
 use crate::ledger::{Caller, Ledger, Phase};
 use crate::pool::State;
 use crate::time::Instant;
@@ -22,19 +23,19 @@ fn ledger() -> Ledger {
 /// One transaction of two statements with a gap.
 fn transact(ledger: &mut Ledger, now: &mut Instant, texts: [&str; 2]) {
     let mut caller = Caller::new("", "app", "app");
-    let mark = ledger.read(texts[0].as_bytes(), &mut caller);
+    let mark = read(ledger, texts[0], &mut caller);
     ledger.claimed(mark.class);
     ledger.moved(*now, 0, State::Active);
     ledger.held(*now, 0, mark.class);
-    ledger.statement(*now, ServerId(0), mark, 0);
+    ledger.statement(*now, ServerId(0), mark, None);
     *now = *now + Duration::from_micros(3);
-    ledger.request_ended(*now, ServerId(0), false);
+    ledger.answered(*now, ServerId(0), 1, false);
     ledger.enter(*now, ServerId(0), Phase::IdleInTransaction);
     *now = *now + Duration::from_micros(5);
-    let mark = ledger.read(texts[1].as_bytes(), &mut caller);
-    ledger.statement(*now, ServerId(0), mark, 0);
+    let mark = read(ledger, texts[1], &mut caller);
+    ledger.statement(*now, ServerId(0), mark, None);
     *now = *now + Duration::from_micros(2);
-    ledger.request_ended(*now, ServerId(0), true);
+    ledger.answered(*now, ServerId(0), 2, true);
     ledger.moved(*now, 0, State::Idle);
 }
 
@@ -90,7 +91,7 @@ fn a_long_statement_is_cut() {
     let mut ledger = ledger();
     let mut caller = Caller::new("", "app", "app");
     let text = format!("SELECT {}", "column_name, ".repeat(1000));
-    let mark = ledger.read(text.as_bytes(), &mut caller);
+    let mark = read(&mut ledger, &text, &mut caller);
     let kept = &ledger.texts.get(mark.statement).text;
     assert!(kept.len() <= LEDGER_STATEMENT_BYTES, "{} bytes", kept.len());
 }

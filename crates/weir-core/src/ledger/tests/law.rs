@@ -29,8 +29,8 @@ enum Event {
     Close(u32),
     Move(u32, State),
     Hold(u32, usize),
-    Say(u32, usize, usize),
-    Ended(u32, bool),
+    Say(u32, usize, Option<u32>),
+    Answered(u32, u32, bool),
     Enter(u32, Phase),
     Look,
 }
@@ -44,9 +44,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => slot().prop_map(Event::Close),
         2 => (slot(), prop::sample::select(states)).prop_map(|(slot, state)| Event::Move(slot, state)),
         2 => (slot(), 0..TEXTS.len()).prop_map(|(slot, text)| Event::Hold(slot, text)),
-        4 => (slot(), 0..TEXTS.len(), 0..3_usize)
-            .prop_map(|(slot, text, ahead)| Event::Say(slot, text, ahead)),
-        3 => (slot(), any::<bool>()).prop_map(|(slot, idle)| Event::Ended(slot, idle)),
+        4 => (slot(), 0..TEXTS.len(), prop::option::of(0..3_u32))
+            .prop_map(|(slot, text, due)| Event::Say(slot, text, due)),
+        3 => (slot(), 0..4_u32, any::<bool>())
+            .prop_map(|(slot, done, idle)| Event::Answered(slot, done, idle)),
         4 => (slot(), prop::sample::select(Phase::ALL.to_vec()))
             .prop_map(|(slot, phase)| Event::Enter(slot, phase)),
         1 => Just(Event::Look),
@@ -98,11 +99,13 @@ impl World {
                 self.ledger.moved(now, slot, State::Active);
                 self.ledger.held(now, slot, mark.class);
             }
-            Event::Say(slot, text, ahead) => {
+            Event::Say(slot, text, due) => {
                 let mark = self.read(slot, text);
-                self.ledger.statement(now, ServerId(slot), mark, ahead);
+                self.ledger.statement(now, ServerId(slot), mark, due);
             }
-            Event::Ended(slot, idle) => self.ledger.request_ended(now, ServerId(slot), idle),
+            Event::Answered(slot, done, idle) => {
+                self.ledger.answered(now, ServerId(slot), done, idle);
+            }
             Event::Enter(slot, phase) => self.ledger.enter(now, ServerId(slot), phase),
             Event::Look => self.check(),
         }
@@ -110,7 +113,7 @@ impl World {
 
     fn read(&mut self, slot: u32, text: usize) -> crate::ledger::Mark {
         let caller = &mut self.callers[slot as usize % 3];
-        self.ledger.read(TEXTS[text].as_bytes(), caller)
+        super::read(&mut self.ledger, TEXTS[text], caller)
     }
 
     fn check(&mut self) {

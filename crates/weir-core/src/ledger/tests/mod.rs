@@ -3,3 +3,11 @@
 mod bounds;
 mod law;
 mod stories;
+
+use super::{Caller, Ledger, Mark};
+
+/// Reads a text as a session does.
+fn read(ledger: &mut Ledger, text: &str, caller: &mut Caller) -> Mark {
+    let text = text.as_bytes();
+    ledger.read(text, weir_wire::sql::template(text, 5) | 1, caller)
+}

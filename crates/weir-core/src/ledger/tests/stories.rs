@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ids::{ClassId, PoolId, ServerId};
+use crate::ledger::tests::read;
 use crate::ledger::{Caller, Ledger, LedgerSnapshot, Phase, WaitEnd};
 use crate::pool::State;
 use crate::time::Instant;
@@ -33,30 +34,30 @@ impl Story {
 
     /// A client gets the connection for a text, and sends it.
     fn grant(&mut self, text: &str) -> &mut Self {
-        let mark = self.ledger.read(text.as_bytes(), &mut self.caller);
+        let mark = read(&mut self.ledger, text, &mut self.caller);
         self.ledger.claimed(mark.class);
         self.ledger.waited(mark.class, WaitEnd::Granted, Duration::ZERO);
         self.ledger.moved(self.now, 0, State::Active);
         self.ledger.held(self.now, 0, mark.class);
-        self.say(text, 0)
+        self.say(text, None)
     }
 
-    fn say(&mut self, text: &str, ahead: usize) -> &mut Self {
-        let mark = self.ledger.read(text.as_bytes(), &mut self.caller);
-        self.ledger.statement(self.now, SERVER, mark, ahead);
+    fn say(&mut self, text: &str, due: Option<u32>) -> &mut Self {
+        let mark = read(&mut self.ledger, text, &mut self.caller);
+        self.ledger.statement(self.now, SERVER, mark, due);
         self
     }
 
     /// The request is answered; the transaction stays open.
     fn answer(&mut self) -> &mut Self {
-        self.ledger.request_ended(self.now, SERVER, false);
+        self.ledger.answered(self.now, SERVER, 1, false);
         self.ledger.enter(self.now, SERVER, Phase::IdleInTransaction);
         self
     }
 
     /// The request is answered, the transaction is over, the connection goes back.
     fn release(&mut self) -> &mut Self {
-        self.ledger.request_ended(self.now, SERVER, true);
+        self.ledger.answered(self.now, SERVER, 1, true);
         self.ledger.moved(self.now, 0, State::Idle);
         self
     }
@@ -77,7 +78,7 @@ fn millis(snapshot: &LedgerSnapshot, label: &str, phase: Phase) -> u128 {
 fn time_is_charged_to_its_route_by_phase() {
     let mut story = Story::new();
     story.pass(5).grant("SELECT 1 /*route='/a/17'*/").pass(10).answer().pass(200);
-    story.say("UPDATE t SET x = 3", 0).pass(20).release().pass(7);
+    story.say("UPDATE t SET x = 3", None).pass(20).release().pass(7);
     let seen = story.look();
     assert_eq!(millis(&seen, "/a/{}", Phase::Executing), 30);
     assert_eq!(millis(&seen, "/a/{}", Phase::IdleInTransaction), 200);
@@ -91,8 +92,8 @@ fn a_gap_is_named_by_the_statements_around_it() {
     let mut story = Story::new();
     for _ in 0..3 {
         story.grant("INSERT INTO payment VALUES (1)").pass(1).answer().pass(2000);
-        story.say("UPDATE orders SET paid = true WHERE id = 7", 0).pass(1).answer().pass(1);
-        story.say("COMMIT", 0).pass(1).release();
+        story.say("UPDATE orders SET paid = true WHERE id = 7", None).pass(1).answer().pass(1);
+        story.say("COMMIT", None).pass(1).release();
     }
     let seen = story.look();
     let top = seen.gaps.iter().max_by_key(|gap| gap.sums.nanos).unwrap();
@@ -116,7 +117,7 @@ fn a_tag_found_late_is_charged_back_to_the_start() {
     let mut story = Story::new();
     story.grant("SELECT 1").pass(10).answer().pass(100);
     assert_eq!(millis(&story.look(), "shop", Phase::IdleInTransaction), 100);
-    story.say("SELECT 2 /*action='pay',controller='orders'*/", 0).pass(5).release();
+    story.say("SELECT 2 /*action='pay',controller='orders'*/", None).pass(5).release();
     let seen = story.look();
     for (label, executing, idle) in [("shop", 0, 0), ("orders#pay", 15, 100)] {
         assert_eq!(millis(&seen, label, Phase::Executing), executing, "{label}");
@@ -131,8 +132,8 @@ fn a_tag_found_late_is_charged_back_to_the_start() {
 fn a_pipeline_is_charged_statement_by_statement() {
     let mut story = Story::new();
     // Both are sent at once; the second is the other route's, and begins with the first's end.
-    story.grant("SELECT 1 /*route='slow'*/").say("SELECT 2 /*route='quick'*/", 1).pass(900);
-    story.ledger.request_ended(story.now, SERVER, true);
+    story.grant("SELECT 1 /*route='slow'*/").say("SELECT 2 /*route='quick'*/", Some(1)).pass(900);
+    story.ledger.answered(story.now, SERVER, 1, true);
     story.pass(4).release();
     let seen = story.look();
     assert_eq!(millis(&seen, "slow", Phase::Executing), 900);
@@ -145,7 +146,7 @@ fn untagged_transactions_of_one_user_are_told_apart_by_their_statements() {
     story.caller = Caller::new("", "app", "app");
     for _ in 0..2 {
         story.grant("SELECT * FROM a WHERE id = 1").pass(1).answer();
-        story.say("DELETE FROM a", 0).pass(1).release();
+        story.say("DELETE FROM a", None).pass(1).release();
         story.grant("SELECT * FROM a WHERE id = 2").pass(3).release();
     }
     let seen = story.look();
@@ -180,7 +181,7 @@ fn the_ladder_goes_from_tag_to_application_to_user() {
 #[test]
 fn waits_of_those_who_got_nothing_are_kept() {
     let mut story = Story::new();
-    let class = story.ledger.read(b"SELECT 1", &mut story.caller).class;
+    let class = read(&mut story.ledger, "SELECT 1", &mut story.caller).class;
     for (end, seconds) in [(WaitEnd::Granted, 1), (WaitEnd::Refused, 2), (WaitEnd::Left, 4)] {
         story.ledger.claimed(class);
         story.ledger.queued(class);

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::model::Model;
 use super::script::{Script, Step as Part};
+use crate::ids::ServerId;
+use crate::ledger::{Caller, Ledger, Scribe};
 use crate::session::{
     Ask, Context, Evicted, Notice, Outbox, OverrideBook, ServerState, Session, SessionSettings,
     Shared, Statements, Step, Tally, Value,
@@ -89,6 +91,8 @@ pub(super) struct World {
     settings: SessionSettings,
     shared: Shared,
     tally: Tally,
+    ledger: Ledger,
+    caller: Caller,
     clients: Vec<Client>,
     servers: Vec<Server>,
 }
@@ -104,7 +108,8 @@ pub(super) fn run(seed: u64, settings: SessionSettings, trouble: Trouble) {
     let clients = (0..clients).map(|at| Client::new(at, &mut chance, empty.clone())).collect();
     let servers = (0..servers).map(|at| Server::new(at, empty.clone())).collect();
     let tally = Tally::default();
-    World { chance, trouble, settings, shared, tally, clients, servers }.run();
+    let (ledger, caller) = (Ledger::new(seed), Caller::new("", "u", "u"));
+    World { chance, trouble, settings, shared, tally, ledger, caller, clients, servers }.run();
 }
 
 impl Client {
@@ -347,6 +352,11 @@ impl World {
             to_client: &mut to_client,
             to_server: &mut to_server,
             tally: &mut self.tally,
+            scribe: Scribe {
+                ledger: &mut self.ledger,
+                caller: Some(&mut self.caller),
+                server: Some(ServerId(0)),
+            },
             let_go: &mut Vec::new(),
         };
         let answer = call(&mut session_taken, &mut cx);

@@ -13,6 +13,8 @@
 //! with `closed` when its connection was closed, what a server was sent with `dropped`.
 
 use super::words::{client_bytes, describe_client, describe_server, server_bytes, take};
+use crate::ids::ServerId;
+use crate::ledger::{Caller, Ledger, Scribe};
 use crate::session::{
     Ask, Context, Evicted, Notice, Outbox, OverrideBook, ServerState, Session, SessionSettings,
     Shared, Statements, Step, Tally,
@@ -65,6 +67,8 @@ struct Stage {
     dropped: bool,
     holder: Holder,
     tally: Tally,
+    ledger: Ledger,
+    caller: Caller,
     line: String,
 }
 
@@ -97,6 +101,8 @@ impl Stage {
             dropped: false,
             holder: Holder::Nobody,
             tally: Tally::default(),
+            ledger: Ledger::new(1),
+            caller: Caller::new("", "u", "u"),
             line: String::new(),
         }
     }
@@ -187,6 +193,11 @@ impl Stage {
             to_client: &mut to_client,
             to_server: &mut to_server,
             tally: &mut self.tally,
+            scribe: Scribe {
+                ledger: &mut self.ledger,
+                caller: Some(&mut self.caller),
+                server: Some(ServerId(0)),
+            },
             let_go: &mut Vec::new(),
         };
         let answer = call(session, &mut cx);

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use weir_core::console::{ConfigRow, History, Holds, Snapshot, View};
+use weir_core::ledger::Picture;
 use weir_core::time::Instant;
 
 use super::VERSION;
@@ -32,6 +33,7 @@ pub struct Gathered {
     snapshot: Snapshot,
     directory: Arc<Directory>,
     config: Arc<Vec<ConfigRow>>,
+    ledger: Picture,
     history: History,
     holds: Holds,
     stopping: bool,
@@ -47,7 +49,12 @@ impl Gathered {
     pub async fn new(house: &House, detail: Detail) -> Result<Self, NoAnswer> {
         let snapshot = snapshot(house, detail).await?;
         let console = &house.console;
+        let ledger = match detail {
+            Detail::Ledger => console.picture(&snapshot),
+            Detail::Pools | Detail::Connections => Picture::default(),
+        };
         Ok(Self {
+            ledger,
             snapshot,
             directory: house.directory.load_full(),
             config: console.config.load_full(),
@@ -57,6 +64,12 @@ impl Gathered {
             logins: house.lobby.taken() as u64,
             now: console.now(),
         })
+    }
+
+    /// Who has the slots, and what their time goes into; empty where that was not asked for.
+    #[must_use]
+    pub const fn ledger(&self) -> &Picture {
+        &self.ledger
     }
 
     /// The process as it was when it was asked.
@@ -70,6 +83,7 @@ impl Gathered {
             settings: &self.directory.settings,
             config: &self.config,
             snapshot: &self.snapshot,
+            ledger: &self.ledger,
             history: &self.history,
             holds: &self.holds,
             stopping: self.stopping,
@@ -112,6 +126,22 @@ pub(super) async fn keep_history(house: Arc<House>) {
         match snapshot(&house, Detail::Pools).await {
             Ok(snapshot) => house.console.history().note(house.console.now(), &snapshot),
             Err(error) => tracing::error!("no averages for this minute: {error}"),
+        }
+    }
+}
+
+/// Notes the ledger each second, for what happened lately, as long as the process runs.
+pub(super) async fn record_ledger(house: Arc<House>) {
+    let mut seconds = interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        if house.stopping.load(Ordering::Relaxed) {
+            return;
+        }
+        match snapshot(&house, Detail::Ledger).await {
+            Ok(snapshot) => house.console.record(&snapshot),
+            Err(error) => tracing::error!("no ledger for this second: {error}"),
         }
     }
 }

@@ -26,7 +26,8 @@ use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::{Notify, Semaphore, oneshot};
 use weir_core::config::limits;
-use weir_core::console::{ConfigRow, History, Holds, Shutdown};
+use weir_core::console::{ConfigRow, History, Holds, Shutdown, Snapshot};
+use weir_core::ledger::{Picture, Recorder};
 
 pub use gather::{Gathered, NoAnswer};
 
@@ -53,6 +54,7 @@ pub struct Console {
     sessions: Mutex<Sessions>,
     holds: Mutex<Holds>,
     history: Mutex<History>,
+    recorder: Mutex<Recorder>,
     /// The configuration as it is written.
     pub config: ArcSwap<Vec<ConfigRow>>,
     started: Instant,
@@ -75,6 +77,7 @@ impl Default for Console {
             sessions: Mutex::default(),
             holds: Mutex::default(),
             history: Mutex::default(),
+            recorder: Mutex::default(),
             config: ArcSwap::default(),
             started: Instant::now(),
         }
@@ -85,6 +88,7 @@ impl Default for Console {
 /// `orders` takes what administrators order of the process.
 pub async fn serve(house: Arc<House>, mut visitors: Receiver<Visitor>, orders: Sender<Order>) {
     tokio::spawn(gather::keep_history(Arc::clone(&house)));
+    tokio::spawn(gather::record_ledger(Arc::clone(&house)));
     while let Some(visitor) = visitors.recv().await {
         tokio::spawn(session::serve(Arc::clone(&house), visitor, orders.clone()));
     }
@@ -133,11 +137,27 @@ impl Console {
         lock(&self.history)
     }
 
+    /// Notes what the ledgers say now.
+    fn record(&self, snapshot: &Snapshot) {
+        lock(&self.recorder).note(self.now(), &snapshot.ledger, slots(snapshot));
+    }
+
+    /// What the ledgers say now, and what they said lately.
+    fn picture(&self, snapshot: &Snapshot) -> Picture {
+        let recorder = lock(&self.recorder);
+        Picture::of(&snapshot.ledger, &recorder, self.started.elapsed(), slots(snapshot))
+    }
+
     /// The time on the clock of the history.
     fn now(&self) -> weir_core::time::Instant {
         let nanos = self.started.elapsed().as_nanos();
         weir_core::time::Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+}
+
+/// Server connections there may be, all pools together.
+fn slots(snapshot: &Snapshot) -> u32 {
+    snapshot.pools.iter().fold(0, |sum, pool| sum.saturating_add(pool.view.size_max))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

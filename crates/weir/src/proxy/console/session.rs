@@ -229,9 +229,10 @@ impl Session<'_> {
     async fn perform(&mut self, command: &Command) -> Result<Result<Reply, Notice>, Broken> {
         Ok(match command {
             Command::Show(topic) => {
-                let detail = match topic.needs_connections() {
-                    true => Detail::Connections,
-                    false => Detail::Pools,
+                let detail = match (topic.needs_ledger(), topic.needs_connections()) {
+                    (true, _) => Detail::Ledger,
+                    (false, true) => Detail::Connections,
+                    (false, false) => Detail::Pools,
                 };
                 match Gathered::new(self.house, detail).await {
                     Ok(gathered) => Ok(shown(*topic, &gathered)),

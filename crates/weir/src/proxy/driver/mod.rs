@@ -89,7 +89,6 @@ enum Origin {
 
 impl Chunk {
     /// Bytes in a buffer of their own.
-    #[must_use]
     pub fn own(buffer: Vec<u8>) -> Self {
         Self { filled: buffer.len(), buffer, origin: Origin::Own }
     }
@@ -256,6 +255,7 @@ impl Driver {
     }
 
     /// Ends a connection: nothing of it is read any more. There is no more news of it.
+    #[expect(clippy::needless_pass_by_value, reason = "a closed link cannot be used again")]
     pub fn close(&mut self, link: Link, farewell: Farewell) {
         let Link { at } = link;
         match self {

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod client_side;
 mod der;
 pub mod server_side;
+pub mod web;
 
 use std::sync::Arc;
 

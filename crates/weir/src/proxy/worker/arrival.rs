@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use weir_core::console::Traffic;
 use weir_core::ids::{DialId, PoolId, ServerId};
-use weir_core::ledger::Histogram;
+use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
@@ -31,7 +31,7 @@ impl Worker {
         let pool = self.pool_for(&client.pool, &client.target);
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
-        let application = application.map_or("", |(_, value)| value.as_str()).into();
+        let application: Arc<str> = application.map_or("", |(_, value)| value.as_str()).into();
         let id = self.next_number();
         let (at, generation) = self.clients.next();
         let secret = match chance::bytes::<SECRET_LEN>() {
@@ -66,6 +66,7 @@ impl Worker {
             parked: client.leftover,
             blocked: false,
             secret,
+            caller: Caller::new(&application, &client.user, &client.pool.user),
             user: client.user,
             address: client.address.into(),
             local,

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
-use weir_core::ids::{ClassId, ClientId, ServerId};
+use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Driver, Readiness, Received};
 use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::{Worker, notice};
+
+/// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
+/// and most statements are short.
+const SPARES_MAX: usize = 256;
+const SPARE_BYTES: usize = 4096;
 
 impl Worker {
     pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
@@ -77,7 +82,10 @@ impl Worker {
         let Some(client) = self.clients.get_mut(at) else { return };
         if client.parked.is_empty() {
             let taken = self.client_input(at, chunk);
-            if let Some(client) = self.clients.get_mut(at) {
+            if taken < chunk.len()
+                && let Some(client) = self.clients.get_mut(at)
+            {
+                client.parked = self.spares.pop().unwrap_or_default();
                 client.parked.extend_from_slice(&chunk[taken..]);
             }
             return;
@@ -88,6 +96,9 @@ impl Worker {
         whole.drain(..taken);
         if let Some(client) = self.clients.get_mut(at).filter(|_| !whole.is_empty()) {
             client.parked = whole;
+        } else if self.spares.len() < SPARES_MAX && whole.capacity() <= SPARE_BYTES {
+            whole.clear();
+            self.spares.push(whole);
         }
     }
 
@@ -113,6 +124,7 @@ impl Worker {
                 self.let_go();
             }
             self.flush_from_client(at, rest);
+            self.book_client(at);
             taken += step.taken;
             match self.client_asks(at, step) {
                 Next::Again => {}
@@ -145,12 +157,11 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let claim = Claim {
-            client: ClientId(at),
-            class: ClassId(0),
-            affinity: client.last_server,
-            user: 0,
-        };
+        let class = client
+            .session
+            .take_claim()
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
+        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
@@ -233,13 +244,16 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(id.0)
             && std::mem::take(&mut server.blocked)
         {
+            self.book(id.0);
             self.pump_server(id.0);
         }
     }
 
     /// Closes idle connections to databases that are about to be dropped or copied.
     fn let_go(&mut self) {
-        for name in std::mem::take(&mut self.desk.let_go) {
+        // What is to be sent is set aside: what follows from the closing may send something, too.
+        let mut desk = std::mem::take(&mut self.desk);
+        for name in desk.let_go.drain(..) {
             let pools: Vec<_> = self.pools.pools().collect();
             for pool in pools {
                 let home = &mut self.homes[pool.0 as usize];
@@ -251,6 +265,7 @@ impl Worker {
             }
         }
         self.perform_effects();
+        self.desk = desk;
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weir_core::ids::{ClassId, ClientId, PoolId, ServerId, Ticket};
 use weir_core::pool::{Checkout, Claim, CloseReason, Effect, Refusal};
 use weir_core::session::{Ask, Session};
+use weir_core::time::nanos;
 use weir_wire::build;
 
 use crate::proxy::mail::FromWorker;
@@ -14,7 +15,14 @@ use crate::proxy::worker::{Worker, notice};
 impl Worker {
     /// Performs everything the pools have decided, and what follows from it. Effects of effects
     /// are performed by the outermost call, in order.
+    #[inline]
     pub(super) fn perform_effects(&mut self) {
+        if self.pools.has_effects() || !self.resumes.is_empty() {
+            self.perform_all();
+        }
+    }
+
+    fn perform_all(&mut self) {
         if std::mem::replace(&mut self.performing, true) {
             return;
         }
@@ -65,7 +73,7 @@ impl Worker {
             return;
         };
         client.ticket = None;
-        let wait_ns = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        let wait_ns = nanos(waited);
         let home = &mut self.homes[client.pool.0 as usize];
         home.traffic.wait_ns += wait_ns;
         home.waits.record(waited);
@@ -85,7 +93,7 @@ impl Worker {
         client.ticket = None;
         let waited = self.now.since(client.waiting_since);
         let home = &mut self.homes[client.pool.0 as usize];
-        home.traffic.wait_ns += u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+        home.traffic.wait_ns += nanos(waited);
         let greeting = client.stage == Stage::Greeting;
         let notice = notice::refusal(refusal);
         if greeting || matches!(refusal, Refusal::Stopping | Refusal::Removed) {

@@ -12,6 +12,7 @@ use weir_core::console::{
     Activity as ClientActivity, ClientRow, PoolRow, ServerActivity, ServerRow, Snapshot, Store,
 };
 use weir_core::ids::{PoolId, ServerId};
+use weir_core::ledger::{LedgerSnapshot, Phase};
 use weir_core::session::Activity;
 
 use crate::proxy::mail::Detail;
@@ -25,10 +26,15 @@ struct Seen {
     cancels: u32,
     cancels_asked: u32,
     stale: u32,
+    phases: [u32; Phase::COUNT],
 }
 
 impl Worker {
-    pub(super) fn snapshot(&self, detail: Detail) -> Snapshot {
+    pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
+        let ledger = match detail {
+            Detail::Ledger => self.ledger_snapshot(),
+            Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
+        };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
         let mut snapshot = Snapshot {
@@ -37,6 +43,7 @@ impl Worker {
                 .collect(),
             stores: self.stores(),
             statements: self.shared.statements.len() as u64,
+            ledger,
             ..Snapshot::default()
         };
         if detail == Detail::Connections {
@@ -63,6 +70,9 @@ impl Worker {
             seen.cancels += u32::from(server.cancelling);
             seen.cancels_asked += u32::from(server.cancelling && self.is_cancelled_by_client(at));
             seen.stale += u32::from(self.is_stale(at));
+            if let Some(phase) = self.pools.ledger().phase(ServerId(at)) {
+                seen.phases[phase as usize] += 1;
+            }
         }
         pools
     }
@@ -102,6 +112,8 @@ impl Worker {
             wait_max: view.oldest_wait_since.map_or(Duration::ZERO, |since| self.now.since(since)),
             address: Arc::clone(&home.place.address),
             server_database: Arc::clone(&home.place.database),
+            phases: seen.phases,
+            times: self.pools.ledger().pool_times(pool),
             view,
         }
     }

@@ -17,15 +17,19 @@
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
+//! | `book` | what the ledger is told |
+//! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
 mod arrival;
+mod book;
 mod cancel;
 mod chores;
 mod client;
 mod command;
 mod departure;
 mod effects;
+mod holders;
 mod inspect;
 mod notice;
 mod server;
@@ -39,10 +43,12 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
-use weir_core::ids::{BudgetId, PoolId};
+use weir_core::ids::{BudgetId, PoolId, ServerId};
+use weir_core::ledger::Scribe;
 use weir_core::pool::Pools;
 use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
 use weir_core::time::Instant;
@@ -66,7 +72,8 @@ pub struct Worker {
     mailbox: Mailbox,
     requests: UnboundedSender<FromWorker>,
     driver: Driver,
-    started: std::time::Instant,
+    /// When it was made, on the kernel's monotonic clock.
+    started: u64,
     now: Instant,
     pools: Pools,
     homes: Vec<Home>,
@@ -92,6 +99,8 @@ pub struct Worker {
     again: Vec<u32>,
     /// Servers likewise.
     again_servers: Vec<u32>,
+    /// Empty buffers, for what is parked.
+    spares: Vec<Vec<u8>>,
 }
 
 /// The outboxes that calls of sessions fill; reused for each.
@@ -122,6 +131,13 @@ enum Named {
 const BELL: Token = Token(u64::MAX);
 const SERVER_BIT: u64 = 1 << 63;
 
+/// Nanoseconds on the kernel's monotonic clock. It is read once a turn, so without the checks of
+/// the standard library's type.
+fn monotonic_ns() -> u64 {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+    tv_sec.cast_unsigned() * 1_000_000_000 + tv_nsec.cast_unsigned()
+}
+
 fn token(at: u32, generation: u32, server: bool) -> Token {
     // A generation loses its highest bit: the token's highest bit says which slab is meant.
     let kind = if server { SERVER_BIT } else { 0 };
@@ -140,15 +156,16 @@ impl Worker {
     ) -> Result<Self> {
         let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
+        let pools = Pools::seeded(options.seed);
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
             mailbox,
             requests,
             driver,
-            started: std::time::Instant::now(),
+            started: monotonic_ns(),
             now: Instant::ZERO,
-            pools: Pools::new(),
+            pools,
             homes: Vec::new(),
             by_key: HashMap::new(),
             budgets: HashMap::new(),
@@ -167,6 +184,7 @@ impl Worker {
             resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
+            spares: Vec::new(),
         })
     }
 
@@ -200,9 +218,10 @@ impl Worker {
         Serial::new(self.options.index, self.serial)
     }
 
+    /// The time; never before [`Self::now`].
+    #[inline]
     fn clock(&self) -> Instant {
-        let nanos = self.started.elapsed().as_nanos();
-        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        Instant::from_nanos(monotonic_ns().saturating_sub(self.started)).max(self.now)
     }
 
     fn timeout(&self) -> Duration {
@@ -217,11 +236,8 @@ impl Worker {
     }
 
     fn upkeep(&mut self) {
-        for at in std::mem::take(&mut self.again_servers) {
-            self.pump_server(at);
-        }
-        for at in std::mem::take(&mut self.again) {
-            self.pump_client(at);
+        if !self.again_servers.is_empty() || !self.again.is_empty() {
+            self.read_on();
         }
         if self.pools.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.pools.tick(self.now);
@@ -233,6 +249,17 @@ impl Worker {
         }
     }
 
+    /// Reads those that had more to read than a turn allows.
+    fn read_on(&mut self) {
+        for at in std::mem::take(&mut self.again_servers) {
+            self.pump_server(at);
+        }
+        for at in std::mem::take(&mut self.again) {
+            self.pump_client(at);
+        }
+    }
+
+    #[inline]
     fn named(&self, token: Token) -> Named {
         if token == BELL {
             return Named::Bell;
@@ -289,6 +316,11 @@ impl Worker {
             to_client: &mut self.desk.to_client,
             to_server: &mut self.desk.to_server,
             tally: &mut home.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: Some(&mut client.caller),
+                server: client.server,
+            },
             let_go: &mut self.desk.let_go,
         };
         Some(call(&mut client.session, &mut cx))
@@ -311,6 +343,11 @@ impl Worker {
             to_client: &mut self.desk.to_client,
             to_server: &mut self.desk.to_server,
             tally: &mut home.tally,
+            scribe: Scribe {
+                ledger: self.pools.ledger_mut(),
+                caller: None,
+                server: Some(ServerId(at)),
+            },
             let_go: &mut self.desk.let_go,
         };
         Some(call(session, &mut cx))

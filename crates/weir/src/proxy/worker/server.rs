@@ -32,11 +32,12 @@ impl Worker {
     fn unblock_client(&mut self, at: u32) {
         if let Some(server) = self.servers.get(at)
             && let Holder::Client(at) = server.holder
+            && let Some(client) = self.clients.get_mut(at)
+            && client.blocked
             && server.socket.unsent_len(&self.driver) == 0
             && !server.has_long_pipeline()
-            && let Some(client) = self.clients.get_mut(at)
-            && std::mem::take(&mut client.blocked)
         {
+            client.blocked = false;
             self.resumes.push_back(at);
         }
     }
@@ -69,8 +70,10 @@ impl Worker {
         let Some(server) = self.servers.get_mut(at) else { return };
         if server.parked.is_empty() {
             let taken = self.server_input(at, chunk);
-            if let Some(server) = self.servers.get_mut(at) {
-                server.parked.extend_from_slice(chunk.get(taken..).unwrap_or_default());
+            if let Some(left) = chunk.get(taken..).filter(|left| !left.is_empty())
+                && let Some(server) = self.servers.get_mut(at)
+            {
+                server.parked.extend_from_slice(left);
             }
             return;
         }
@@ -104,7 +107,9 @@ impl Worker {
             match step {
                 Ok(step) => {
                     taken += step.taken;
-                    if !self.server_asks(at, step.ask) {
+                    let again = self.server_asks(at, step.ask);
+                    self.book(at);
+                    if !again {
                         return taken;
                     }
                 }
@@ -211,6 +216,7 @@ impl Worker {
             if active {
                 self.pools.release(self.now, id, Release::Settling);
             }
+            self.book(at);
         } else if active {
             self.pools.release(self.now, id, Release::Reusable);
         } else {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use weir_core::console::{Serial, Traffic};
 use weir_core::ids::{PoolId, ServerId, Ticket};
-use weir_core::ledger::Histogram;
+use weir_core::ledger::{Caller, Histogram};
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
@@ -109,6 +109,8 @@ pub(super) struct Client {
     /// Our end of its connection.
     pub(super) local: Arc<str>,
     pub(super) application: Arc<str>,
+    /// Whose its statements are when they do not say so themselves.
+    pub(super) caller: Caller,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,

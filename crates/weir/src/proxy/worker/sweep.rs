@@ -87,6 +87,7 @@ impl Worker {
         let Holder::Client(client) = server.holder else { return };
         let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
         self.flush_from_client(client, &[]);
+        self.book(at);
         let Some(Ok(evicted)) = evicted else { return };
         let Some(state) = self.clients.get_mut(client) else { return };
         let heir = match evicted {

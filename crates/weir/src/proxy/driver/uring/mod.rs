@@ -1,4 +1,4 @@
-//! The driver for kernels with io_uring (6.0 and later, where it is allowed): one system call a
+//! The driver for kernels with io_uring (6.1 and later, where it is allowed): one system call a
 //! turn, whatever happened in it.
 //!
 //! Each connection receives again and again into buffers that all share (`buffers`), so nothing
@@ -15,6 +15,7 @@
 
 mod buffers;
 mod conn;
+mod probe;
 mod reap;
 mod ring;
 
@@ -23,7 +24,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::PollFlags;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 use weir_core::config::limits::{DIRECT_SEND_BYTES, SEND_BUFFER_BYTES_KEPT, SEND_BUFFERS_KEPT};
 use weir_core::time::Instant;
 
@@ -32,11 +32,10 @@ use crate::proxy::slab::Slab;
 use conn::{Conn, Listening};
 use ring::{Flight, Key, Op, Ring};
 
+pub(super) use probe::probe;
+
 /// The bell's place among operations.
 const BELL: Key = Key { at: u32::MAX, generation: 0 };
-
-/// How long the probe waits for what should be there at once.
-const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The io_uring driver.
 #[derive(Debug)]
@@ -65,36 +64,6 @@ struct Bell {
     rang: bool,
     /// The kernel does not watch it any more.
     stopped: bool,
-}
-
-/// Whether this kernel, as it is configured, does all that the driver needs: tries it.
-///
-/// # Errors
-/// What is missing.
-pub(super) fn probe() -> io::Result<()> {
-    let mut driver = Uring::new()?;
-    let (ours, theirs) = rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        None,
-    )?;
-    let link = driver.open(ours, Token(0));
-    rustix::net::send(&theirs, b"?", SendFlags::NOSIGNAL)?;
-    driver.send(link.at, b"!");
-    driver.wait(PROBE_PATIENCE, &mut Vec::new())?;
-    let missing = |what| Err(io::Error::new(io::ErrorKind::Unsupported, what));
-    match driver.receive(link.at) {
-        Received::Bytes(chunk) if *chunk == *b"?" => {}
-        Received::Bytes(_) | Received::Nothing | Received::End => {
-            return missing("the kernel does not receive again and again into shared buffers");
-        }
-    }
-    let listening = driver.conns.get(link.at).map(|conn| conn.listening);
-    if listening != Some(Listening::On) || rustix::io::read(&theirs, &mut [0_u8; 2]) != Ok(1) {
-        return missing("the kernel does not go on receiving while it sends");
-    }
-    Ok(())
 }
 
 impl Uring {
@@ -294,10 +263,15 @@ impl Uring {
     fn launch_one(&mut self, at: u32) {
         let key = self.key(at);
         let Some(conn) = self.conns.get_mut(at) else { return };
-        if conn.out.is_empty() || self.ring.in_flight(at).is_some() {
+        if self.ring.in_flight(at).is_some() {
             return;
         }
-        let flight = Flight { bytes: std::mem::take(&mut conn.out), from: 0 };
+        let bytes = std::mem::take(&mut conn.out);
+        if bytes.is_empty() {
+            // An idle connection keeps no buffer.
+            return self.keep(bytes);
+        }
+        let flight = Flight { bytes, from: 0 };
         let all = conn.behind && conn.closing != Some(Farewell::AtOnce);
         self.fly(key, flight, all);
     }

@@ -1,0 +1,210 @@
+//! What is measured: no proxy, Weir, PgBouncer, or any other by a command.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use weir_testkit::{Account, PgBouncer, Scratch, Weir};
+
+use crate::pgbench::{PASSWORD, USER};
+
+/// A way to the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Contender {
+    /// No proxy.
+    Direct,
+    /// Weir, with a driver if there is a choice.
+    Weir { program: PathBuf, driver: Option<String> },
+    /// PgBouncer.
+    PgBouncer { program: PathBuf, version: String },
+}
+
+/// How a proxy is set up. Between proxy and server there is never TLS: PgBouncer tries it by
+/// default, at ten times the instructions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SetUp<'a> {
+    /// The port of the server.
+    pub(crate) upstream: u16,
+    /// Slots of the pool.
+    pub(crate) pool: u32,
+    /// How clients prove who they are.
+    pub(crate) login: Login,
+    /// Where the certificate and its key are.
+    pub(crate) files: &'a Files,
+}
+
+/// How clients log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Login {
+    /// Whoever says so.
+    Trust,
+    /// With SCRAM-SHA-256.
+    Scram,
+    /// The same over TLS.
+    TlsScram,
+}
+
+impl Login {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Trust => "trust",
+            Self::Scram => "SCRAM",
+            Self::TlsScram => "TLS and SCRAM",
+        }
+    }
+}
+
+/// A certificate and users, as files that every account may read: nothing here is secret.
+#[derive(Debug)]
+pub(crate) struct Files {
+    dir: Scratch,
+}
+
+impl Files {
+    pub(crate) fn new() -> Result<Self> {
+        let dir = Scratch::new(Account::own())?;
+        let pem = weir_testkit::Certificates::new(USER)?.server;
+        let users = format!("\"{USER}\" \"{PASSWORD}\"\n");
+        for (name, text) in [("cert", &pem.certificate), ("key", &pem.key), ("users", &users)] {
+            fs::write(dir.path().join(name), text).with_context(|| format!("writing {name}"))?;
+        }
+        Ok(Self { dir })
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+}
+
+/// A running proxy, or none.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) port: u16,
+    /// The proxy's process.
+    pub(crate) pid: Option<i32>,
+    _process: Option<Process>,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "kept for what their drop ends")]
+enum Process {
+    Weir(Weir),
+    PgBouncer(PgBouncer),
+}
+
+impl Contender {
+    /// Weir with each of its drivers, or as it is where there is no choice.
+    pub(crate) fn weirs(program: &Path) -> Result<Vec<Self>> {
+        let mut help = Command::new(program);
+        let help = weir_testkit::output(help.args(["up", "--help"]))?;
+        let drivers = if help.contains("--driver") { vec!["epoll", "uring"] } else { vec![] };
+        let one = |driver| Self::Weir { program: program.to_owned(), driver };
+        if drivers.is_empty() {
+            return Ok(vec![one(None)]);
+        }
+        Ok(drivers.into_iter().map(|driver| one(Some(driver.to_owned()))).collect())
+    }
+
+    /// PgBouncer, asked for its version.
+    pub(crate) fn pgbouncer(program: &Path) -> Result<Self> {
+        let said = weir_testkit::output(Command::new(program).arg("--version"))?;
+        let version = said.split_whitespace().nth(1).unwrap_or("unknown").to_owned();
+        Ok(Self::PgBouncer { program: program.to_owned(), version })
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Direct => "direct".to_owned(),
+            Self::Weir { driver: None, .. } => "weir".to_owned(),
+            Self::Weir { driver: Some(driver), .. } => format!("weir {driver}"),
+            Self::PgBouncer { version, .. } => format!("pgbouncer {version}"),
+        }
+    }
+
+    /// Whether it can serve named prepared statements in transaction mode: PgBouncer since 1.21.
+    pub(crate) fn prepares(&self) -> bool {
+        let Self::PgBouncer { version, .. } = self else { return true };
+        let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+        (numbers.next(), numbers.next()) >= (Some(1), Some(21))
+    }
+
+    /// Starts it before the server.
+    pub(crate) fn start(&self, set_up: SetUp<'_>) -> Result<Running> {
+        match self {
+            Self::Direct => Ok(Running { port: set_up.upstream, pid: None, _process: None }),
+            Self::Weir { program, driver } => {
+                let toml = weir_toml(set_up, driver.as_deref());
+                let weir = Weir::configured(program, &toml)?;
+                let (port, pid) = (weir.listen().port(), Some(weir.pid()));
+                Ok(Running { port, pid, _process: Some(Process::Weir(weir)) })
+            }
+            Self::PgBouncer { program, .. } => {
+                let settings = pgbouncer_settings(set_up, self.prepares());
+                let settings: Vec<(&str, &str)> =
+                    settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let bouncer = PgBouncer::start_program(program, (set_up.upstream, ""), &settings)?;
+                let (port, pid) = (bouncer.port(), Some(bouncer.pid()));
+                Ok(Running { port, pid, _process: Some(Process::PgBouncer(bouncer)) })
+            }
+        }
+    }
+}
+
+fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>) -> String {
+    let SetUp { upstream, pool, login, files } = set_up;
+    let driver = driver.map_or(String::new(), |name| format!("[workers]\ndriver = \"{name}\"\n"));
+    let method = if login == Login::Trust { "trust" } else { "scram" };
+    let tls = if login == Login::TlsScram { "prefer" } else { "disable" };
+    let (cert, key) = (files.path("cert"), files.path("key"));
+    format!(
+        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n{driver}\
+         [auth]\nmethod = \"{method}\"\n[users.{USER}]\npassword = \"{PASSWORD}\"\n\
+         [tls.client]\nmode = \"{tls}\"\ncert = \"{cert}\"\nkey = \"{key}\"\n\
+         [tls.server]\nmode = \"disable\"\n[pool]\nmode = \"transaction\"\nsize = {pool}\n\
+         [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {upstream}\n"
+    )
+}
+
+fn pgbouncer_settings(set_up: SetUp<'_>, prepares: bool) -> Vec<(&'static str, String)> {
+    let SetUp { upstream: _, pool, login, files } = set_up;
+    let mut settings = vec![
+        ("default_pool_size", pool.to_string()),
+        ("min_pool_size", "0".to_owned()),
+        ("server_round_robin", "0".to_owned()),
+        ("max_client_conn", "12000".to_owned()),
+        ("listen_backlog", "1024".to_owned()),
+        ("server_tls_sslmode", "disable".to_owned()),
+    ];
+    if prepares {
+        settings.push(("max_prepared_statements", "200".to_owned()));
+    }
+    if login != Login::Trust {
+        settings.push(("auth_type", "scram-sha-256".to_owned()));
+        settings.push(("auth_file", files.path("users")));
+    }
+    if login == Login::TlsScram {
+        settings.push(("client_tls_sslmode", "allow".to_owned()));
+        settings.push(("client_tls_cert_file", files.path("cert")));
+        settings.push(("client_tls_key_file", files.path("key")));
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepared_statements_need_a_new_pgbouncer() {
+        let check = |version: &str, expected| {
+            let (program, version) = ("pgbouncer".into(), version.to_owned());
+            assert_eq!(Contender::PgBouncer { program, version }.prepares(), expected);
+        };
+        check("1.18.0", false);
+        check("1.21.0", true);
+        check("1.25.2", true);
+        check("2.0", true);
+        assert!(Contender::Direct.prepares());
+    }
+}

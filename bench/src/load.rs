@@ -1,0 +1,7 @@
+//! Our own client: many connections on one thread, each transaction timed.
+
+pub(crate) mod bulk;
+pub(crate) mod closed;
+pub(crate) mod connection;
+mod messages;
+pub(crate) mod script;

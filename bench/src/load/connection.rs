@@ -1,0 +1,77 @@
+//! A client connection: logs in waiting, then is watched by the loop.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::load::messages::{Replies, startup};
+use crate::load::script::Numbers;
+use crate::pgbench::{DATABASE, USER};
+
+/// How long an answer may take before the run counts as stuck.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// A logged-in client.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    replies: Replies,
+    /// When the transaction under way began.
+    pub(crate) began: Option<Instant>,
+    /// Its next request.
+    pub(crate) request: usize,
+    pub(crate) numbers: Numbers,
+}
+
+impl Connection {
+    /// Connects and logs in where no password is asked for.
+    pub(crate) fn open(port: u16) -> Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).context("connecting")?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        let mut connection = Self {
+            stream,
+            replies: Replies::default(),
+            began: None,
+            request: 0,
+            numbers: Numbers::default(),
+        };
+        let mut hello = Vec::new();
+        startup(&mut hello, USER, DATABASE);
+        connection.ask(&hello, &mut vec![0; 8 << 10]).context("logging in")?;
+        Ok(connection)
+    }
+
+    /// Sends `request` and waits for the end of its reply. Returns the bytes of the reply.
+    pub(crate) fn ask(&mut self, request: &[u8], buffer: &mut [u8]) -> Result<u64> {
+        self.stream.write_all(request).context("sending")?;
+        let mut bytes = 0;
+        loop {
+            let count = self.stream.read(buffer).context("waiting for an answer")?;
+            ensure!(count > 0, "the connection was closed");
+            bytes += count as u64;
+            if self.replies.take(&buffer[..count])? > 0 {
+                return Ok(bytes);
+            }
+        }
+    }
+
+    /// Sends without waiting for an answer. Requests are far smaller than a socket's buffer.
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<()> {
+        let sent = (&self.stream).write(request).context("sending")?;
+        ensure!(sent == request.len(), "a request of {} bytes did not fit", request.len());
+        Ok(())
+    }
+
+    /// Reads what is there. Returns whether a reply has ended.
+    pub(crate) fn hear(&mut self, buffer: &mut [u8]) -> Result<bool> {
+        match self.stream.read(buffer) {
+            Ok(0) => bail!("the connection was closed"),
+            Ok(count) => Ok(self.replies.take(&buffer[..count])? > 0),
+            Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(false),
+            Err(err) => Err(err).context("reading"),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Rounds: in each, every contender in every cell, the order rotated, so that what moves the
+//! whole machine for a while meets all of them.
+
+use anyhow::{Context, Result};
+use weir_testkit::{Options, PgServer, Want};
+
+use crate::cells::{Cell, Plan};
+use crate::contender::{Contender, Files};
+use crate::load::script::SCALE;
+use crate::sample::{self, Sample, Stage};
+use crate::{pgbench, stub};
+
+/// A sample and what it is of.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) cell: usize,
+    pub(crate) contender: usize,
+    pub(crate) round: usize,
+    pub(crate) sample: Sample,
+}
+
+/// A server for measurements: nothing is forced to a disk, all data in memory.
+pub(crate) fn stage() -> Result<Stage> {
+    let options = Options::new(Want::any())
+        .set("shared_buffers", "512MB")
+        .set("max_wal_size", "1GB")
+        .set("autovacuum", "off");
+    let server = PgServer::start(options)?;
+    pgbench::initialise(&server, SCALE)?;
+    let sink = "CREATE UNLOGGED TABLE bench_sink (line text)";
+    server.execute(pgbench::DATABASE, sink)?;
+    Ok(Stage { server, stub: stub::start()?, files: Files::new()? })
+}
+
+/// Runs the plan. `say` gets a line for each cell of each round.
+pub(crate) fn run(
+    stage: &Stage,
+    plan: &Plan,
+    contenders: &[Contender],
+    mut say: impl FnMut(&str),
+) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for round in 0..plan.rounds {
+        for (at, cell) in plan.cells.iter().enumerate() {
+            say(&format!("round {} of {}: {cell}", round + 1, plan.rounds));
+            for contender in order(contenders.len(), round + at) {
+                let candidate = &contenders[contender];
+                if !cell.is_for(candidate) {
+                    continue;
+                }
+                let taken = sample::take(stage, candidate, *cell, plan);
+                match taken.with_context(|| format!("{}: {cell}", candidate.name())) {
+                    Ok(sample) => records.push(Record { cell: at, contender, round, sample }),
+                    // One that fails has no figure there; the others go on.
+                    Err(err) => say(&format!("FAILED {err:#}")),
+                }
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// Everybody once, beginning with another one each time.
+fn order(count: usize, turn: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |at| (at + turn) % count)
+}
+
+/// The values of a metric of one contender in one cell, with their rounds.
+pub(crate) fn values(
+    records: &[Record],
+    cell: usize,
+    contender: usize,
+    metric: crate::metric::Metric,
+) -> Vec<(usize, f64)> {
+    records
+        .iter()
+        .filter(|record| record.cell == cell && record.contender == contender)
+        .filter_map(|record| Some((record.round, *record.sample.get(&metric)?)))
+        .collect()
+}
+
+/// Whether anybody has this metric in this cell.
+pub(crate) fn has(records: &[Record], cell: usize, metric: crate::metric::Metric) -> bool {
+    records.iter().any(|record| record.cell == cell && record.sample.contains_key(&metric))
+}
+
+/// The cells by their numbers.
+pub(crate) fn cells(plan: &Plan) -> impl Iterator<Item = (usize, &Cell)> {
+    plan.cells.iter().enumerate()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_is_first_in_turn() {
+        let of = |turn| order(3, turn).collect::<Vec<_>>();
+        assert_eq!([of(0), of(1), of(2), of(3)], [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]]);
+    }
+}

@@ -1,0 +1,50 @@
+//! What was seen before an incident opened: the first deviation and the first wait.
+
+use std::time::Duration;
+
+use super::event::EventKind;
+use super::moment::Moment;
+use super::signals::Signals;
+use crate::diagnosis::{Finding, Severity};
+use crate::time::Instant;
+
+/// A sign that nothing followed for so long has nothing to do with what comes later.
+const MEMORY: Duration = Duration::from_secs(300);
+
+/// The first signs since all was well.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Prelude {
+    deviation: Option<(Moment, Box<Finding>)>,
+    wait: Option<(Moment, u32)>,
+    /// When a sign was last seen.
+    last: Instant,
+}
+
+impl Prelude {
+    /// Takes one look.
+    pub(super) fn see(&mut self, now: Moment, findings: &[Finding], signals: &Signals) {
+        if now.mono - self.last > MEMORY {
+            (self.deviation, self.wait) = (None, None);
+        }
+        let worst = findings.iter().max_by_key(|finding| finding.severity);
+        if let Some(worst) = worst.filter(|finding| finding.severity > Severity::Info) {
+            self.last = now.mono;
+            self.deviation.get_or_insert_with(|| (now, Box::new(worst.clone())));
+        }
+        let waiting = signals.slots.clients_waiting();
+        if waiting > 0 {
+            self.last = now.mono;
+            self.wait.get_or_insert((now, waiting));
+        }
+    }
+
+    /// The signs as events, in the order of time. Nothing is remembered afterwards.
+    pub(super) fn take(&mut self) -> Vec<(Moment, EventKind)> {
+        let deviation = self.deviation.take();
+        let deviation = deviation.map(|(at, finding)| (at, EventKind::FirstDeviation { finding }));
+        let wait = self.wait.take().map(|(at, waiting)| (at, EventKind::FirstWait { waiting }));
+        let mut signs: Vec<_> = deviation.into_iter().chain(wait).collect();
+        signs.sort_by_key(|(at, _)| at.mono);
+        signs
+    }
+}

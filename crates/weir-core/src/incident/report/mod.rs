@@ -1,0 +1,53 @@
+//! The story of an incident, for someone who was not there: Markdown, or one HTML file that needs
+//! nothing else.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `chapters` | what is told, in which order |
+//! | `compare` | before, during and after, from the flight recorder |
+//! | `document` | headings, lists, tables: what both forms have |
+//! | `markdown`, `html` | the two forms |
+//! | `picture` | slots by what they do, over time, as SVG |
+
+mod chapters;
+mod compare;
+mod document;
+mod html;
+mod markdown;
+mod picture;
+
+use super::book::Incident;
+use super::event::Event;
+use super::flight::Flight;
+use super::price::Price;
+use crate::config::choices::Language;
+
+/// Everything a report is made from.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// The incident.
+    pub incident: Incident,
+    /// Its events, in their order.
+    pub events: Vec<Event>,
+    /// The flight recorder; empty where it was not kept.
+    pub flight: Flight,
+    /// What a failed request costs.
+    pub price: Option<Price>,
+}
+
+impl Story {
+    /// The report as Markdown. The picture is left out: it is in the HTML form.
+    #[must_use]
+    pub fn markdown(&self, language: Language) -> String {
+        markdown::write(&chapters::document(self, language))
+    }
+
+    /// The report as one HTML file.
+    #[must_use]
+    pub fn html(&self, language: Language) -> String {
+        html::write(&chapters::document(self, language), language)
+    }
+}
+
+#[cfg(test)]
+mod tests;

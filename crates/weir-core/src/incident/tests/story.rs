@@ -1,0 +1,162 @@
+//! An incident from the first sign to the end.
+
+use super::*;
+use crate::incident::EventKind as Kind;
+
+fn names(world: &World) -> Vec<&'static str> {
+    let name = |event: &&Event| match &event.kind {
+        Kind::FirstDeviation { .. } => "deviation",
+        Kind::FirstWait { .. } => "wait",
+        Kind::FirstRefusal { .. } => "refusal",
+        Kind::FirstFailure { .. } => "failure",
+        Kind::LimitReached { .. } => "limit",
+        Kind::FailureRate { .. } => "rate",
+        Kind::Offender { .. } => "offender",
+        Kind::Action(_) => "action",
+        Kind::Effect(_) => "effect",
+        Kind::ServerLost => "lost",
+        Kind::ServerBack { .. } => "back",
+        Kind::ConfigChanged { .. } => "config",
+        Kind::State { to, .. } => to.as_str(),
+        Kind::Recovered { .. } => "recovered",
+        Kind::Interrupted => "interrupted",
+        Kind::LeftOut { .. } => "left out",
+    };
+    world.events().iter().map(name).collect()
+}
+
+#[test]
+fn the_whole_course_is_written_down_by_itself() {
+    let mut world = World::new();
+    for _ in 0..60 {
+        world.second(100, 0, &[]);
+    }
+    assert!(world.records.is_empty(), "calm traffic leaves no record");
+    world.signals.slots.waiting = 12.0;
+    world.signals.connections = Some((100, 100));
+    world.second(100, 60, &[finding(Cause::LimitNear, Severity::Critical, "", 0.0)]);
+    assert_eq!(world.desk.open_incident().unwrap().state, State::Open);
+    assert!(world.told().is_empty(), "the cause is waited for");
+    let causes = [
+        finding(Cause::LongStatement, Severity::Critical, "report", 30.0),
+        finding(Cause::WaitsOnApplication, Severity::Critical, "bulk", 60.0),
+    ];
+    world.second(100, 80, &causes);
+    assert_eq!(world.told(), [State::Open]);
+    let action = Action {
+        number: 1,
+        intervention: Intervention::Cap,
+        mode: Mode::Enforce,
+        target: "bulk".into(),
+        reason: "holds 60 of 100 slots".into(),
+        slots_expected: 58,
+    };
+    world.note(Note::Action(action));
+    let effect = Effect { number: 1, slots_freed: 55, waiting_before: 12, waiting_after: 0 };
+    world.note(Note::Effect(effect));
+    world.signals.slots.waiting = 0.0;
+    for _ in 0..80 {
+        world.second(100, 0, &[]);
+    }
+    assert_eq!(world.told(), [State::Open, State::Mitigating, State::Watching, State::Closed]);
+    let expected = "deviation wait open limit refusal rate rate offender offender action \
+                    mitigating effect recovered watching closed";
+    assert_eq!(names(&world).join(" "), expected);
+    let incident = world.last();
+    assert_eq!(incident.impact.lost(), 140);
+    assert_eq!(incident.impact.lasted_ms, 2_000);
+    assert_eq!((incident.actions, incident.slots_freed), (1, 55));
+    assert_eq!(incident.lead().unwrap().finding.cause, Cause::WaitsOnApplication);
+    assert_eq!(incident.impact.connections_max, Some((100, 100)));
+    let seqs: Vec<u32> = world.events().iter().map(|event| event.seq).collect();
+    assert!(seqs.iter().copied().zip(1..).all(|(seq, place)| seq == place), "{seqs:?}");
+    let ends = world.records.iter().rev().find_map(|record| match record {
+        Record::Flight(_, flight) => Some(flight),
+        Record::Event(..) | Record::Incident(_) | Record::Tell(_) => None,
+    });
+    let flight = ends.unwrap();
+    assert_eq!(flight.calm_ms, Some(2_000));
+    assert!(flight.points[0].at_ms <= -59_000, "the minute before is kept");
+}
+
+#[test]
+fn the_first_signs_stand_before_the_opening_with_their_own_times() {
+    let mut world = World::new();
+    world.second(10, 0, &[]);
+    world.second(10, 0, &[finding(Cause::LongStatement, Severity::Warning, "report", 6.0)]);
+    world.second(10, 0, &[]);
+    world.signals.slots.waiting = 3.0;
+    world.second(10, 0, &[]);
+    world.second(10, 4, &[]);
+    assert_eq!(names(&world).join(" "), "deviation wait open refusal");
+    let opened = world.desk.open_incident().unwrap().opened;
+    let before: Vec<i64> =
+        world.events().iter().map(|event| event.at.0 as i64 - opened.0 as i64).collect();
+    assert_eq!(before, [-3_000, -1_000, 0, 0]);
+}
+
+#[test]
+fn signs_that_nothing_followed_are_forgotten() {
+    let mut world = World::new();
+    world.second(10, 0, &[finding(Cause::LongStatement, Severity::Warning, "report", 6.0)]);
+    for _ in 0..400 {
+        world.second(10, 0, &[]);
+    }
+    world.second(10, 4, &[]);
+    assert_eq!(names(&world).join(" "), "open refusal");
+}
+
+#[test]
+fn without_a_cause_people_are_told_after_a_short_wait() {
+    let mut world = World::new();
+    world.second(10, 0, &[]);
+    for _ in 0..10 {
+        world.second(10, 1, &[]);
+    }
+    assert_eq!(world.told(), [State::Open]);
+}
+
+#[test]
+fn a_server_that_goes_and_comes_back_is_in_the_record() {
+    let mut world = World::new();
+    world.signals.server = Server::Down;
+    world.second(10, 0, &[]);
+    world.second(10, 0, &[]);
+    world.signals.server = Server::Up;
+    for _ in 0..70 {
+        world.second(10, 0, &[]);
+    }
+    assert_eq!(names(&world).join(" "), "open lost back recovered watching closed");
+    assert!(world.events().iter().any(|event| event.kind == Kind::ServerBack { seconds: 2 }));
+}
+
+#[test]
+fn the_same_trouble_soon_after_closing_is_the_same_incident() {
+    let mut world = World::new();
+    world.second(10, 0, &[]);
+    world.second(10, 5, &[]);
+    for _ in 0..100 {
+        world.second(10, 0, &[]);
+    }
+    let first = world.last().clone();
+    assert_eq!(first.state, State::Closed);
+    world.second(10, 5, &[]);
+    let again = world.desk.open_incident().unwrap();
+    assert_eq!((&again.id, again.reopened), (&first.id, 1));
+    for _ in 0..3_000 {
+        world.second(10, 0, &[]);
+    }
+    world.second(10, 5, &[]);
+    assert_ne!(world.desk.open_incident().unwrap().id, first.id);
+}
+
+#[test]
+fn warnings_open_nothing_unless_they_are_asked_to() {
+    let warning = [finding(Cause::LongStatement, Severity::Warning, "report", 3.0)];
+    let mut world = World::new();
+    world.second(10, 0, &warning);
+    assert!(world.desk.open_incident().is_none());
+    world.desk.set_rules(Rules { open_at: Severity::Warning, ..Rules::default() });
+    world.second(10, 0, &warning);
+    assert!(world.desk.open_incident().is_some());
+}

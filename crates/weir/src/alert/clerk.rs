@@ -1,0 +1,125 @@
+//! One receiver's queue: takes messages, sends what is due, takes the verdict.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use weir_core::alert::{Message, Outbox, Settled, Verdict};
+use weir_core::config::settings::Receiver;
+use weir_core::time;
+
+use super::courier::Courier;
+
+/// Serves one receiver until it is dropped.
+#[derive(Debug)]
+pub struct Clerk {
+    desk: Arc<Desk>,
+    task: JoinHandle<()>,
+}
+
+/// What the clerk and those who bring messages share. Both are on one thread: the lock is never
+/// waited for.
+#[derive(Debug)]
+struct Desk {
+    name: String,
+    began: Instant,
+    outbox: std::sync::Mutex<Outbox>,
+    news: Notify,
+}
+
+impl Clerk {
+    /// Starts to serve a receiver, within a runtime.
+    #[must_use]
+    pub fn hire(name: String, receiver: Receiver) -> Self {
+        let outbox = Outbox::new(receiver.per_minute).into();
+        let desk = Arc::new(Desk { name, began: Instant::now(), outbox, news: Notify::new() });
+        let task = tokio::spawn(serve(Arc::clone(&desk), receiver));
+        Self { desk, task }
+    }
+
+    /// Takes a message.
+    pub fn tell(&self, message: Message) {
+        let now = self.desk.now();
+        let dropped = self.desk.with(|outbox| {
+            let before = outbox.dropped();
+            outbox.push(now, message);
+            outbox.dropped() > before
+        });
+        if dropped {
+            let name = &self.desk.name;
+            tracing::error!(receiver = %name, "too many alerts wait: the oldest is dropped");
+        }
+        self.desk.news.notify_one();
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Desk {
+    fn now(&self) -> time::Instant {
+        let nanos = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        time::Instant::from_nanos(nanos)
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
+        // A clerk that panicked has left a whole outbox: every step of it is complete.
+        work(&mut self.outbox.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+async fn serve(desk: Arc<Desk>, receiver: Receiver) {
+    let courier = match Courier::new(&receiver) {
+        Ok(courier) => courier,
+        Err(why) => {
+            tracing::error!(receiver = %desk.name, "no alerts are sent here: {why:#}");
+            return;
+        }
+    };
+    loop {
+        let now = desk.now();
+        match desk.with(|outbox| outbox.next(now)) {
+            Some(message) => {
+                let verdict = courier.deliver(&message).await;
+                let now = desk.now();
+                let settled = desk.with(|outbox| outbox.settle(now, &verdict));
+                say(&desk.name, &verdict, settled);
+            }
+            None => rest(&desk).await,
+        }
+    }
+}
+
+/// Until the next message is due, or something new comes.
+async fn rest(desk: &Desk) {
+    let due = desk.with(|outbox| outbox.due_at());
+    let pause = due.map(|due| due.since(desk.now()));
+    tokio::select! {
+        () = desk.news.notified() => {}
+        () = async {
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        } => {}
+    }
+}
+
+fn say(name: &str, verdict: &Verdict, settled: Settled) {
+    let why = match verdict {
+        Verdict::Delivered => return tracing::debug!(receiver = %name, "alert delivered"),
+        Verdict::Failed { why, .. } | Verdict::Refused { why } => why,
+    };
+    match settled {
+        Settled::Again(wait) => {
+            tracing::warn!(receiver = %name, again_s = wait.as_secs(), "alert not delivered: {why}");
+        }
+        Settled::Delivered | Settled::GivenUp => {
+            tracing::error!(receiver = %name, "alert given up: {why}");
+        }
+    }
+}

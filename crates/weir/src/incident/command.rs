@@ -1,0 +1,133 @@
+//! `weir incident list, show, report`: reads the state directory, while a proxy may write to it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+use weir_core::config::choices::Language;
+use weir_core::config::settings;
+use weir_core::incident::report::Story;
+use weir_core::incident::{Incident, words};
+
+use crate::cli::{ConfigArgs, IncidentCommand, IncidentPlace, ReportFormat};
+use crate::config;
+use crate::store::IncidentStore;
+
+/// Runs a command.
+///
+/// # Errors
+/// When the state directory is not named or cannot be read, there is no such incident, or nothing
+/// can be printed.
+pub fn run(command: &IncidentCommand, out: &mut dyn Write) -> Result<ExitCode> {
+    match command {
+        IncidentCommand::List { place, json, count } => {
+            let Opened { store, language, .. } = open(place)?;
+            list(&store.list(*count)?, language, *json, out)?;
+        }
+        IncidentCommand::Show { id, place, json } => {
+            let opened = open(place)?;
+            let language = opened.language;
+            let story = opened.story(id)?;
+            if *json {
+                let Story { incident, events, flight, .. } = &story;
+                let whole = json!({ "incident": incident, "events": events, "flight": flight });
+                writeln!(out, "{whole:#}")?;
+            } else {
+                show(&story, language, out)?;
+            }
+        }
+        IncidentCommand::Report { id, place, format } => {
+            let opened = open(place)?;
+            let language = opened.language;
+            let story = opened.story(id)?;
+            let page = match format {
+                ReportFormat::Markdown => story.markdown(language),
+                ReportFormat::Html => story.html(language),
+            };
+            out.write_all(page.as_bytes())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The store, and how its incidents are told.
+struct Opened {
+    store: IncidentStore,
+    incidents: settings::Incidents,
+    language: Language,
+}
+
+impl Opened {
+    fn story(self, id: &str) -> Result<Story> {
+        let Some(incident) = self.store.find(id)? else {
+            match id {
+                "" => bail!("there was no incident yet"),
+                id => bail!("there is no incident {id}: see `weir incident list`"),
+            }
+        };
+        let events = self.store.events(&incident.id)?;
+        let flight = self.store.flight(&incident.id)?;
+        Ok(Story { incident, events, flight, price: self.incidents.price })
+    }
+}
+
+fn open(place: &IncidentPlace) -> Result<Opened> {
+    let (dir, incidents) = match &place.config {
+        Some(file) => {
+            let args = ConfigArgs { config: Some(file.clone()), ..ConfigArgs::default() };
+            let loaded = config::load(&args).map_err(|problems| {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                anyhow::anyhow!(lines.join("\n"))
+            })?;
+            (loaded.settings.state_dir, loaded.settings.incidents)
+        }
+        None => (None, settings::Incidents::default()),
+    };
+    let dir = place.state_dir.clone().or(dir);
+    let dir = dir.context("where are the incidents? name --state-dir DIR, or --config FILE")?;
+    let store = IncidentStore::open_to_read(Path::new(&dir))
+        .with_context(|| format!("no incidents are kept in {dir}"))?;
+    let language = place.lang.unwrap_or(incidents.language);
+    Ok(Opened { store, incidents, language })
+}
+
+fn list(incidents: &[Incident], language: Language, json: bool, out: &mut dyn Write) -> Result<()> {
+    if json {
+        writeln!(out, "{:#}", json!(incidents))?;
+        return Ok(());
+    }
+    for incident in incidents {
+        writeln!(out, "{}", line(incident, language))?;
+    }
+    Ok(())
+}
+
+/// Name, opening, state, duration, requests lost, cause.
+fn line(incident: &Incident, language: Language) -> String {
+    let lasted = words::duration(Duration::from_millis(incident.impact.lasted_ms), language);
+    let cause =
+        incident.lead().map_or(language.pick("cause not known", "原因未知"), |suspect| {
+            words::cause(suspect.finding.cause, language)
+        });
+    let (id, opened, lost) = (&incident.id, incident.opened, incident.impact.lost());
+    let state = words::state(incident.state, language);
+    match language {
+        Language::En => {
+            format!("{id}  {opened}  {state:<10}  {lasted:<12}  {lost} requests lost  {cause}")
+        }
+        Language::Zh => format!("{id}  {opened}  {state}  {lasted}  {lost} 个请求失败  {cause}"),
+    }
+}
+
+fn show(story: &Story, language: Language, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "{}\n", line(&story.incident, language))?;
+    for event in &story.events {
+        let severity = words::severity(event.severity, language);
+        let what = words::event(&event.kind, language);
+        writeln!(out, "{}  {severity:<8}  {what}", event.at.clock())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The thread: looks in, the file and a receiver out.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use weir_core::config::Settings;
+use weir_core::config::choices::{AlertKind, Language};
+use weir_core::config::settings::{Receiver, Secret};
+use weir_testkit::{Account, Scratch};
+
+use super::*;
+use crate::incident::{Incidents, Look};
+use crate::store::IncidentStore;
+
+fn receiver(port: u16) -> Receiver {
+    Receiver {
+        kind: AlertKind::Webhook,
+        url: Secret::new(format!("http://127.0.0.1:{port}/")),
+        secret: None,
+        user: None,
+        from: None,
+        to: Vec::new(),
+        mention: Vec::new(),
+        language: Language::En,
+        per_minute: 600,
+        ca: None,
+    }
+}
+
+/// Reads one POST and answers 200.
+fn take(stream: TcpStream) -> serde_json::Value {
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+#[test]
+fn what_a_receiver_is_told_is_on_disk_already() {
+    let home = Scratch::new(Account::own()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let settings = Settings {
+        state_dir: Some(home.path().to_str().unwrap().to_owned()),
+        receivers: [("hook".to_owned(), receiver(port))].into(),
+        ..Settings::default()
+    };
+    let incidents = Incidents::start(&settings).unwrap();
+    assert!(incidents.open_incident().is_none());
+    incidents.observe(Look { findings: Vec::new(), signals: Signals::default() });
+    let signals = Signals { requests_total: 100, refused_total: 40, ..Signals::default() };
+    incidents.observe(Look { findings: vec![finding()], signals });
+    let told = take(listener.accept().unwrap().0);
+    assert_eq!(told["type"], "weir.incident.open");
+    let id = told["data"]["incident"]["id"].as_str().unwrap();
+    let store = IncidentStore::open_to_read(home.path()).unwrap();
+    let kept = store.find(id).unwrap().expect("it is kept before it is told");
+    assert_eq!(kept.impact.refused, 40);
+    assert!(!store.events(&kept.id).unwrap().is_empty());
+    assert_eq!(incidents.open_incident().unwrap().id, kept.id);
+    incidents.reload(&settings);
+    drop(incidents);
+    let events = store.events(&kept.id).unwrap();
+    let last = serde_json::to_value(events.last().unwrap()).unwrap();
+    assert_eq!(last["kind"], "config-changed");
+}

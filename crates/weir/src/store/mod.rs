@@ -1,0 +1,12 @@
+//! What outlives the process: SQLite files in the state directory, a file for each purpose.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `open` | opens a file, brings its tables up to date |
+//! | `incidents` | incidents, their events and flight recorders |
+
+mod incidents;
+mod open;
+
+pub use incidents::IncidentStore;
+pub use open::{Schema, StoreError, open, open_to_read};
