@@ -8,11 +8,11 @@ use anyhow::{Context, Result};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use weir_core::activity::{Flow, Proxy};
+use weir_core::activity::Proxy;
 use weir_core::diagnosis::Thresholds;
 use weir_core::diagnosis::health::Health;
 
-use super::proxy_side;
+use super::proxy_side::{self, Memory};
 use super::target::targets;
 use super::watcher::{Seen, Surroundings, Watcher};
 use crate::proxy::threads::House;
@@ -87,7 +87,7 @@ async fn watch_all(house: &Arc<House>, lookout: &Lookout) {
                 let inside = Inside {
                     house: Arc::clone(house),
                     lookout: lookout.clone(),
-                    flow: Flow::default(),
+                    memory: Memory::default(),
                     started: Instant::now(),
                 };
                 watchers.spawn(Watcher::new(target).watch(every, inside));
@@ -107,7 +107,7 @@ async fn watch_all(house: &Arc<House>, lookout: &Lookout) {
 struct Inside {
     house: Arc<House>,
     lookout: Lookout,
-    flow: Flow,
+    memory: Memory,
     started: Instant,
 }
 
@@ -117,7 +117,7 @@ impl Surroundings for Inside {
     }
 
     async fn proxy(&mut self, server: &str) -> Option<Proxy> {
-        proxy_side::look(&self.house, server, &mut self.flow, self.started).await
+        proxy_side::look(&self.house, server, &mut self.memory, self.started).await
     }
 
     fn publish(&mut self, server: &str, seen: Seen) {

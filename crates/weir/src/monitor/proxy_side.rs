@@ -2,32 +2,45 @@
 
 use std::time::Instant;
 
-use weir_core::activity::{Flow, Proxy};
+use weir_core::activity::{Books, Flow, Proxy};
 
 use super::line::since;
 use crate::proxy::console::Gathered;
 use crate::proxy::mail::Detail;
 use crate::proxy::threads::House;
 
+/// What is remembered from look to look.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    flow: Flow,
+    books: Books,
+}
+
 /// The proxy before the server at this address; `None` when a worker does not answer.
 pub(super) async fn look(
     house: &House,
     server: &str,
-    flow: &mut Flow,
+    memory: &mut Memory,
     started: Instant,
 ) -> Option<Proxy> {
-    let gathered = match Gathered::new(house, Detail::Connections).await {
-        Ok(gathered) => gathered,
-        Err(stuck) => {
-            tracing::warn!("the guard does without the proxy's books: {stuck}");
-            return None;
-        }
-    };
-    let view = gathered.view();
+    let connections = gather(house, Detail::Connections).await?;
+    let ledger = gather(house, Detail::Ledger).await?;
+    let (view, now) = (connections.view(), since(started));
     let mut proxy = Proxy::from_snapshot(view.snapshot, view.settings, server);
-    proxy.logins_per_second = flow.note(since(started), view.snapshot);
+    memory.books.note(now, &ledger.view().snapshot.ledger, &mut proxy);
+    proxy.logins_per_second = memory.flow.note(now, view.snapshot);
     proxy.descriptors = descriptors();
     Some(proxy)
+}
+
+async fn gather(house: &House, detail: Detail) -> Option<Gathered> {
+    match Gathered::new(house, detail).await {
+        Ok(gathered) => Some(gathered),
+        Err(stuck) => {
+            tracing::warn!("the guard does without the proxy's books: {stuck}");
+            None
+        }
+    }
 }
 
 /// File descriptors of this process: open, and allowed. `None` where the system does not say.
