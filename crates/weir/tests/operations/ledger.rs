@@ -164,7 +164,7 @@ fn a_call_inside_of_a_transaction_is_found_with_its_cost() {
     assert_eq!(top["route"], "/bulk");
     assert_eq!(top["before"], "insert into payment values (?)");
     assert_eq!(top["after"], "update orders set paid = ? where id = ?");
-    assert_eq!(number(top, "count") as usize, ROUNDS);
+    assert_eq!(number(top, "count"), ROUNDS as f64);
     // The gap begins before the driver has its answer and ends after it has spoken, so it is as
     // long as one of its measures at least and as the other at most. 2 % for rounding.
     let total = number(top, "total_s");

@@ -42,7 +42,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (0..3_000_000_000_u64).prop_map(Event::Pass),
         1 => slot().prop_map(Event::Open),
         1 => slot().prop_map(Event::Close),
-        2 => (slot(), prop::sample::select(states)).prop_map(|(slot, state)| Event::Move(slot, state)),
+        2 => (slot(), prop::sample::select(states)).prop_map(|(at, state)| Event::Move(at, state)),
         2 => (slot(), 0..TEXTS.len()).prop_map(|(slot, text)| Event::Hold(slot, text)),
         4 => (slot(), 0..TEXTS.len(), prop::option::of(0..3_u32))
             .prop_map(|(slot, text, due)| Event::Say(slot, text, due)),
