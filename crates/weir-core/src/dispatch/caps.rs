@@ -328,11 +328,9 @@ impl Class {
             Why::Inflated | Why::Dominant => {
                 (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
             }
-            Why::Common | Why::Deserted if self.is_soon_served() => return None,
+            _ if self.is_soon_served() => return None,
             Why::Common | Why::Deserted => (patience, grants, patience),
-            Why::Nothing | Why::Hopeless | Why::Shed => {
-                return self.overload.filter(|_| !self.is_soon_served());
-            }
+            Why::Nothing | Why::Hopeless | Why::Shed => return self.overload,
         };
         if wait < after || self.rules.exempt {
             return self.overload;

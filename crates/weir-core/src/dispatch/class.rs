@@ -11,8 +11,8 @@ use super::baseline::Baseline;
 use super::claim::{ClassRules, Criticality};
 use super::explain::Verdict;
 
-/// Shorter holds are never a reason to act: 5 ms.
-const HOLD_MIN_NANOS: u64 = 5_000_000;
+/// Shorter holds are never a reason to act: 20 ms.
+const HOLD_MIN_NANOS: u64 = 20_000_000;
 
 /// No cap.
 pub(super) const UNLIMITED: u32 = u32::MAX;
