@@ -77,8 +77,8 @@ const fn syscalls(protocol: Protocol, clients: u32) -> Gate {
 }
 
 /// One for all messages of a turn, the wait for the next turn included. How many messages a turn
-/// has depends on how busy the machine is; with one each it is two for a transaction, which is
-/// the limit.
+/// has depends on how busy the machine is; with one each it is two for a transaction, the limit,
+/// which turns for a time limit alone could pass.
 const fn uring_syscalls(protocol: Protocol, clients: u32) -> Gate {
     let (driver, measure) = (Driver::Uring, Measure::Syscalls);
     Gate { driver, measure, protocol, clients, limit: 2.0, target: 1.0 }

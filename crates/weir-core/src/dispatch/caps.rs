@@ -298,8 +298,8 @@ impl Class {
         }
     }
 
-    /// Notes whether those who wait can be served within the deadline, as grants go lately. A
-    /// queue that stands still says nothing about that.
+    /// Notes whether those who wait are soon served, as grants go lately. A queue that stands
+    /// still says nothing about that.
     fn keep_pace(&mut self, moves: bool) {
         let fresh = std::mem::take(&mut self.fresh_grants);
         let pace = match fresh {
