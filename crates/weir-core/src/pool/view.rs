@@ -43,6 +43,44 @@ pub struct PoolView {
     pub fault: Option<DialError>,
 }
 
+impl PoolView {
+    /// Adds the part of the same pool that another worker serves. What is not a count is that of
+    /// the part that is worse off: a pool is paused when all its parts are.
+    pub fn add(&mut self, other: Self) {
+        if self.mode == Mode::Paused {
+            self.mode = other.mode;
+        }
+        self.idle += other.idle;
+        self.active += other.active;
+        self.settling += other.settling;
+        self.checking += other.checking;
+        self.dialling += other.dialling;
+        self.abandoned += other.abandoned;
+        self.closing += other.closing;
+        self.waiting += other.waiting;
+        self.oldest_wait_since = match (self.oldest_wait_since, other.oldest_wait_since) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.size_max += other.size_max;
+        self.failures = self.failures.max(other.failures);
+        self.retry_at = self.retry_at.max(other.retry_at);
+        self.fault = self.fault.take().or(other.fault);
+    }
+
+    /// Slots with anything in them.
+    #[must_use]
+    pub const fn open(&self) -> u32 {
+        self.idle
+            + self.active
+            + self.settling
+            + self.checking
+            + self.dialling
+            + self.abandoned
+            + self.closing
+    }
+}
+
 /// One budget at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetView {

@@ -12,6 +12,7 @@ use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::SessionSettings;
 
 use crate::proxy::shares;
+use crate::proxy::shelf::Shelf;
 use crate::proxy::target::{
     Care, Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
 };
@@ -31,8 +32,10 @@ pub(super) fn target(
     tls: &ServerTls,
     pool: &PoolKey,
     proof: &Credential,
+    shelf: impl FnOnce(&Pool) -> Option<Arc<Shelf>>,
 ) -> Option<Target> {
     let plan = settings.plan(&pool.database, &pool.user)?;
+    let shelf = shelf(&plan.pool);
     let dial = DialSpec {
         address: first_address(&plan.database),
         others: others(&plan.database),
@@ -46,8 +49,9 @@ pub(super) fn target(
     };
     Some(Target {
         pool: pool_settings(settings, &plan.pool),
-        session: session_settings(settings, &plan, &pool.user),
-        shares: shares::of(settings, &plan, pool),
+        session: session_settings(settings, &plan, (&pool.user, shelf.as_deref())),
+        shares: shares::of(settings, &plan, pool, shelf.is_some()),
+        shelf,
         care: care(settings, &plan.pool),
         dial: Arc::new(dial),
     })
@@ -152,8 +156,14 @@ fn rotation(choice: choices::Rotation) -> Rotation {
     }
 }
 
-fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> SessionSettings {
+fn session_settings(
+    settings: &Settings,
+    plan: &PoolPlan,
+    (user, shelf): (&str, Option<&Shelf>),
+) -> SessionSettings {
     let timeouts = settings.timeouts_for(user);
+    // Each worker counts its own pins.
+    let workers = shelf.map_or(1, Shelf::workers);
 
     SessionSettings {
         mode: plan.pool.mode,
@@ -168,6 +178,6 @@ fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> Session
         transaction_timeout: timeouts.transaction,
         idle_transaction_timeout: timeouts.idle_transaction,
         client_idle_timeout: timeouts.client_idle,
-        pins_max: settings.limits.pins_for(plan.pool.size),
+        pins_max: (settings.limits.pins_for(plan.pool.size) / workers).max(1),
     }
 }

@@ -122,12 +122,10 @@ impl Admission {
         if settings.log.connections {
             info!(client = %peer, user = %hello.user, database = %hello.database, "connected");
         }
-        let mailbox = house.mailbox(&route.pool);
         if route.changed {
-            let target = Some(Arc::clone(&route.target));
-            mailbox.put(ToWorker::Reconfigure { pool: route.pool.clone(), target });
+            house.reconfigure(&route.pool, Some(&route.target));
         }
-        mailbox.put(ToWorker::Admit(Box::new(Admitted {
+        house.mailbox(&route.pool, &route.target).put(ToWorker::Admit(Box::new(Admitted {
             socket: parts.socket,
             tls: parts.tls,
             leftover: parts.leftover,

@@ -13,6 +13,7 @@ use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 use crate::proxy::chance;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
+use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::{Socket, Tls};
 use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
 use crate::proxy::worker::totals::Told;
@@ -206,7 +207,8 @@ impl Worker {
         };
         let budgets = self.budgets_for(&target.shares);
         self.pools.draw_on(self.now, pool, &budgets);
-        self.pools.reconfigure(self.now, pool, target.pool.clone());
+        let settings = self.settings_of(pool, &target);
+        self.pools.reconfigure(self.now, pool, settings);
         let before = Arc::clone(&self.homes[pool.0 as usize].target);
         self.retire_budgets(&before.shares);
         let home = &mut self.homes[pool.0 as usize];
@@ -224,9 +226,12 @@ impl Worker {
             return pool;
         }
         let budgets = self.budgets_for(&target.shares);
-        let pool = self.pools.add_pool(&budgets, target.pool.clone());
+        let lent = Lent::of(target, key, self.options.index, self.options.workers);
+        let settings = lent.as_ref().map_or(target.pool.clone(), |it| it.settings(&target.pool));
+        let pool = self.pools.add_pool(&budgets, settings);
         let home = Home {
             key: key.clone(),
+            lent,
             target: Arc::clone(target),
             tally: Tally::default(),
             traffic: Traffic::default(),

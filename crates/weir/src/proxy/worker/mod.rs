@@ -13,6 +13,7 @@
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
 //! | `shares` | the budgets that pools draw on |
+//! | `lending` | its parts of pools that other workers serve, too |
 //! | `sweep` | time limits |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `totals` | the totals in the log |
@@ -31,6 +32,7 @@ mod departure;
 mod effects;
 mod holders;
 mod inspect;
+mod lending;
 mod notice;
 mod server;
 mod shares;

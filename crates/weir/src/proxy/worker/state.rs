@@ -13,6 +13,7 @@ use crate::proxy::admission::ClientSlot;
 use crate::proxy::driver::Kind;
 use crate::proxy::mail::ServerKey;
 use crate::proxy::target::{DialSpec, PoolKey, Target};
+use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::Socket;
 use crate::proxy::worker::totals::Told;
 
@@ -36,6 +37,8 @@ pub struct WorkerOptions {
 pub(super) struct Home {
     pub(super) key: PoolKey,
     pub(super) target: Arc<Target>,
+    /// This worker's part of it, where other workers serve it, too.
+    pub(super) lent: Option<Lent>,
     pub(super) tally: Tally,
     pub(super) traffic: Traffic,
     /// How long checkouts waited.
