@@ -291,6 +291,19 @@ impl Ledger {
         Arc::clone(&self.names.get(self.names.known(class)).label)
     }
 
+    /// Where the name of a class comes from.
+    #[must_use]
+    pub fn class_kind(&self, class: crate::ids::ClassId) -> ClassKind {
+        self.names.get(self.names.known(class)).kind
+    }
+
+    /// A number that changes when the class gives its place to another.
+    #[inline]
+    #[must_use]
+    pub fn class_serial(&self, class: crate::ids::ClassId) -> u64 {
+        self.names.get(self.names.known(class)).serial
+    }
+
     /// The time of a pool's server connections since it was added.
     #[must_use]
     pub fn pool_times(&self, pool: PoolId) -> PhaseTimes {

@@ -15,6 +15,7 @@
 //! | `shares` | the budgets that pools draw on |
 //! | `sweep` | time limits |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
+//! | `classes` | which route belongs to which class of an operator |
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
@@ -25,6 +26,7 @@ mod arrival;
 mod book;
 mod cancel;
 mod chores;
+mod classes;
 mod client;
 mod command;
 mod departure;

@@ -42,6 +42,8 @@ pub(super) struct Home {
     pub(super) waits: Histogram,
     /// What its servers report at login; known after the first one.
     pub(super) welcome: Option<Welcome>,
+    /// Serial numbers of the classes that the pool has been told of, by class.
+    pub(super) introduced: Vec<u64>,
     /// Clients connected.
     pub(super) clients: u32,
     /// The last failure to connect has been logged.
