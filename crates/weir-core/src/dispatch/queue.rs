@@ -252,12 +252,14 @@ impl Dispatch {
         self.classes[place.at()].owed() > 0 || self.size.saturating_sub(self.held) > others
     }
 
-    /// A transaction of that class asks for a slot.
+    /// A transaction of that class asks for a slot. True when it may take one that nobody waits
+    /// for.
     #[inline]
-    pub(crate) fn asked(&mut self, now: Instant, place: Place) {
-        let account = &mut self.classes[place.at()].account;
-        account.roll(now);
-        account.ask();
+    pub(crate) fn asked(&mut self, now: Instant, place: Place) -> bool {
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.account.ask();
+        class.room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
     }
 
     /// A client waits from now on.
@@ -354,11 +356,20 @@ impl Dispatch {
     /// A client of that class holds a slot from now on.
     #[inline]
     pub(crate) fn took(&mut self, now: Instant, place: Place) {
-        let class = &mut self.classes[place.at()];
-        let before = class.eligible();
-        class.account.roll(now);
-        class.account.take();
+        self.classes[place.at()].account.roll(now);
+        self.took_at_once(place);
+    }
+
+    /// The same right after [`Self::asked`].
+    #[inline]
+    pub(crate) fn took_at_once(&mut self, place: Place) {
         self.held += 1;
+        let class = &mut self.classes[place.at()];
+        if class.waiting.is_empty() {
+            return class.account.take();
+        }
+        let before = class.eligible();
+        class.account.take();
         self.eligible -= before - class.eligible();
     }
 
@@ -366,13 +377,15 @@ impl Dispatch {
     #[inline]
     pub(crate) fn gave_back(&mut self, now: Instant, place: Place, since: Instant) {
         let frozen = !self.is_calm(now);
-        let class = &mut self.classes[place.at()];
-        let before = class.eligible();
-        class.account.roll(now);
-        class.account.give_back(since);
-        let held = now.as_nanos().saturating_sub(since.as_nanos());
-        class.baseline.note(now, held, frozen || class.cap != UNLIMITED);
         self.held = self.held.saturating_sub(1);
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.baseline.note(now, now.nanos_since(since), frozen || class.cap != UNLIMITED);
+        if class.waiting.is_empty() {
+            return class.account.give_back(since);
+        }
+        let before = class.eligible();
+        class.account.give_back(since);
         self.eligible += class.eligible() - before;
     }
 

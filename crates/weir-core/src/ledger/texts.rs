@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use weir_wire::sql::{self, Edges, Fingerprint, edges};
+use weir_wire::sql::{self, Edges, Fingerprint, edges, may_have_edges};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::names::{ClassRef, Names};
@@ -17,7 +17,8 @@ use crate::ids::ClassId;
 /// The place of a statement that is not known, or of none.
 pub(super) const NONE: u32 = 0;
 
-/// What a text was found to be: whose, and which statement. It holds until the next text is read.
+/// What a text was found to be: whose, and which statement. It holds while [`super::Ledger`] says
+/// so: until a class or a statement gives its place to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     /// The class of its transaction, as far as this text tells.
@@ -25,6 +26,8 @@ pub struct Mark {
     /// A tag in the text says so; otherwise a lower step of the ladder.
     pub tagged: bool,
     pub(super) statement: u32,
+    /// How many places had been given to others when it was made, modulo 2^32.
+    pub(super) evictions: u32,
 }
 
 /// One statement.
@@ -41,6 +44,8 @@ struct Known {
     template: u64,
     fingerprint: u64,
     statement: u32,
+    /// There may be comments around a text of this template.
+    commented: bool,
 }
 
 /// What outer comments say.
@@ -85,28 +90,30 @@ impl Texts {
             self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
             self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
         }
-        let Edges { lead, tail, .. } = edges(text);
-        let mut tag = None;
-        for comment in [lead, tail] {
-            if tag.is_none() && !comment.is_empty() {
-                tag = self.comment(comment, names);
-            }
+        let known = &self.known[slot(template)];
+        if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
+            let (statement, commented) = (known.statement, known.commented);
+            return (statement, if commented { self.tag(text, names) } else { None });
         }
-        (self.known(text, template), tag)
+        (self.learn(text, template), self.tag(text, names))
     }
 
-    /// The statement of a text of this template.
-    #[inline]
-    fn known(&mut self, text: &[u8], template: u64) -> u32 {
-        let at = slot(template);
-        let known = self.known[at];
-        if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
-            return known.statement;
-        }
+    /// The class that the comments around a text name.
+    fn tag(&mut self, text: &[u8], names: &mut Names) -> Option<u32> {
+        let Edges { lead, tail, .. } = edges(text);
+        let mut said = [lead, tail].into_iter().filter(|comment| !comment.is_empty());
+        said.find_map(|comment| self.comment(comment, names))
+    }
+
+    /// The statement of a text of this template, which is remembered from now on.
+    #[cold]
+    fn learn(&mut self, text: &[u8], template: u64) -> u32 {
         let fingerprint = sql::fingerprint(text);
         let statement = self.statement(fingerprint, text);
         if statement != NONE {
-            self.known[at] = Known { template, fingerprint: fingerprint.0, statement };
+            let (fingerprint, commented) = (fingerprint.0, may_have_edges(text));
+            let known = Known { template, fingerprint, statement, commented };
+            self.known[slot(template)] = known;
         }
         statement
     }
@@ -152,6 +159,12 @@ impl Texts {
     #[inline]
     pub(super) fn release(&mut self, place: u32) {
         self.statements.release(place);
+    }
+
+    /// How many gave their place to others.
+    #[inline]
+    pub(super) const fn evicted(&self) -> u64 {
+        self.statements.evicted
     }
 
     /// How many there are, and how many gave their place to others.
