@@ -157,11 +157,12 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let class = client
+        let mark = client
             .session
             .take_claim()
-            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
-        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
+        let (class, user) = (mark.class, mark.user);
+        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
