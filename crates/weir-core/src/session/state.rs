@@ -8,7 +8,6 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
 
-use crate::ids::ClassId;
 use crate::ledger::{Mark, Scribe};
 use crate::session::encoding;
 use crate::session::greeting::Welcome;
@@ -402,12 +401,12 @@ impl Session {
 
     /// Whose the request is that asked for a server connection; told once.
     #[inline]
-    pub fn take_claim(&mut self) -> Option<ClassId> {
+    pub fn take_claim(&mut self) -> Option<Mark> {
         let asked = self.asked.as_mut()?;
         if std::mem::replace(&mut asked.told, true) {
             return None;
         }
-        asked.mark.map(|mark| mark.class)
+        asked.mark
     }
 
     /// Why the client keeps its server connection, if it does.
