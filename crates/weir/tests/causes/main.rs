@@ -6,6 +6,7 @@
 
 mod alone;
 mod deaf;
+mod floods;
 mod innocent;
 mod mixed;
 mod outage;
