@@ -229,6 +229,13 @@ impl Current {
         }
     }
 
+    /// The last chance to tell of an opening that waits for its cause.
+    pub(super) fn leave(&mut self, records: &mut Vec<Record>) {
+        if self.tell_by.take().is_some() {
+            records.push(Record::Tell(Box::new(self.incident())));
+        }
+    }
+
     fn change(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
         self.event(now, EventKind::State { from: Some(step.from), to: step.to }, records);
         let incident = self.incident();

@@ -156,13 +156,19 @@ impl Desk {
                     continue;
                 }
             };
-            // First to disk: what is shown must survive a crash.
-            self.keeper.keep(&records);
-            self.open.store(self.desk.open_incident().map(Arc::new));
-            for record in records {
-                if let Record::Tell(incident) = record {
-                    self.tell(*incident);
-                }
+            self.hand_out(records);
+        }
+        let last = self.desk.leave();
+        self.hand_out(last);
+    }
+
+    fn hand_out(&mut self, records: Vec<Record>) {
+        // First to disk: what is shown must survive a crash.
+        self.keeper.keep(&records);
+        self.open.store(self.desk.open_incident().map(Arc::new));
+        for record in records {
+            if let Record::Tell(incident) = record {
+                self.tell(*incident);
             }
         }
     }
