@@ -13,3 +13,4 @@ mod outage;
 mod proxied;
 mod scene;
 mod stage;
+mod versions;
