@@ -76,7 +76,7 @@ impl Serial {
     }
 }
 
-/// Bytes, waits and logins of one pool, since the start.
+/// Bytes, waits, logins and cancels of one pool, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes from clients.
@@ -89,6 +89,8 @@ pub struct Traffic {
     pub assignments: u64,
     /// Clients that logged in.
     pub logins: u64,
+    /// Cancel requests that named a client and had its secret.
+    pub cancels: u64,
 }
 
 /// A pool at one moment.
