@@ -8,6 +8,7 @@ mod commands;
 mod health;
 mod incidents;
 mod ledger;
+mod lending;
 mod pause;
 mod shutdown;
 mod stage;

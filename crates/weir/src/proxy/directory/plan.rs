@@ -50,6 +50,7 @@ pub(super) fn target(
     Some(Target {
         pool: pool_settings(settings, &plan.pool),
         session: session_settings(settings, &plan, (&pool.user, shelf.as_deref())),
+        classes: Arc::clone(&settings.classes),
         shares: shares::of(settings, &plan, pool, shelf.is_some()),
         shelf,
         care: care(settings, &plan.pool),
