@@ -45,7 +45,8 @@ pub struct PoolView {
 
 impl PoolView {
     /// Adds the part of the same pool that another worker serves. What is not a count is that of
-    /// the part that is worse off: a pool is paused when all its parts are.
+    /// the part that is worse off: a pool is paused when all its parts are. Both know the whole
+    /// pool's size.
     pub fn add(&mut self, other: Self) {
         if self.mode == Mode::Paused {
             self.mode = other.mode;
@@ -62,7 +63,6 @@ impl PoolView {
             (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
             (mine, theirs) => mine.or(theirs),
         };
-        self.size_max += other.size_max;
         self.failures = self.failures.max(other.failures);
         self.retry_at = self.retry_at.max(other.retry_at);
         self.fault = self.fault.take().or(other.fault);

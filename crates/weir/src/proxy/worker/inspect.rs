@@ -13,6 +13,7 @@ use weir_core::console::{
 };
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::ledger::{LedgerSnapshot, Phase};
+use weir_core::pool::PoolView;
 use weir_core::session::Activity;
 
 use crate::proxy::mail::Detail;
@@ -101,7 +102,9 @@ impl Worker {
 
     fn pool_row(&self, pool: PoolId, seen: Seen) -> PoolRow {
         let home = &self.homes[pool.0 as usize];
-        let view = self.pools.view(pool);
+        // The whole pool's slots, also where other workers have some of them.
+        let size_max = home.target.pool.size_max;
+        let view = PoolView { size_max, ..self.pools.view(pool) };
         PoolRow {
             database: Arc::clone(&home.key.database),
             user: Arc::clone(&home.key.user),
