@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::healing::HealingSnapshot;
 use crate::ledger::{Histogram, LedgerSnapshot, Phase, PhaseTimes};
 use crate::pool::PoolView;
 use crate::session::{PoolMode, Tally};
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub statements: u64,
     /// Their ledgers; empty where that was not asked for.
     pub ledger: LedgerSnapshot,
+    /// Their healers.
+    pub healing: HealingSnapshot,
 }
 
 impl Snapshot {
@@ -33,6 +36,7 @@ impl Snapshot {
         self.servers.extend(other.servers);
         self.statements += other.statements;
         self.ledger.merge(other.ledger);
+        self.healing.merge(other.healing);
         for store in other.stores {
             match self.stores.iter_mut().find(|known| known.name == store.name) {
                 Some(known) => known.add(store),
@@ -47,6 +51,7 @@ impl Snapshot {
         self.clients.sort_by_key(|client| client.id.0);
         self.servers.sort_by_key(|server| server.id.0);
         self.ledger.sort();
+        self.healing.sort();
     }
 }
 

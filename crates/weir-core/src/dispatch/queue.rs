@@ -35,6 +35,15 @@ impl Place {
     }
 }
 
+/// What the controller of a pool works out and does not do, because operators only want to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advises {
+    /// Caps of classes.
+    pub cap: bool,
+    /// Early refusals.
+    pub shed: bool,
+}
+
 /// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
 #[derive(Debug)]
 pub(crate) struct Dispatch {
@@ -68,6 +77,8 @@ pub(crate) struct Dispatch {
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
+    /// What the controller only shows.
+    pub(super) advises: Advises,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
     pub(super) scratch: Vec<(u64, u64, u16)>,
@@ -92,6 +103,7 @@ impl Dispatch {
             moves: false,
             innocent_until: Instant::ZERO,
             frozen: false,
+            advises: Advises::default(),
             level: Level::default(),
             scratch: Vec::new(),
         }
@@ -142,6 +154,7 @@ impl Dispatch {
         let place = Place(u16::try_from(self.classes.len()).unwrap_or(0));
         let mut fresh = Class::new(class);
         fresh.unbound = self.policy != Policy::Fair;
+        fresh.advised = self.advises.cap;
         self.classes.push(fresh);
         self.active.reserve(self.classes.len());
         self.places[at] = place;

@@ -10,6 +10,7 @@ use super::class::{ClassKind, ClassSums};
 use super::gap::GapSums;
 use super::histogram::Histogram;
 use super::phase::{Phase, PhaseTimes};
+use super::texts::{Mark, NONE};
 use crate::config::limits::LEDGER_GAPS_SHOWN;
 use crate::console::Serial;
 use crate::ids::{PoolId, ServerId};
@@ -161,6 +162,8 @@ pub struct HoldView {
     pub statement: Arc<str>,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+    /// How many statements the transaction has had.
+    pub statements: u32,
     /// When it was sent.
     pub statement_since: Instant,
 }
@@ -266,6 +269,7 @@ impl Ledger {
                 held_since: account.work.since,
                 statement: Arc::clone(&statement.text),
                 fingerprint: statement.fingerprint,
+                statements: account.work.statements,
                 statement_since: account.statement_since,
             }
         })
@@ -283,6 +287,13 @@ impl Ledger {
     #[must_use]
     pub fn open_nanos(&self, now: Instant) -> u128 {
         self.open.nanos(now)
+    }
+
+    /// The fingerprint of a statement that was read just now; none when it could not be.
+    #[must_use]
+    pub fn fingerprint(&self, mark: Mark) -> Option<Fingerprint> {
+        let fingerprint = self.texts.get(mark.statement).fingerprint;
+        (mark.statement != NONE).then_some(fingerprint)
     }
 
     /// The name of a class.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
-use weir_core::console::{Serial, Snapshot};
+use weir_core::console::{Hit, Intervention, Serial, Snapshot};
 use weir_core::ids::DialId;
 
 use crate::proxy::admission::ClientSlot;
@@ -64,15 +64,7 @@ pub enum ToWorker {
 }
 
 /// How much of a worker is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Pools and sums.
-    Pools,
-    /// Each client and server connection too.
-    Connections,
-    /// Pools and sums, and the ledger.
-    Ledger,
-}
+pub use weir_core::console::Needs as Detail;
 
 /// An operator's command to a worker. What names no database is about all of them, those whose
 /// pools are made later included.
@@ -106,6 +98,15 @@ pub enum Command {
         client: Serial,
         /// Answered with whether there was such a client.
         found: oneshot::Sender<bool>,
+    },
+    /// An order to the healing ladder.
+    Heal {
+        /// What.
+        order: Arc<Intervention>,
+        /// Only say what would happen.
+        dry_run: bool,
+        /// Answered with whom it hit, would hit, or spares.
+        answer: oneshot::Sender<Vec<Hit>>,
     },
     /// Start no transaction, let those under way end, close everything, end the thread.
     Stop {

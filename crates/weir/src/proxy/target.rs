@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use weir_core::healing::Rules;
 use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
 use weir_wire::scram::{Keys, Verifier};
@@ -33,6 +34,8 @@ pub struct Target {
     pub shares: Vec<Share>,
     /// What its worker does about it besides serving.
     pub care: Care,
+    /// What is done while its clients wait.
+    pub healing: Arc<Rules>,
     /// How server connections are opened.
     pub dial: Arc<DialSpec>,
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod guard;
+mod healing;
 mod incident;
 mod operation;
 mod pool;
@@ -17,6 +18,7 @@ pub use access::{
     UserOptions,
 };
 pub use guard::GuardOptions;
+pub use healing::HealingOptions;
 pub use incident::{AlertOptions, IncidentOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
@@ -62,6 +64,10 @@ pub struct Options {
     /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
     /// it sees when nobody else can connect, and says why connections run out.
     pub guard: GuardOptions,
+    /// Healing: what is done while clients wait for slots, to whom, and how far. Each step is in
+    /// one of three modes: `"observe"` records what would have been done, `"warn"` logs it too,
+    /// `"enforce"` does it. Nothing is ended unless somebody waits.
+    pub healing: HealingOptions,
     /// Incidents: what opens and closes one, and how it is told.
     pub incident: IncidentOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):

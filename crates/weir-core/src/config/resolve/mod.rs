@@ -6,6 +6,7 @@ mod auth;
 mod checks;
 mod database;
 mod guard;
+mod healing;
 mod incident;
 
 use std::collections::BTreeMap;
@@ -89,6 +90,7 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            healing: self.healing(),
             incidents: self.incidents(),
             receivers: self.receivers(),
             state_dir: options.state_dir.clone(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
@@ -157,10 +158,15 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let class = client
+        let mark = client
             .session
             .take_claim()
-            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
+        let (pool, class) = (client.pool, mark.class);
+        if self.has_quarantines() && self.turned_away(at, pool, mark) {
+            return Next::Again;
+        }
+        let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
@@ -189,6 +195,7 @@ impl Worker {
     /// Tells the client that its request was refused.
     pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
         self.log_error(at, notice.sqlstate, &notice.message);
+        self.probe_ended(at, ProbeEnd::Gone);
         self.with_client(at, |session, cx| session.refused(cx, notice));
         self.flush_from_client(at, &[]);
     }
@@ -205,6 +212,7 @@ impl Worker {
             server.leased = self.now;
             server.timed_out = None;
         }
+        self.probe_granted(at);
         self.with_client(at, |session, cx| session.granted(cx));
     }
 

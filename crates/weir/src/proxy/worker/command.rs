@@ -24,6 +24,10 @@ impl Worker {
                 // Whoever asked may have gone.
                 let _ = found.send(self.kill_client(client));
             }
+            Command::Heal { order, dry_run, answer } => {
+                // Whoever asked may have gone.
+                let _ = answer.send(self.intervene(&order, dry_run));
+            }
             Command::Stop { grace } => {
                 self.stopping = Some(self.now + grace);
                 self.pools.stop(self.now);

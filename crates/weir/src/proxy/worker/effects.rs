@@ -61,6 +61,7 @@ impl Worker {
                 self.dismiss(pool, |_| true);
                 let target = Arc::clone(&self.homes[pool.0 as usize].target);
                 self.retire_budgets(&target.shares);
+                self.healing.forget(pool);
             }
             Effect::Drained => self.drained = true,
         }

@@ -33,7 +33,7 @@ impl Worker {
     pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
         let ledger = match detail {
             Detail::Ledger => self.ledger_snapshot(),
-            Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
+            Detail::Pools | Detail::Connections | Detail::Healing => LedgerSnapshot::default(),
         };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
@@ -44,6 +44,7 @@ impl Worker {
             stores: self.stores(),
             statements: self.shared.statements.len() as u64,
             ledger,
+            healing: self.healing_snapshot(detail == Detail::Healing),
             ..Snapshot::default()
         };
         if detail == Detail::Connections {

@@ -16,6 +16,7 @@
 //! | `sweep` | time limits |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `totals` | the totals in the log |
+//! | `heal` | the healing ladder |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
 //! | `holders` | who has the server connections, and who waits |
@@ -29,6 +30,7 @@ mod client;
 mod command;
 mod departure;
 mod effects;
+mod heal;
 mod holders;
 mod inspect;
 mod notice;
@@ -59,6 +61,7 @@ use crate::proxy::shares::Common;
 use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
+use heal::Healing;
 use state::{Client, Holder, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
@@ -84,6 +87,7 @@ pub struct Worker {
     shared: Shared,
     desk: Desk,
     cancels: Cancels,
+    healing: Healing,
     /// What is paused, for pools that are made later.
     holds: Holds,
     pausers: Vec<Pauser>,
@@ -157,6 +161,7 @@ impl Worker {
         let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
         let pools = Pools::seeded(options.seed);
+        let healing = Healing::new(options.index);
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
@@ -174,6 +179,7 @@ impl Worker {
             shared: Shared { statements, overrides: OverrideBook::default() },
             desk: Desk::default(),
             cancels: Cancels::default(),
+            healing,
             holds: Holds::default(),
             pausers: Vec::new(),
             serial: 0,

@@ -1,6 +1,7 @@
 //! A server connection's bytes, and the end of a lease.
 
 use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_BUFFER_BYTES, SERVER_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
 use weir_core::session::{Ask, Fault, Step};
@@ -185,6 +186,7 @@ impl Worker {
         let id = ServerId(at);
         match std::mem::replace(&mut server.holder, Holder::Nobody) {
             Holder::Client(client) => {
+                self.probe_ended(client, ProbeEnd::Released);
                 if let Some(state) = self.clients.get_mut(client) {
                     state.server = None;
                     if std::mem::take(&mut state.blocked) || !state.parked.is_empty() {

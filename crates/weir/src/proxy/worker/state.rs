@@ -155,6 +155,8 @@ pub(super) struct Server {
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
+    /// PostgreSQL said at the login that its role is a superuser.
+    pub(super) superuser: bool,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
 }

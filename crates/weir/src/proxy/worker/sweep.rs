@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
 use weir_core::session::{Activity, Evicted, Notice, SessionSettings};
@@ -48,6 +49,7 @@ impl Worker {
             }
         }
         self.sweep_clients();
+        self.heal();
         self.driver.sweep(self.now);
         self.chores();
         self.perform_effects();
@@ -82,7 +84,7 @@ impl Worker {
     }
 
     /// Ends an idle transaction without ending its client.
-    fn evict(&mut self, at: u32, notice: Notice) {
+    pub(super) fn evict(&mut self, at: u32, notice: Notice) {
         let Some(server) = self.servers.get(at) else { return };
         let Holder::Client(client) = server.holder else { return };
         let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
@@ -102,6 +104,7 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(at) {
             server.holder = Holder::Ghost { session: heir, check: false };
         }
+        self.probe_ended(client, ProbeEnd::Gone);
         self.pools.release(self.now, ServerId(at), Release::Settling);
         let asked = self.with_ghost(at, |session, cx| session.take_over(cx));
         self.flush_from_ghost(at, &[]);
