@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::healing::HealingSnapshot;
+use crate::incident::Control;
 use crate::ledger::{Histogram, LedgerSnapshot, Phase, PhaseTimes};
 use crate::pool::PoolView;
 use crate::session::{PoolMode, Tally};
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub ledger: LedgerSnapshot,
     /// Their healers.
     pub healing: HealingSnapshot,
+    /// Classes that the dispatch limits; likewise.
+    pub controls: Vec<Control>,
 }
 
 impl Snapshot {
@@ -37,6 +40,7 @@ impl Snapshot {
         self.statements += other.statements;
         self.ledger.merge(other.ledger);
         self.healing.merge(other.healing);
+        self.controls.extend(other.controls);
         for store in other.stores {
             match self.stores.iter_mut().find(|known| known.name == store.name) {
                 Some(known) => known.add(store),
@@ -77,7 +81,7 @@ impl Serial {
     }
 }
 
-/// Bytes, waits and logins of one pool, since the start.
+/// Bytes, waits, logins and cancels of one pool, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes from clients.
@@ -90,6 +94,8 @@ pub struct Traffic {
     pub assignments: u64,
     /// Clients that logged in.
     pub logins: u64,
+    /// Cancel requests that named a client and had its secret.
+    pub cancels: u64,
 }
 
 /// A pool at one moment.

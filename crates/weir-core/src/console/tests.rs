@@ -296,15 +296,16 @@ fn server() -> ServerRow {
 
 /// A healer that has done one thing, and one quarantine.
 fn healing() -> HealingSnapshot {
-    let mut healer = Healer::new(3);
+    let mut healer = Healer::default();
     let scene = Scene {
         pool: PoolId(0),
         holders: &[],
         waiting: 5,
         oldest: Duration::from_secs(1),
-        routes: None,
+        classes: None,
     };
-    let sign = Sign { step: Step::Cap, route: "/pay".into(), slots: 2, why: "slow".into() };
+    let sign =
+        Sign { number: 7, step: Step::Cap, route: "/pay".into(), slots: 2, why: "slow".into() };
     healer.sign(Instant::ZERO, scene, &Rules::default(), sign);
     let mut door = Door::default();
     let whom = (Subject::Route("/pay".into()), None);
@@ -352,6 +353,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         statements: 0,
         ledger: ledger(),
         healing: healing(),
+        controls: Vec::new(),
     };
     let config = [ConfigRow {
         key: "pool.size".into(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::limits::HEALING_RECORDS;
-use crate::console::Serial;
 use crate::ids::PoolId;
 use crate::time::Instant;
 
@@ -34,9 +33,9 @@ pub struct Scene<'see> {
     pub waiting: u32,
     /// How long the first of them has waited.
     pub oldest: Duration,
-    /// The routes whose slots would serve them; all without. Where only classes with a cap wait,
+    /// The classes whose slots would serve them; all without. Where only classes with a cap wait,
     /// a slot of another class is of no use to them.
-    pub routes: Option<&'see BTreeSet<Arc<str>>>,
+    pub classes: Option<&'see BTreeSet<Arc<str>>>,
 }
 
 /// What is to be done now.
@@ -62,6 +61,8 @@ pub enum News {
 /// What the dispatch did by itself, or would have done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sign {
+    /// Names the record.
+    pub number: u64,
     /// Shed or cap.
     pub step: Step,
     /// The class it is about.
@@ -75,6 +76,8 @@ pub struct Sign {
 /// What an operator orders about one holder or class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
+    /// Names the record.
+    pub number: u64,
     /// What.
     pub step: Step,
     /// About what.
@@ -96,9 +99,7 @@ pub struct Order {
 pub struct Healer {
     /// The brakes.
     pub guard: Guard,
-    worker: usize,
     records: VecDeque<Record>,
-    numbers: u64,
     offences: Offences,
     calendar: Calendar,
     news: VecDeque<News>,
@@ -107,39 +108,34 @@ pub struct Healer {
 }
 
 impl Healer {
-    /// The healer of the worker with this index.
-    #[must_use]
-    pub fn new(worker: usize) -> Self {
-        Self { worker, ..Self::default() }
-    }
-
     /// Decides what to do: no more than there are waiting clients, and nothing when there are
     /// none. What is held back or only observed is recorded, too, once for each stretch of
-    /// holding. `who` says who has a slot, for records.
+    /// holding. `name` gives each record a number, and says who has a slot.
     pub fn consider(
         &mut self,
         now: Instant,
         scene: Scene<'_>,
         rules: &Rules,
-        who: impl Fn(&Holder) -> Who,
+        mut name: impl FnMut(Option<&Holder>) -> (u64, Who),
     ) -> Vec<Decision> {
         self.guard.set_envelope(rules.envelope);
         self.follow(now, scene);
         let mut proposals = propose(now, scene.holders, &rules.limits);
-        proposals.retain(|one| scene.routes.is_none_or(|of| of.contains(&one.holder.route)));
+        proposals.retain(|one| scene.classes.is_none_or(|of| of.contains(&one.holder.class)));
         let most = usize::try_from(scene.waiting).unwrap_or(usize::MAX);
         let mut left = scene.waiting;
         let mut decisions = Vec::new();
         for proposal in proposals.into_iter().take(most) {
-            let verdict = self.verdict(now, rules, (&proposal.holder.route, proposal.step));
+            let verdict = self.verdict(now, rules, (&proposal.holder.class, proposal.step));
             if self.is_known(scene.pool, &proposal, verdict) {
                 continue;
             }
             let prediction = predict(left, 1);
             left = prediction.waiting_after;
-            let order = describe(&proposal, who(&proposal.holder));
+            let order = describe(&proposal, name(Some(&proposal.holder)));
             self.record(now, scene, (order, Origin::Healer, verdict), prediction);
-            decisions.extend(self.again(now, scene, rules, (&proposal, verdict)));
+            let numbered = || name(None).0;
+            decisions.extend(self.again(now, scene, rules, (&proposal, verdict), numbered));
             if verdict == Verdict::Done {
                 decisions.push(Decision::End(proposal));
             }
@@ -159,9 +155,10 @@ impl Healer {
             Mode::Enforce => Verdict::Done,
             mode @ (Mode::Observe | Mode::Warn) => Verdict::Only(mode),
         };
-        let Sign { step, route, slots, why } = sign;
+        let Sign { number, step, route, slots, why } = sign;
         let subject = Subject::Route(Arc::clone(&route));
-        let order = Order { step, subject, route, holder: None, slots, why, who: Who::default() };
+        let who = Who::default();
+        let order = Order { number, step, subject, route, holder: None, slots, why, who };
         let prediction = predict(scene.waiting, slots);
         self.record(now, scene, (order, Origin::Healer, verdict), prediction);
     }
@@ -223,6 +220,7 @@ impl Healer {
         scene: Scene<'_>,
         rules: &Rules,
         (proposal, verdict): (&Proposal, Verdict),
+        number: impl FnOnce() -> u64,
     ) -> Option<Decision> {
         let mode = match verdict {
             Verdict::Done => Mode::Enforce,
@@ -231,7 +229,7 @@ impl Healer {
         };
         let (subject, mildest) = self.offences.note(now, scene.pool, (proposal, mode))?;
         let route = &proposal.holder.route;
-        let own = rules.ladder.mode(route, Step::Quarantine).min(mildest);
+        let own = rules.ladder.mode(&proposal.holder.class, Step::Quarantine).min(mildest);
         let verdict = match (own, self.guard.withholds(now, Step::Quarantine)) {
             (Mode::Observe | Mode::Warn, _) => Verdict::Only(own),
             (Mode::Enforce, Some(why)) => Verdict::Withheld(why),
@@ -239,6 +237,7 @@ impl Healer {
         };
         let why = "three of its transactions had to be ended within a minute".to_owned();
         let order = Order {
+            number: number(),
             step: Step::Quarantine,
             subject: subject.clone(),
             route: Arc::clone(route),
@@ -259,10 +258,9 @@ impl Healer {
         (order, origin, verdict): (Order, Origin, Verdict),
         prediction: Prediction,
     ) {
-        self.numbers += 1;
         let stretch = order.holder.as_ref().map(|holder| (holder.server, holder.began));
         let record = Record {
-            number: Serial::new(self.worker, self.numbers).0,
+            number: order.number,
             at: now,
             pool: scene.pool,
             step: order.step,
@@ -366,7 +364,7 @@ fn effect(record: &Record, scene: Scene<'_>, freed: bool) -> Effect {
 }
 
 /// A proposal of the plan as something to record.
-fn describe(proposal: &Proposal, who: Who) -> Order {
+fn describe(proposal: &Proposal, (number, who): (u64, Who)) -> Order {
     let Proposal { step, holder, lasted } = proposal;
     let why = format!(
         "{} for {:.1} s, with {} done so far",
@@ -375,6 +373,7 @@ fn describe(proposal: &Proposal, who: Who) -> Order {
         holder.work.as_str()
     );
     Order {
+        number,
         step: *step,
         subject: Subject::Holder(holder.server),
         route: Arc::clone(&holder.route),
@@ -388,7 +387,7 @@ fn describe(proposal: &Proposal, who: Who) -> Order {
 impl Order {
     /// Ending one holder's work, as the plan proposes it.
     #[must_use]
-    pub fn end(proposal: &Proposal, who: Who) -> Self {
-        describe(proposal, who)
+    pub fn end(proposal: &Proposal, (number, who): (u64, Who)) -> Self {
+        describe(proposal, (number, who))
     }
 }

@@ -108,8 +108,10 @@ pub struct Holder {
     pub server: ServerId,
     /// Who holds it.
     pub client: ClientId,
-    /// The name of its class.
+    /// The route of its transaction.
     pub route: Arc<str>,
+    /// The class that this belongs to: what an operator calls it, else the route itself.
+    pub class: Arc<str>,
     /// Its statement, or the last one.
     pub fingerprint: Fingerprint,
     /// That statement is the transaction's first.

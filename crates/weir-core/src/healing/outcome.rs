@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use weir_wire::sql::Fingerprint;
 
 use crate::ids::{PoolId, ServerId};
@@ -28,7 +29,7 @@ pub enum Subject {
 }
 
 /// What an action is expected to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Prediction {
     /// Slots it frees.
     pub slots: u32,
@@ -52,7 +53,8 @@ pub struct Effect {
 }
 
 /// What became of a proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It was done.
     Done,

@@ -18,6 +18,7 @@ fn holder(server: u32, doing: Doing, work: Work) -> Holder {
         server: ServerId(server),
         client: ClientId(server),
         route: "/pay".into(),
+        class: "/pay".into(),
         fingerprint: Fingerprint(7),
         first: true,
         doing,
@@ -63,8 +64,8 @@ impl World {
     }
 
     fn considers(&mut self, now: Instant, holders: &[Holder], waiting: u32) -> Vec<Decision> {
-        let scene = Scene { pool: PoolId(0), holders, waiting, oldest: self.oldest, routes: None };
-        self.healer.consider(now, scene, &self.rules, |_| Who::default())
+        let scene = Scene { pool: PoolId(0), holders, waiting, oldest: self.oldest, classes: None };
+        self.healer.consider(now, scene, &self.rules, |_| (0, Who::default()))
     }
 
     /// How many transactions, statements and connections are ended.
@@ -154,9 +155,9 @@ fn a_slot_of_another_class_is_of_no_use_to_a_capped_one() {
         holders: &holders,
         waiting: 3,
         oldest: Duration::ZERO,
-        routes: Some(&want),
+        classes: Some(&want),
     };
-    assert_eq!(world.healer.consider(at(100), scene, &world.rules, |_| Who::default()), []);
+    assert_eq!(world.healer.consider(at(100), scene, &world.rules, |_| (0, Who::default())), []);
 }
 
 #[test]

@@ -1,44 +1,11 @@
-//! A record in the words of incidents.
+//! A record in words, and who it is about.
 
-use crate::incident::{self, Intervention};
+use crate::diagnosis::Culprit;
+use crate::ids::Pid;
 
-use super::ladder::{Mode, Step};
-use super::outcome::{Record, Subject, Verdict};
+use super::outcome::{Record, Subject};
 
 impl Record {
-    /// What is written into the timeline of an incident when it is made; nothing for what was held
-    /// back.
-    #[must_use]
-    pub fn action(&self) -> Option<incident::Action> {
-        let mode = match self.verdict {
-            Verdict::Done | Verdict::Only(Mode::Enforce) => incident::Mode::Enforce,
-            Verdict::Only(Mode::Warn) => incident::Mode::Warn,
-            Verdict::Only(Mode::Observe) => incident::Mode::Observe,
-            Verdict::Withheld(_) => return None,
-        };
-        Some(incident::Action {
-            number: self.number,
-            intervention: self.step.into(),
-            mode,
-            target: self.target(),
-            reason: self.why.clone(),
-            slots_expected: self.prediction.slots,
-        })
-    }
-
-    /// What is written there when its effect is known.
-    #[must_use]
-    pub fn effect(&self) -> Option<incident::Effect> {
-        let effect = self.effect?;
-        let done = self.verdict == Verdict::Done && effect.freed;
-        Some(incident::Effect {
-            number: self.number,
-            slots_freed: if done { self.prediction.slots } else { 0 },
-            waiting_before: self.prediction.waiting,
-            waiting_after: effect.waiting,
-        })
-    }
-
     /// What it is about, for people.
     #[must_use]
     pub fn target(&self) -> String {
@@ -53,17 +20,19 @@ impl Record {
             }
         }
     }
-}
 
-impl From<Step> for Intervention {
-    fn from(step: Step) -> Self {
-        match step {
-            Step::Shed => Self::Shed,
-            Step::Cap => Self::Cap,
-            Step::Quarantine => Self::Quarantine,
-            Step::Evict => Self::Evict,
-            Step::Cancel => Self::Cancel,
-            Step::Close => Self::CloseConnection,
+    /// Who it is about, for incidents.
+    #[must_use]
+    pub fn culprit(&self) -> Culprit {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Culprit {
+            route: some(&self.route),
+            application: some(&self.who.application),
+            user: some(&self.who.user),
+            database: some(&self.who.database),
+            address: some(&self.who.address),
+            pid: self.who.backend.map(Pid),
+            ..Culprit::default()
         }
     }
 }

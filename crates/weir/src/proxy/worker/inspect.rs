@@ -35,6 +35,10 @@ impl Worker {
             Detail::Ledger => self.ledger_snapshot(),
             Detail::Pools | Detail::Connections | Detail::Healing => LedgerSnapshot::default(),
         };
+        let controls = match detail {
+            Detail::Ledger => self.controls(),
+            Detail::Pools | Detail::Connections | Detail::Healing => Vec::new(),
+        };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
         let mut snapshot = Snapshot {
@@ -45,6 +49,7 @@ impl Worker {
             statements: self.shared.statements.len() as u64,
             ledger,
             healing: self.healing_snapshot(detail == Detail::Healing),
+            controls,
             ..Snapshot::default()
         };
         if detail == Detail::Connections {

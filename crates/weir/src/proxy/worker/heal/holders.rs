@@ -39,6 +39,7 @@ impl Worker {
         Some(SlotHolder {
             server: hold.server,
             client: ClientId(at),
+            class: class_of(home, hold),
             route: Arc::clone(&hold.route),
             fingerprint: hold.fingerprint,
             first: hold.statements <= 1,
@@ -82,6 +83,12 @@ impl Worker {
             statement: hold.map(|hold| hold.statement).unwrap_or_default(),
         }
     }
+}
+
+/// The class that a transaction belongs to: what an operator calls it, else its route.
+fn class_of(home: &Home, hold: &HoldView) -> Arc<str> {
+    let named = home.target.classes.find(hold.kind, &hold.route);
+    Arc::clone(named.map_or(&hold.route, |entry| &entry.name))
 }
 
 /// What a holder does, since when, and when the stretch began that this is about; nothing where

@@ -20,6 +20,7 @@ mod tell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use weir_core::dispatch::ClassView;
 use weir_core::healing::{Door, Exempted, Healer, Holder, Scene};
 use weir_core::ids::{ClassId, PoolId};
 use weir_core::pool::Pressure;
@@ -44,10 +45,6 @@ pub(super) struct Healing {
 }
 
 impl Healing {
-    pub(super) fn new(worker: usize) -> Self {
-        Self { healer: Healer::new(worker), ..Self::default() }
-    }
-
     /// An operator froze everything.
     pub(super) fn is_frozen(&self) -> bool {
         self.healer.guard.is_frozen()
@@ -84,11 +81,13 @@ impl Worker {
 
     fn heal_pool(&mut self, pool: PoolId, pressure: Pressure, holders: &[Holder]) {
         let rules = Arc::clone(&self.homes[pool.0 as usize].target.healing);
-        let routes = self.routes_in_want(pool, pressure);
-        let scene = Scene { routes: routes.as_ref(), ..self.scene(pool, pressure, holders) };
+        let classes = self.classes_in_want(pool, pressure);
+        let scene = Scene { classes: classes.as_ref(), ..self.scene(pool, pressure, holders) };
         self.signal(scene, &rules);
         let mut healer = std::mem::take(&mut self.healing.healer);
-        let decisions = healer.consider(self.now, scene, &rules, |holder| self.who(holder));
+        let decisions = healer.consider(self.now, scene, &rules, |holder| {
+            (self.options.incidents.number(), holder.map(|one| self.who(one)).unwrap_or_default())
+        });
         self.healing.healer = healer;
         for decision in decisions {
             self.act(pool, decision);
@@ -102,15 +101,20 @@ impl Worker {
         holders: &'see [Holder],
     ) -> Scene<'see> {
         let oldest = pressure.since.map(|since| self.now.since(since)).unwrap_or_default();
-        Scene { pool, holders, waiting: pressure.waiting, oldest, routes: None }
+        Scene { pool, holders, waiting: pressure.waiting, oldest, classes: None }
     }
 
-    /// The routes that wait, when only limits of their own classes keep them waiting.
-    fn routes_in_want(&self, pool: PoolId, pressure: Pressure) -> Option<BTreeSet<Arc<str>>> {
+    /// The classes that wait, when only limits of their own keep them waiting.
+    fn classes_in_want(&self, pool: PoolId, pressure: Pressure) -> Option<BTreeSet<Arc<str>>> {
         if pressure.eligible > 0 || pressure.waiting == 0 {
             return None;
         }
         let waiting = self.pools.classes(pool).filter(|class| class.waiting > 0);
-        Some(waiting.map(|class| self.pools.ledger().class_name(class.class)).collect())
+        Some(waiting.map(|class| self.class_label(&class)).collect())
+    }
+
+    /// What an operator calls a class, else its name in the ledger.
+    fn class_label(&self, view: &ClassView) -> Arc<str> {
+        view.group.clone().unwrap_or_else(|| self.pools.ledger().class_name(view.class))
     }
 }

@@ -64,9 +64,7 @@ impl Worker {
     fn cap(&mut self, route: &str, slots: Option<u32>, dry_run: bool) -> Vec<Hit> {
         let mut hits = Vec::new();
         for pool in self.all_pools() {
-            let named = |class: &weir_core::dispatch::ClassView| {
-                *self.pools.ledger().class_name(class.class) == *route
-            };
+            let named = |class: &weir_core::dispatch::ClassView| *self.class_label(class) == *route;
             let Some(class) = self.pools.classes(pool).find(named) else { continue };
             let outcome = match slots {
                 Some(slots) => format!("holds at most {slots} slots"),
@@ -112,7 +110,8 @@ impl Worker {
     }
 
     fn evict_now(&mut self, pool: PoolId, proposal: &Proposal) {
-        let order = Order::end(proposal, self.who(&proposal.holder));
+        let order =
+            Order::end(proposal, (self.options.incidents.number(), self.who(&proposal.holder)));
         let pressure = self.pools.pressure(pool);
         let holders = [proposal.holder.clone()];
         let scene = self.scene(pool, pressure, &holders);
@@ -162,7 +161,7 @@ impl Worker {
             for pool in self.all_pools() {
                 let capped = self.pools.classes(pool).filter(|class| class.cap.is_some());
                 for class in capped.collect::<Vec<_>>() {
-                    let route = self.pools.ledger().class_name(class.class);
+                    let route = self.class_label(&class);
                     let doing = format!("capped, holds {}", class.held);
                     hits.push(self.class_hit(pool, &route, (doing, "cap lifted".to_owned())));
                 }
@@ -197,7 +196,8 @@ impl Worker {
         (slots, why): (u32, String),
     ) {
         let (route, who) = (subject.name(), Who::default());
-        let order = Order { step, subject, route, holder: None, slots, why, who };
+        let number = self.options.incidents.number();
+        let order = Order { number, step, subject, route, holder: None, slots, why, who };
         let scene = self.scene(pool, self.pools.pressure(pool), &[]);
         self.healing.healer.order(self.now, scene, order);
     }

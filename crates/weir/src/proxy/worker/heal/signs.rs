@@ -49,15 +49,15 @@ impl Worker {
             (Step::Cap, Some(cap)) => class.held.saturating_sub(cap),
             (_, _) => 0,
         };
-        let route = self.pools.ledger().class_name(class.class);
-        let sign = Sign { step, route, slots, why: explained(class) };
+        let (number, route) = (self.options.incidents.number(), self.class_label(class));
+        let sign = Sign { number, step, route, slots, why: explained(class) };
         self.healing.healer.sign(self.now, scene, rules, sign);
     }
 }
 
 /// The numbers behind what the dispatch does about a class.
 fn explained(view: &ClassView) -> String {
-    let ClassView { class, verdict, cap, .. } = *view;
+    let (class, verdict, cap) = (view.class, view.verdict, view.cap);
     let (why, waited) = (verdict.why, std::time::Duration::ZERO);
     Explanation { class, verdict, why, waited, predicted: None, cap, top: None }.to_string()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use weir_core::console::{ActionRow, CapRow, HealingSnapshot, WardRow};
 use weir_core::healing::{Mode, News, Origin, Record, Step, Tallied, Verdict};
 use weir_core::ids::PoolId;
+use weir_core::incident::{Action, Effect, Note};
 
 use crate::proxy::worker::Worker;
 
@@ -16,8 +17,14 @@ impl Worker {
     pub(super) fn tell_news(&mut self) {
         while let Some(news) = self.healing.healer.poll_news() {
             match news {
-                News::Recorded(record) => log(&record),
-                News::Measured(record) => log_effect(&record),
+                News::Recorded(record) => {
+                    log(&record);
+                    self.note(Action::of(&record).map(|action| Note::Action(Box::new(action))));
+                }
+                News::Measured(record) => {
+                    log_effect(&record);
+                    self.note(Action::of(&record).and(Effect::of(&record)).map(Note::Effect));
+                }
                 News::BreakerOpened => tracing::error!(
                     severity = "critical",
                     "the healing ladder stops: the last actions did not help. Look at SHOW \
@@ -28,6 +35,13 @@ impl Worker {
         if self.now.since(self.healing.summed_up) >= WEEK {
             self.healing.summed_up = self.now;
             self.sum_up();
+        }
+    }
+
+    /// Tells incidents.
+    fn note(&self, note: Option<Note>) {
+        if let Some(note) = note {
+            self.options.incidents.note(note);
         }
     }
 
@@ -97,7 +111,7 @@ impl Worker {
         let enforced = self.homes[pool.0 as usize].target.healing.enforces(Step::Cap);
         let row = |view: weir_core::dispatch::ClassView| {
             let (database, pool_user) = self.names(pool);
-            let route = self.pools.ledger().class_name(view.class);
+            let route = self.class_label(&view);
             CapRow { database, pool_user, route, view, enforced }
         };
         limited.map(row).collect()
