@@ -24,6 +24,19 @@ impl Resolver<'_> {
         for (step, mode) in modes {
             ladder.set(step, mode);
         }
+        for (name, class) in &self.options.classes {
+            let modes = [
+                (Step::Quarantine, class.quarantine),
+                (Step::Evict, class.evict),
+                (Step::Cancel, class.cancel),
+                (Step::Close, class.close),
+            ];
+            for (step, mode) in modes {
+                if let Some(mode) = mode {
+                    ladder.set_class(name, step, mode);
+                }
+            }
+        }
         let limits = Limits {
             idle: options.idle_in_transaction.0,
             statement: options.statement.0,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weir_core::healing::{Doing, Holder as SlotHolder, Party, Who, Work};
+use weir_core::healing::{Doing, Holder as SlotHolder, Party, Shield, Who, Work};
 use weir_core::ids::{ClientId, PoolId};
 use weir_core::ledger::{HoldView, Phase};
 use weir_core::session::PoolMode;
@@ -56,7 +56,7 @@ impl Worker {
         hold: &HoldView,
         server: &Server,
         (client, home): (&Client, &Home),
-    ) -> Option<weir_core::healing::Shield> {
+    ) -> Option<Shield> {
         let party = Party {
             user: &client.user,
             pool_user: &home.key.user,
@@ -65,7 +65,11 @@ impl Worker {
             statement: &hold.statement,
             superuser: server.superuser,
         };
-        home.target.healing.exempt.shield(&party, &self.healing.exempted)
+        let class = home.target.classes.find(hold.kind, &hold.route);
+        match class.is_some_and(|class| class.rules.exempt) {
+            true => Some(Shield::Exempt),
+            false => home.target.healing.exempt.shield(&party, &self.healing.exempted),
+        }
     }
 
     /// A holder by name, for people.
