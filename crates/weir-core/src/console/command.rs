@@ -214,6 +214,8 @@ pub enum Operation {
     Kill(Option<String>),
     /// Close one client.
     KillClient(u64),
+    /// End what a client or server connection is busy with; the client stays connected.
+    End(Means, u64),
     /// Refuse new clients.
     Disable(String),
     /// Let new clients in again.
@@ -235,6 +237,7 @@ impl Operation {
             Self::WaitClose(_) => "WAIT_CLOSE",
             Self::Kill(_) => "KILL",
             Self::KillClient(_) => "KILL_CLIENT",
+            Self::End(means, _) => means.tag(),
             Self::Disable(_) => "DISABLE",
             Self::Enable(_) => "ENABLE",
             Self::Reload => "RELOAD",
@@ -252,7 +255,30 @@ impl Operation {
             | Self::WaitClose(name)
             | Self::Kill(name) => name.as_deref(),
             Self::Disable(name) | Self::Enable(name) => Some(name),
-            Self::KillClient(_) | Self::Reload | Self::Shutdown(_) => None,
+            Self::KillClient(_) | Self::End(..) | Self::Reload | Self::Shutdown(_) => None,
+        }
+    }
+}
+
+/// How what somebody is busy with is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// An idle transaction is rolled back and its server connection goes to others.
+    Evict,
+    /// A statement is cancelled.
+    Cancel,
+    /// The server connection is closed under its client.
+    CloseServer,
+}
+
+impl Means {
+    /// The command's word.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Evict => "EVICT",
+            Self::Cancel => "CANCEL",
+            Self::CloseServer => "CLOSE_SERVER",
         }
     }
 }
@@ -280,7 +306,7 @@ pub struct Usage {
 }
 
 /// Every command besides SHOW.
-pub const COMMANDS: [Usage; 13] = [
+pub const COMMANDS: [Usage; 16] = [
     Usage {
         word: "pause",
         syntax: "PAUSE [database]",
@@ -318,6 +344,28 @@ pub const COMMANDS: [Usage; 13] = [
         word: "kill_client",
         syntax: "KILL_CLIENT id",
         about: "Closes one client: `id` is that of SHOW CLIENTS. Its transaction is rolled back.",
+    },
+    Usage {
+        word: "evict",
+        syntax: "EVICT id",
+        about: "Rolls back the idle transaction of a client and gives its server connection to \
+                others: `id` is that of SHOW CLIENTS or SHOW SERVERS. The client stays connected \
+                and gets an error until it rolls back. Refused, with the reason, where a \
+                statement or COMMIT is under way and where the client's session lives on its \
+                server connection.",
+    },
+    Usage {
+        word: "cancel",
+        syntax: "CANCEL id",
+        about: "Cancels the statement of a client; `id` as for EVICT. Nothing else is sent on its \
+                server connection before PostgreSQL has acknowledged that.",
+    },
+    Usage {
+        word: "close_server",
+        syntax: "CLOSE_SERVER id",
+        about: "Closes a server connection under its client, for what CANCEL does not end; `id` \
+                as for EVICT. The client stays connected: its statement ends with an error, and \
+                its transaction has failed.",
     },
     Usage {
         word: "disable",

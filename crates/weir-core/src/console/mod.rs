@@ -31,7 +31,7 @@ mod tables;
 mod totals;
 mod view;
 
-pub use command::{COMMANDS, Command, Operation, Parameter, Shutdown, Topic, usage};
+pub use command::{COMMANDS, Command, Means, Operation, Parameter, Shutdown, Topic, usage};
 pub use holds::Holds;
 pub use metrics::metrics;
 pub use parse::{parse, unsupported};

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `ladder` | the steps, and the mode of each for each class |
 //! | `holder` | what is known of one holder, and what shields it |
+//! | `shield` | who is shielded by the name it goes by |
 //! | `plan` | which step fits which holder, the mildest first |
 //! | `guard` | budget, breaker, freeze: what holds the healer back |
 //! | `quarantine` | a class that is let in one at a time until it is well |
@@ -20,6 +21,7 @@ mod ladder;
 mod outcome;
 mod plan;
 mod quarantine;
+mod shield;
 
 #[cfg(test)]
 mod tests;

@@ -185,6 +185,7 @@ impl Session {
         server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
+        server.note_unread_work();
         cx.tell(None);
         cx.push_reply(Reply::Parse { slot: Slot::Unnamed, undo: false });
         self.forget_unnamed(&mut cx.shared.statements);
@@ -403,6 +404,9 @@ impl Session {
     fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId) {
         let Some(statement) = cx.shared.statements.get(id) else { return };
         let facts = statement.facts;
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.note_work(facts);
+        }
         if facts.flags.without(HARMLESS).is_empty() && !schema::may_change(facts) {
             return;
         }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
-use weir_core::console::{Serial, Snapshot};
+use weir_core::console::{Means, Serial, Snapshot};
 use weir_core::ids::DialId;
+use weir_core::session::Spared;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
@@ -107,11 +108,29 @@ pub enum Command {
         /// Answered with whether there was such a client.
         found: oneshot::Sender<bool>,
     },
+    /// End what a client or a server connection is busy with, by the number that the console shows.
+    End {
+        /// Its number.
+        id: Serial,
+        /// How.
+        means: Means,
+        /// Answered with why it was not done, if so.
+        done: oneshot::Sender<Result<(), Undone>>,
+    },
     /// Start no transaction, let those under way end, close everything, end the thread.
     Stop {
         /// How long transactions may take; zero closes at once.
         grace: Duration,
     },
+}
+
+/// Why [`Command::End`] was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// There is no such connection, or it is busy with nothing.
+    Unknown,
+    /// It was left alone.
+    Spared(Spared),
 }
 
 /// What a worker asks of the login threads.

@@ -150,6 +150,7 @@ impl Worker {
             opened: view.opened,
             leased: self.now,
             timed_out: None,
+            cancelled: None,
         };
         self.servers.put(id.0, server);
         if first {

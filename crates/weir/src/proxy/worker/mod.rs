@@ -12,6 +12,8 @@
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
+//! | `evict` | ending what a client holds without ending the client |
+//! | `holding` | who holds what, for the healing ladder |
 //! | `shares` | the budgets that pools draw on |
 //! | `sweep` | time limits |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
@@ -29,7 +31,9 @@ mod client;
 mod command;
 mod departure;
 mod effects;
+mod evict;
 mod holders;
+mod holding;
 mod inspect;
 mod notice;
 mod server;
