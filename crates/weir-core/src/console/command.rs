@@ -228,6 +228,8 @@ pub enum Operation {
     Kill(Option<String>),
     /// Close one client.
     KillClient(u64),
+    /// End what a client or server connection is busy with; the client stays connected.
+    End(Means, u64),
     /// Refuse new clients.
     Disable(String),
     /// Let new clients in again.
@@ -249,6 +251,7 @@ impl Operation {
             Self::WaitClose(_) => "WAIT_CLOSE",
             Self::Kill(_) => "KILL",
             Self::KillClient(_) => "KILL_CLIENT",
+            Self::End(means, _) => means.tag(),
             Self::Disable(_) => "DISABLE",
             Self::Enable(_) => "ENABLE",
             Self::Reload => "RELOAD",
@@ -266,7 +269,30 @@ impl Operation {
             | Self::WaitClose(name)
             | Self::Kill(name) => name.as_deref(),
             Self::Disable(name) | Self::Enable(name) => Some(name),
-            Self::KillClient(_) | Self::Reload | Self::Shutdown(_) => None,
+            Self::KillClient(_) | Self::End(..) | Self::Reload | Self::Shutdown(_) => None,
+        }
+    }
+}
+
+/// How what somebody is busy with is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// An idle transaction is rolled back and its server connection goes to others.
+    Evict,
+    /// A statement is cancelled.
+    Cancel,
+    /// The server connection is closed under its client.
+    CloseServer,
+}
+
+impl Means {
+    /// The command's word.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Evict => "EVICT",
+            Self::Cancel => "CANCEL",
+            Self::CloseServer => "CLOSE_SERVER",
         }
     }
 }
@@ -294,7 +320,7 @@ pub struct Usage {
 }
 
 /// Every command besides SHOW.
-pub const COMMANDS: [Usage; 19] = [
+pub const COMMANDS: [Usage; 21] = [
     Usage {
         word: "pause",
         syntax: "PAUSE [database]",
@@ -334,6 +360,30 @@ pub const COMMANDS: [Usage; 19] = [
         about: "Closes one client: `id` is that of SHOW CLIENTS. Its transaction is rolled back.",
     },
     Usage {
+        word: "evict",
+        syntax: "EVICT id | CLIENT id | ROUTE name [FORCE] [DRY RUN]",
+        about: "Rolls back idle transactions and gives their server connections to others. The \
+                clients stay connected and get an error until they roll back. `id` alone is that \
+                of SHOW CLIENTS or SHOW SERVERS: whatever it wrote, and refused with the reason \
+                where a statement or COMMIT is under way or where the client's session lives on \
+                its server connection. CLIENT and ROUTE spare those that are exempt, and without \
+                FORCE those that wrote rows; they answer a line for each. With DRY RUN nothing \
+                is done.",
+    },
+    Usage {
+        word: "cancel",
+        syntax: "CANCEL id",
+        about: "Cancels the statement of a client; `id` as for EVICT. Nothing else is sent on its \
+                server connection before PostgreSQL has acknowledged that.",
+    },
+    Usage {
+        word: "close_server",
+        syntax: "CLOSE_SERVER id",
+        about: "Closes a server connection under its client, for what CANCEL does not end; `id` \
+                as for EVICT. The client stays connected: its statement ends with an error, and \
+                its transaction has failed.",
+    },
+    Usage {
         word: "disable",
         syntax: "DISABLE database",
         about: "Refuses new clients of the database. Those that are connected stay.",
@@ -351,14 +401,6 @@ pub const COMMANDS: [Usage; 19] = [
         about: "Stops the process: at once; or when the transactions under way have ended, for at \
                 most `timeouts.shutdown_wait`, as SIGTERM does; or when the last client has left \
                 by itself. New connections are not accepted meanwhile.",
-    },
-    Usage {
-        word: "evict",
-        syntax: "EVICT CLIENT id | ROUTE name [FORCE] [DRY RUN]",
-        about: "Rolls back the idle transactions of a client (`id` is that of SHOW CLIENTS) or of \
-                a route, and frees their slots; the clients stay connected and are told. Those \
-                that wrote rows only with FORCE; those that are exempt, and those in the middle \
-                of a statement, never. Answers a line for each. With DRY RUN nothing is done.",
     },
     Usage {
         word: "cap",

@@ -37,7 +37,7 @@ mod tables;
 mod totals;
 mod view;
 
-pub use command::{COMMANDS, Command, Needs, Operation, Parameter, Shutdown, Topic, usage};
+pub use command::{COMMANDS, Command, Means, Needs, Operation, Parameter, Shutdown, Topic, usage};
 pub use healing::{
     ActionRow, CapRow, HealingRequest, HealingSnapshot, Hit, Intervention, Victims, WardRow,
 };

@@ -4,7 +4,7 @@ use weir_wire::error::SqlState;
 use weir_wire::sql;
 use weir_wire::sql::lex::{Kind, Lexer, Token};
 
-use super::command::{COMMANDS, Command, Operation, Parameter, Shutdown, Topic};
+use super::command::{COMMANDS, Command, Means, Operation, Parameter, Shutdown, Topic};
 use super::heal;
 use crate::config::nearest;
 use crate::session::Notice;
@@ -136,6 +136,9 @@ fn command(statement: &Words<'_>) -> Result<Command, Notice> {
             "PAUSE holds clients; to replace the program, start the new one and SHUTDOWN \
              WAIT_FOR_CLIENTS the old one.",
         )),
+        "evict" if rest.len() < 2 => {
+            operation(&verb, rest, database, statement).map(Command::Operate)
+        }
         "exempt" | "cap" | "evict" | "quarantine" | "freeze" | "unfreeze" => {
             heal::read(&verb, rest)
         }
@@ -160,7 +163,10 @@ fn operation(
         "reconnect" => Operation::Reconnect(database()?),
         "wait_close" => Operation::WaitClose(database()?),
         "kill" => Operation::Kill(database()?),
-        "kill_client" => Operation::KillClient(number(rest, statement)?),
+        "kill_client" => Operation::KillClient(number(verb, rest, statement)?),
+        "evict" => Operation::End(Means::Evict, number(verb, rest, statement)?),
+        "cancel" => Operation::End(Means::Cancel, number(verb, rest, statement)?),
+        "close_server" => Operation::End(Means::CloseServer, number(verb, rest, statement)?),
         "disable" => Operation::Disable(needed()?),
         "enable" => Operation::Enable(needed()?),
         "reload" if rest.is_empty() => Operation::Reload,
@@ -237,15 +243,16 @@ fn optional(rest: &[String], statement: &Words<'_>) -> Result<Option<String>, No
     }
 }
 
-fn number(rest: &[String], statement: &Words<'_>) -> Result<u64, Notice> {
+fn number(verb: &str, rest: &[String], statement: &Words<'_>) -> Result<u64, Notice> {
     match rest {
         [word] => word.parse().map_err(|_| {
-            wrong(
-                format!("\"{word}\" is no client's id"),
-                "The id is a number: column id of SHOW CLIENTS.".into(),
-            )
+            let hint = match verb {
+                "kill_client" => "The id is a number: column id of SHOW CLIENTS.",
+                _ => "The id is a number: column id of SHOW CLIENTS or SHOW SERVERS.",
+            };
+            wrong(format!("\"{word}\" is no id"), hint.into())
         }),
-        [] => Err(wrong("KILL_CLIENT needs an id".into(), syntax_of("kill_client"))),
+        [] => Err(wrong(format!("{} needs an id", verb.to_ascii_uppercase()), syntax_of(verb))),
         [..] => Err(too_many(statement)),
     }
 }

@@ -106,6 +106,9 @@ fn texts_are_read_as_commands() {
     check("RESUME 'it''s'", Command::Operate(Operation::Resume(some("it's"))));
     check("WAIT_CLOSE d", Command::Operate(Operation::WaitClose(some("d"))));
     check("KILL_CLIENT 192", Command::Operate(Operation::KillClient(192)));
+    check("evict 7", Command::Operate(Operation::End(Means::Evict, 7)));
+    check("CANCEL 7", Command::Operate(Operation::End(Means::Cancel, 7)));
+    check("CLOSE_SERVER 7", Command::Operate(Operation::End(Means::CloseServer, 7)));
     check("Shutdown", Command::Operate(Operation::Shutdown(Shutdown::Now)));
     let waiting = Operation::Shutdown(Shutdown::WaitForClients);
     check("SHUTDOWN wait_for_clients", Command::Operate(waiting));
@@ -193,12 +196,14 @@ fn what_cannot_be_read_is_told_with_what_is_near() {
     check("PAUSE a b", "42601", "too many words");
     check("DISABLE", "42601", "DISABLE database");
     check("KILL_CLIENT", "42601", "KILL_CLIENT id");
-    check("KILL_CLIENT x", "42601", "is no client's id");
-    check("KILL_CLIENT -1", "42601", "is no client's id");
+    check("EVICT", "42601", "EVICT needs an id");
+    check("CANCEL 1 2", "42601", "too many words");
+    check("KILL_CLIENT x", "42601", "is no id");
+    check("KILL_CLIENT -1", "42601", "is no id");
     check("SHUTDOWN now", "42601", "WAIT_FOR_SERVERS");
     check("RELOAD x", "42601", "RELOAD x");
-    check("EVICT", "42601", "EVICT CLIENT id");
-    check("EVICT CLIENT x", "42601", "EVICT CLIENT id");
+    check("EVICT CLIENT", "42601", "is no id");
+    check("EVICT CLIENT x", "42601", "EVICT id | CLIENT id");
     check("CAP ROUTE /a 0", "42601", "CAP ROUTE name");
     check("QUARANTINE FINGERPRINT ff", "42601", "digits");
     check("FREEZE everything", "42601", "FREEZE [DRY RUN]");

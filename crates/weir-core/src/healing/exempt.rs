@@ -15,15 +15,18 @@ const MAINTENANCE: [&str; 6] =
     ["vacuum", "analyze", "reindex", "cluster", "refresh materialized ", "checkpoint"];
 
 /// Applications of backups, as in the guard's settings.
-const BACKUPS: [&str; 6] =
-    ["pg_dump", "pg_dumpall", "pg_basebackup", "pgbackrest*", "barman*", "wal-g*"];
+const BACKUPS: [&str; 7] =
+    ["pg_dump", "pg_dumpall", "pg_restore", "pg_basebackup", "pgbackrest*", "barman*", "wal-g*"];
 
 /// Applications of migrations.
 const MIGRATORS: [&str; 6] =
     ["alembic*", "flyway*", "liquibase*", "sqitch*", "migrat*", "pg_repack*"];
 
 /// Classes of maintenance, by their tags.
-const TAGS: [&str; 3] = ["maintenance*", "migrat*", "backup*"];
+const TAGS: [&str; 4] = ["maintenance*", "/maintenance*", "migrat*", "backup*"];
+
+/// Applications of maintenance.
+const KEEPERS: [&str; 1] = ["maintenance*"];
 
 /// Whose work is never ended. Patterns may end with `*`, which stands for anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Exemptions {
 
 impl Default for Exemptions {
     fn default() -> Self {
-        let applications = BACKUPS.iter().chain(&MIGRATORS);
+        let applications = BACKUPS.iter().chain(&MIGRATORS).chain(&KEEPERS);
         Self {
             users: Vec::new(),
             applications: applications.map(|&name| name.to_owned()).collect(),
@@ -129,15 +132,20 @@ fn kind_of(application: &str) -> Shield {
         Shield::Backup
     } else if MIGRATORS.iter().any(|one| fits(one, application)) {
         Shield::Migration
+    } else if KEEPERS.iter().any(|one| fits(one, application)) {
+        Shield::Maintenance
     } else {
         Shield::Exempt
     }
 }
 
-/// Whether a name is the one of a pattern, or begins with what is before its `*`.
+/// Whether a name is the one of a pattern, or begins with what is before its `*`, in any case.
 fn fits(pattern: &str, name: &str) -> bool {
     match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => name == pattern,
+        Some(start) => {
+            let begin = name.as_bytes().get(..start.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()))
+        }
+        None => name.eq_ignore_ascii_case(pattern),
     }
 }

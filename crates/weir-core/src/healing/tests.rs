@@ -440,6 +440,8 @@ fn exemptions_are_by_name_kind_and_statement() {
     check(Party { user: "dba_eve", ..party }, Some(Shield::Exempt));
     check(Party { pool_user: "dba_pool", ..party }, Some(Shield::Exempt));
     check(Party { application: "pg_dump", ..party }, Some(Shield::Backup));
+    check(Party { application: "pgBackRest [backup]", ..party }, Some(Shield::Backup));
+    check(Party { application: "maintenance: nightly", ..party }, Some(Shield::Maintenance));
     check(Party { application: "pg_dumper", ..party }, None);
     check(Party { application: "flyway 9", ..party }, Some(Shield::Migration));
     check(Party { route: "maintenance/nightly", ..party }, Some(Shield::Maintenance));

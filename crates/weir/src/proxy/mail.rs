@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
-use weir_core::console::{Hit, Intervention, Serial, Snapshot};
+use weir_core::console::{Hit, Intervention, Means, Serial, Snapshot};
 use weir_core::ids::DialId;
+use weir_core::session::Spared;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
@@ -108,11 +109,29 @@ pub enum Command {
         /// Answered with whom it hit, would hit, or spares.
         answer: oneshot::Sender<Vec<Hit>>,
     },
+    /// End what a client or a server connection is busy with, by the number that the console shows.
+    End {
+        /// Its number.
+        id: Serial,
+        /// How.
+        means: Means,
+        /// Answered with why it was not done, if so.
+        done: oneshot::Sender<Result<(), Undone>>,
+    },
     /// Start no transaction, let those under way end, close everything, end the thread.
     Stop {
         /// How long transactions may take; zero closes at once.
         grace: Duration,
     },
+}
+
+/// Why [`Command::End`] was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// There is no such connection, or it is busy with nothing.
+    Unknown,
+    /// It was left alone.
+    Spared(Spared),
 }
 
 /// What a worker asks of the login threads.

@@ -198,7 +198,7 @@ fn a_runaway_statement_is_cancelled() {
 fn a_migration_runs_as_long_as_it_takes() {
     let stage = stage(ENFORCE);
     let mut busy = stage.client();
-    let text = "CREATE TABLE big AS SELECT pg_sleep(2)";
+    let text = "CREATE TABLE big AS SELECT 1 AS n FROM pg_sleep(2)";
     let runs = beside(move || code(busy.query(text)));
     until("a holder", PATIENCE, || Ok(stage.show("SHOW HOLDERS").pop())).unwrap();
     let waiter = waits(&stage);

@@ -154,6 +154,7 @@ impl Worker {
             leased: self.now,
             superuser,
             timed_out: None,
+            cancelled: None,
         };
         self.servers.put(id.0, server);
         if first {

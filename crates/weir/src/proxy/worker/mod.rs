@@ -12,6 +12,7 @@
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
+//! | `evict` | ending what a client holds without ending the client |
 //! | `shares` | the budgets that pools draw on |
 //! | `sweep` | time limits |
 //! | `talk` | calls of sessions, and what they leave to be sent |
@@ -33,6 +34,7 @@ mod client;
 mod command;
 mod departure;
 mod effects;
+mod evict;
 mod heal;
 mod holders;
 mod inspect;

@@ -137,6 +137,27 @@ pub(super) fn killed() -> Notice {
     plain(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
 }
 
+/// An operator rolled an idle transaction back.
+pub(super) fn evicted() -> Notice {
+    Notice {
+        sqlstate: SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+        message: "transaction rolled back by an administrator while it waited for its client"
+            .into(),
+        detail: "Its server connection is used by others; this connection lives on.".into(),
+        hint: "ROLLBACK, then repeat the transaction without waiting inside it.".into(),
+    }
+}
+
+/// An operator closed a server connection.
+pub(super) fn closed() -> Notice {
+    Notice {
+        sqlstate: SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+        message: "statement ended by an administrator, who closed its server connection".into(),
+        detail: "A transaction that was open is rolled back; this connection lives on.".into(),
+        hint: "ROLLBACK, then repeat the transaction; read results as they come.".into(),
+    }
+}
+
 /// The server connection broke under the client.
 pub(super) fn server_lost() -> Notice {
     Notice {

@@ -33,11 +33,12 @@ impl Worker {
     /// Reads the client again when its server connection has taken what was sent and is not too
     /// far behind.
     #[inline]
-    fn unblock_client(&mut self, at: u32) {
+    pub(super) fn unblock_client(&mut self, at: u32) {
         if let Some(server) = self.servers.get(at)
             && let Holder::Client(at) = server.holder
             && let Some(client) = self.clients.get_mut(at)
             && client.blocked
+            && !server.cancelling
             && server.socket.unsent_len(&self.driver) == 0
             && !server.has_long_pipeline()
         {
@@ -132,7 +133,11 @@ impl Worker {
     }
 
     #[inline]
-    fn client_reply(&mut self, client: u32, input: &[u8]) -> Option<Result<Step, Fault>> {
+    pub(super) fn client_reply(
+        &mut self,
+        client: u32,
+        input: &[u8],
+    ) -> Option<Result<Step, Fault>> {
         self.with_client(client, input, After::Send, |session, cx| session.server_bytes(cx, input))
     }
 

@@ -164,4 +164,14 @@ pub(super) struct Server {
     pub(super) superuser: bool,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
+    /// The last cancel that was sent to it.
+    pub(super) cancelled: Option<Cancelled>,
+}
+
+/// A cancel that was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cancelled {
+    /// When the statement began that it was meant for.
+    pub(super) statement: Instant,
+    pub(super) sent: Instant,
 }

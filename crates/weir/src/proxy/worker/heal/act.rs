@@ -12,7 +12,7 @@ use crate::proxy::worker::Worker;
 impl Worker {
     pub(super) fn act(&mut self, pool: PoolId, decision: Decision) {
         match decision {
-            Decision::End(proposal) => self.end(&proposal),
+            Decision::End(proposal) => self.end_work(&proposal),
             Decision::Quarantine(subject, why) => {
                 let door = &mut self.healing.door;
                 door.close(self.now, (subject, Some(pool)), (Origin::Healer, why));
@@ -21,22 +21,18 @@ impl Worker {
     }
 
     /// Ends one holder's work by the step that was chosen for it.
-    pub(super) fn end(&mut self, proposal: &Proposal) {
+    pub(super) fn end_work(&mut self, proposal: &Proposal) {
         let Proposal { step, holder, lasted } = proposal;
-        let server = holder.server;
-        match step {
-            Step::Evict => self.evict(server.0, evicted(*lasted)),
-            Step::Cancel => {
-                self.healing.cancelled.retain(|at, _| self.servers.get(*at).is_some());
-                self.healing.cancelled.insert(server.0, (holder.began, self.now));
-                self.cancel_statement(server, None);
-            }
-            Step::Close => {
-                self.farewell(holder.client.0, &closed(holder.doing, *lasted));
-                self.drop_server(server.0, "closed by the healing ladder");
-            }
+        let done = match step {
+            Step::Evict => self.evict(holder.server, evicted(*lasted)),
+            Step::Cancel => self.cancel_held(holder.server),
+            Step::Close => self.close_held(holder.server, closed(holder.doing, *lasted)),
             // They end nothing.
-            Step::Shed | Step::Cap | Step::Quarantine => {}
+            Step::Shed | Step::Cap | Step::Quarantine => Ok(()),
+        };
+        if let Err(why) = done {
+            // Its effect says the same: nothing came free.
+            tracing::info!(step = step.as_str(), route = %holder.route, "healing left it: {why}");
         }
     }
 }
@@ -57,23 +53,24 @@ fn evicted(lasted: Duration) -> Notice {
     }
 }
 
-/// What a client is told whose server connection is closed.
+/// What a client is told whose server connection is closed under it.
 fn closed(doing: Doing, lasted: Duration) -> Notice {
     let seconds = lasted.as_secs_f64();
     let message = match doing {
         Doing::Streaming => format!(
-            "terminating connection: it did not read its answer for {seconds:.1} s while others \
-             waited for its server connection"
+            "statement ended: its answer was not read for {seconds:.1} s while others waited for \
+             its server connection"
         ),
-        Doing::Idle | Doing::Executing | Doing::Cancelling | Doing::Committing => format!(
-            "terminating connection: its statement went on for {seconds:.1} s after it was \
-             cancelled"
-        ),
+        Doing::Idle | Doing::Executing | Doing::Cancelling | Doing::Committing => {
+            format!("statement ended: it went on for {seconds:.1} s after it was cancelled")
+        }
     };
     Notice {
         sqlstate: SqlState::QUERY_CANCELED,
         message,
-        detail: "Its transaction was rolled back.".into(),
-        hint: "Connect again. Read results as they come.".into(),
+        detail: "Its server connection was closed and its transaction rolled back. This \
+                 connection lives on."
+            .into(),
+        hint: "Read results as they come.".into(),
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use weir_core::healing::{Doing, Holder as SlotHolder, Party, Shield, Who, Work};
-use weir_core::ids::{ClientId, PoolId};
-use weir_core::ledger::{HoldView, Phase};
-use weir_core::session::PoolMode;
+use weir_core::healing::{Doing, Holder as SlotHolder, Party, Shield, Who};
+use weir_core::ids::{ClientId, PoolId, ServerId};
+use weir_core::ledger::HoldView;
+use weir_core::session::Activity;
 use weir_core::time::Instant;
 
 use crate::proxy::worker::Worker;
@@ -24,18 +24,26 @@ impl Worker {
         all
     }
 
+    /// The client that holds a server connection whose slot would be free if what it does ended:
+    /// nobody where the pool is in session mode or the client is pinned by session state, where no
+    /// transaction is open, or where it cannot be ended at this moment.
+    pub(in crate::proxy::worker) fn holding(&self, id: ServerId) -> Option<SlotHolder> {
+        self.slot_holder(&self.pools.ledger().hold(id)?)
+    }
+
     fn slot_holder(&self, hold: &HoldView) -> Option<SlotHolder> {
         let server = self.servers.get(hold.server.0)?;
         let home = self.homes.get(hold.pool.0 as usize)?;
         let Holder::Client(at) = server.holder else { return None };
         let client = self.clients.get(at)?;
-        let kept =
-            home.target.session.mode == PoolMode::Session || !client.session.pins().is_empty();
-        if kept {
-            return None;
-        }
-        let cancelled = self.healing.cancelled.get(&hold.server.0).copied();
-        let (doing, since, began) = doing(hold, server, cancelled)?;
+        client.session.shares(home.target.session.mode).ok()?;
+        let (doing, since) = doing(server, client, hold)?;
+        let began = match doing {
+            Doing::Idle => server.state.ready_since(),
+            Doing::Executing | Doing::Cancelling | Doing::Streaming | Doing::Committing => {
+                server.state.statement_since()
+            }
+        };
         Some(SlotHolder {
             server: hold.server,
             client: ClientId(at),
@@ -46,7 +54,7 @@ impl Worker {
             doing,
             since,
             began,
-            work: Work::Wrote,
+            work: server.state.work(),
             shield: self.shield(hold, server, (client, home)),
         })
     }
@@ -65,6 +73,9 @@ impl Worker {
             statement: &hold.statement,
             superuser: server.superuser,
         };
+        if server.state.is_migrating() {
+            return Some(Shield::Migration);
+        }
         let class = home.target.classes.find(hold.kind, &hold.route);
         match class.is_some_and(|class| class.rules.exempt) {
             true => Some(Shield::Exempt),
@@ -73,10 +84,10 @@ impl Worker {
     }
 
     /// A holder by name, for people.
-    pub(super) fn who(&self, holder: &SlotHolder) -> Who {
+    pub(in crate::proxy::worker) fn who(&self, holder: &SlotHolder) -> Who {
         let Some(server) = self.servers.get(holder.server.0) else { return Who::default() };
         let Some(client) = self.clients.get(holder.client.0) else { return Who::default() };
-        let hold = self.pools.ledger().holds().find(|hold| hold.server == holder.server);
+        let hold = self.pools.ledger().hold(holder.server);
         Who {
             database: Arc::clone(&self.homes[server.pool.0 as usize].key.database),
             user: Arc::clone(&client.user),
@@ -95,37 +106,20 @@ fn class_of(home: &Home, hold: &HoldView) -> Arc<str> {
     Arc::clone(named.map_or(&hold.route, |entry| &entry.name))
 }
 
-/// What a holder does, since when, and when the stretch began that this is about; nothing where
-/// its slot is about to come free by itself.
-fn doing(
-    hold: &HoldView,
-    server: &Server,
-    cancelled: Option<(Instant, Instant)>,
-) -> Option<(Doing, Instant, Instant)> {
+/// What a holder does, and since when; nothing where no transaction is open.
+fn doing(server: &Server, client: &Client, hold: &HoldView) -> Option<(Doing, Instant)> {
     let state = &server.state;
-    let began = state.statement_since();
-    match hold.phase {
-        Phase::IdleInTransaction => Some((Doing::Idle, state.ready_since(), state.ready_since())),
-        Phase::ClientBlocked => Some((Doing::Streaming, hold.since, began)),
-        Phase::Executing | Phase::CopyIn if commits(&hold.statement) => {
-            Some((Doing::Committing, began, began))
+    let cancelled = server.cancelled.filter(|cancel| cancel.statement == state.statement_since());
+    match state.activity() {
+        Activity::Idle => None,
+        _ if state.is_committing() => Some((Doing::Committing, hold.since)),
+        Activity::Executing | Activity::CopyIn if cancelled.is_some() => {
+            cancelled.map(|cancel| (Doing::Cancelling, cancel.sent))
         }
-        Phase::Executing | Phase::CopyIn => match cancelled.filter(|(of, _)| *of == began) {
-            Some((_, at)) => Some((Doing::Cancelling, at, began)),
-            None => Some((Doing::Executing, began, began)),
-        },
-        Phase::Connecting
-        | Phase::Idle
-        | Phase::Resetting
-        | Phase::PinnedIdle
-        | Phase::CancelSettling
-        | Phase::Draining => None,
+        _ if server.blocked => Some((Doing::Streaming, hold.since)),
+        Activity::Executing => Some((Doing::Executing, hold.since)),
+        // It waits for its client's data.
+        Activity::CopyIn => Some((Doing::Idle, hold.since.max(client.active))),
+        Activity::IdleInTransaction => Some((Doing::Idle, hold.since)),
     }
-}
-
-/// The statement, in normal form, may end a transaction well.
-fn commits(statement: &str) -> bool {
-    const ENDS: [&str; 3] = ["commit", "prepare transaction", "end"];
-    let parts = statement.split(';').map(str::trim_start);
-    parts.into_iter().any(|part| ENDS.iter().any(|end| part.starts_with(end)))
 }

@@ -36,9 +36,6 @@ pub(super) struct Healing {
     door: Door,
     /// What operators exempted.
     exempted: BTreeSet<Exempted>,
-    /// Statements that were cancelled, by server connection: when they began, and when the cancel
-    /// was sent.
-    cancelled: HashMap<u32, (Instant, Instant)>,
     signalled: HashMap<(PoolId, ClassId), Signalled>,
     /// When the log had the summary of a week.
     summed_up: Instant,

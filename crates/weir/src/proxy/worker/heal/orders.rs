@@ -95,8 +95,12 @@ impl Worker {
             for holder in meant {
                 let limits = Limits::ordered(force);
                 let proposal = propose(self.now, std::slice::from_ref(&holder), &limits).pop();
-                let Some(proposal) = proposal.filter(|one| one.step == Step::Evict) else {
-                    hits.push(self.hit(pool, &holder, &spared(&holder), false));
+                let left = self.is_evictable(holder.server).err();
+                let fits = |one: &Proposal| one.step == Step::Evict && left.is_none();
+                let Some(proposal) = proposal.filter(fits) else {
+                    let why = left.map(|why| format!("spared: {why}"));
+                    let why = why.unwrap_or_else(|| spared(&holder));
+                    hits.push(self.hit(pool, &holder, &why, false));
                     continue;
                 };
                 let outcome = if dry_run { "would be rolled back" } else { "rolled back" };
@@ -116,7 +120,7 @@ impl Worker {
         let holders = [proposal.holder.clone()];
         let scene = self.scene(pool, pressure, &holders);
         self.healing.healer.order(self.now, scene, order);
-        self.end(proposal);
+        self.end_work(proposal);
     }
 
     fn quarantine(&mut self, subject: &Subject, off: bool, dry_run: bool) -> Vec<Hit> {
@@ -186,6 +190,18 @@ impl Worker {
             self.pools.freeze(self.now, pool, frozen);
         }
         hits
+    }
+
+    /// Records that an operator ended what a client holds.
+    pub(in crate::proxy::worker) fn note_end(&mut self, step: Step, holder: Option<(Holder, Who)>) {
+        let Some((holder, who)) = holder else { return };
+        let Some(pool) = self.pool_of(holder.server) else { return };
+        let lasted = self.now.since(holder.since);
+        let proposal = Proposal { step, holder, lasted };
+        let order = Order::end(&proposal, (self.options.incidents.number(), who));
+        let holders = [proposal.holder];
+        let scene = self.scene(pool, self.pools.pressure(pool), &holders);
+        self.healing.healer.order(self.now, scene, order);
     }
 
     /// Records an order about a class.
