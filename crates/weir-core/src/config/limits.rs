@@ -107,8 +107,13 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
-    /// Actions of the healer of one pool that are remembered. The oldest goes.
+    /// Actions of the healer of one worker that are remembered. The oldest goes.
     HEALING_RECORDS = 1_000;
+    /// Routes and statements that one worker can keep in quarantine at once. One more is let in.
+    QUARANTINES = 64;
+    /// Users, applications and routes that operators can exempt on the console. One more is
+    /// refused.
+    EXEMPTIONS = 1_000;
     /// Classes that the dispatch of one pool tells apart. Those with higher numbers share one.
     DISPATCH_CLASSES = 1_024;
     /// Rows of one console answer. A notice says how many were left out.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::healing::HealingSnapshot;
 use crate::incident::Control;
 use crate::ledger::{Histogram, LedgerSnapshot, Phase, PhaseTimes};
 use crate::pool::PoolView;
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub statements: u64,
     /// Their ledgers; empty where that was not asked for.
     pub ledger: LedgerSnapshot,
+    /// Their healers.
+    pub healing: HealingSnapshot,
     /// Classes that the dispatch limits; likewise.
     pub controls: Vec<Control>,
 }
@@ -41,6 +44,7 @@ impl Snapshot {
         self.servers.extend(other.servers);
         self.statements += other.statements;
         self.ledger.merge(other.ledger);
+        self.healing.merge(other.healing);
         self.controls.extend(other.controls);
         for store in other.stores {
             match self.stores.iter_mut().find(|known| known.name == store.name) {
@@ -56,6 +60,7 @@ impl Snapshot {
         self.clients.sort_by_key(|client| client.id.0);
         self.servers.sort_by_key(|server| server.id.0);
         self.ledger.sort();
+        self.healing.sort();
     }
 }
 

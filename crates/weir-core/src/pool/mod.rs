@@ -29,4 +29,4 @@ pub use one::Mode;
 pub use pools::Pools;
 pub use server::State;
 pub use settings::{Backoff, PoolSettings, Rotation};
-pub use view::{BudgetView, PoolView, ServerView, WaiterView};
+pub use view::{BudgetView, PoolView, Pressure, ServerView, WaiterView};

@@ -101,6 +101,18 @@ pub struct WaiterView {
     pub since: Instant,
 }
 
+/// How badly a pool lacks slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pressure {
+    /// Waiting clients that no connection under way will serve. None while the pool is paused,
+    /// ends, or cannot connect: then slots are not what is lacking.
+    pub waiting: u32,
+    /// Those of them that the limits of their classes would let in.
+    pub eligible: u32,
+    /// Since when the first of them waits.
+    pub since: Option<Instant>,
+}
+
 /// One slot in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerView {
@@ -140,6 +152,23 @@ impl Pools {
             failures: one.failures,
             retry_at: (one.failures > 0).then_some(one.retry_at),
             fault: one.fault.clone(),
+        }
+    }
+
+    /// How badly a pool lacks slots.
+    #[must_use]
+    pub fn pressure(&self, pool: PoolId) -> Pressure {
+        let one = self.one(pool);
+        if one.mode != Mode::Running || one.fault.is_some() {
+            return Pressure::default();
+        }
+        let coming = one.count(State::Dialling) + one.count(State::Checking);
+        let waiting = one.queue.len().saturating_sub(coming);
+        let oldest = one.queue.oldest().filter(|_| waiting > 0);
+        Pressure {
+            waiting,
+            eligible: one.uncovered(),
+            since: oldest.map(|head| self.waiters.at(head).since),
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use weir_core::config::settings::Classes;
+use weir_core::healing::Rules;
 use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
 use weir_wire::scram::{Keys, Verifier};
@@ -39,6 +40,8 @@ pub struct Target {
     pub shelf: Option<Arc<Shelf>>,
     /// What its worker does about it besides serving.
     pub care: Care,
+    /// What is done while its clients wait.
+    pub healing: Arc<Rules>,
     /// How server connections are opened.
     pub dial: Arc<DialSpec>,
 }

@@ -5,8 +5,10 @@
 
 mod access;
 mod commands;
+mod healing;
 mod health;
 mod incidents;
+mod intervention;
 mod ledger;
 mod lending;
 mod pause;

@@ -52,7 +52,7 @@ impl Gathered {
         let console = &house.console;
         let ledger = match detail {
             Detail::Ledger => console.picture(&snapshot),
-            Detail::Pools | Detail::Connections => Picture::default(),
+            Detail::Pools | Detail::Connections | Detail::Healing => Picture::default(),
         };
         Ok(Self {
             ledger,

@@ -8,6 +8,7 @@ use weir_core::config::settings::{
     Database, Pool, PoolPlan, ServerLogin, Settings, UpstreamHost, UserSecret,
 };
 use weir_core::dispatch::Policy;
+use weir_core::healing::Rules;
 use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::SessionSettings;
 
@@ -43,7 +44,7 @@ pub(super) fn target(
         user: pool.user.to_string(),
         credential: credential(settings, &plan.database, pool, proof),
         tls: tls.clone(),
-        parameters: plan.database.parameters.clone().into_iter().collect(),
+        parameters: parameters(settings, &plan.database, &pool.user),
         connect_query: plan.database.connect_query.clone(),
         timeout: plan.pool.connect_timeout,
     };
@@ -54,6 +55,7 @@ pub(super) fn target(
         shares: shares::of(settings, &plan, pool, shelf.is_some()),
         shelf,
         care: care(settings, &plan.pool),
+        healing: healing(settings),
         dial: Arc::new(dial),
     })
 }
@@ -139,6 +141,36 @@ fn care(settings: &Settings, pool: &Pool) -> Care {
         log_disconnections: settings.log.disconnections,
         log_errors: settings.log.pooler_errors,
     }
+}
+
+/// The rules of healing; the workers share what may be ended in a minute.
+fn healing(settings: &Settings) -> Arc<Rules> {
+    let mut rules = settings.healing.rules.clone();
+    let workers = u32::from(settings.workers.count.max(1));
+    let most = &mut rules.envelope.destructive_per_minute;
+    *most = most.div_ceil(workers);
+    Arc::new(rules)
+}
+
+/// What is asked of the server in the startup packet: the database's own parameters, and time
+/// limits slightly above ours where an operator wants them, should we hang or die.
+fn parameters(settings: &Settings, database: &Database, user: &str) -> Vec<(String, String)> {
+    let mut all = database.parameters.clone();
+    let rules = &settings.healing.rules;
+    if let Some(margin) = settings.healing.server_margin.filter(|_| !rules.exempt.names(user)) {
+        let timeouts = settings.timeouts_for(user);
+        let limits = [
+            ("idle_in_transaction_session_timeout", timeouts.idle_transaction),
+            ("statement_timeout", timeouts.statement),
+        ];
+        for (name, limit) in limits {
+            if let Some(limit) = limit {
+                let millis = limit.saturating_add(margin).as_millis();
+                all.entry(name.to_owned()).or_insert_with(|| millis.to_string());
+            }
+        }
+    }
+    all.into_iter().collect()
 }
 
 const fn policy(choice: choices::Dispatch) -> Policy {

@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use weir_core::console::Traffic;
+use weir_core::dispatch::Advises;
+use weir_core::healing::Step;
 use weir_core::ids::{DialId, PoolId, ServerId};
 use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
@@ -120,6 +122,7 @@ impl Worker {
         if std::mem::take(&mut home.failing) {
             tracing::info!(database = %home.key.database, user = %home.key.user, "server reached again");
         }
+        let superuser = is_superuser(&server.parameters);
         let first = home.welcome.is_none();
         if first {
             home.welcome = Some(Welcome { parameters: server.parameters });
@@ -150,7 +153,9 @@ impl Worker {
             key: server.key,
             opened: view.opened,
             leased: self.now,
+            superuser,
             timed_out: None,
+            cancelled: None,
         };
         self.servers.put(id.0, server);
         if first {
@@ -222,6 +227,15 @@ impl Worker {
         if self.homes[pool.0 as usize].target.classes != before.classes {
             self.introduce_again(pool);
         }
+        self.advise(pool);
+    }
+
+    /// Tells the dispatch what it may do, and what it may only show.
+    fn advise(&mut self, pool: PoolId) {
+        let rules = &self.homes[pool.0 as usize].target.healing;
+        let advises =
+            Advises { cap: !rules.enforces(Step::Cap), shed: !rules.enforces(Step::Shed) };
+        self.pools.advise(self.now, pool, advises);
     }
 
     fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {
@@ -252,11 +266,20 @@ impl Worker {
             None => self.homes.push(home),
         }
         self.by_key.insert(key.clone(), pool);
+        self.advise(pool);
+        if self.healing.is_frozen() {
+            self.pools.freeze(self.now, pool, true);
+        }
         if self.holds.is_paused(&key.database) {
             self.pools.pause(self.now, pool);
         }
         pool
     }
+}
+
+/// What the server reported of its role at the login.
+fn is_superuser(parameters: &[(String, String)]) -> bool {
+    parameters.iter().any(|(name, value)| name == "is_superuser" && value == "on")
 }
 
 /// Our end of a connection: `127.0.0.1:6432`, or `unix`.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
@@ -176,6 +177,9 @@ impl Worker {
         let (class, user) = (mark.class, mark.user);
         let (pool, affinity) = (client.pool, client.last_server);
         self.introduce(pool, class);
+        if self.has_quarantines() && self.turned_away(at, pool, mark) {
+            return Next::Again;
+        }
         let claim = Claim { client: ClientId(at), class, affinity, user };
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         match self.pools.checkout(self.now, pool, claim) {
@@ -205,6 +209,7 @@ impl Worker {
     /// Tells the client that its request was refused.
     pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
         self.log_error(at, notice.sqlstate, &notice.message);
+        self.probe_ended(at, ProbeEnd::Gone);
         self.with_client(at, &[], After::Send, |session, cx| session.refused(cx, notice));
     }
 
@@ -220,6 +225,7 @@ impl Worker {
             server.leased = self.now;
             server.timed_out = None;
         }
+        self.probe_granted(at);
         self.with_client(at, &[], After::Send, |session, cx| session.granted(cx));
     }
 

@@ -1,5 +1,6 @@
 //! Clients and server connections that go.
 
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::{Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
@@ -41,6 +42,7 @@ impl Worker {
     /// Closes a client. What it was told is still sent; its server connection, if it has one, is
     /// put in order by its session, which goes on without it.
     pub(super) fn close_client(&mut self, at: u32, why: &str) {
+        self.probe_ended(at, ProbeEnd::Gone);
         let Some(client) = self.clients.get_mut(at) else { return };
         if let Some(ticket) = client.ticket.take()
             && !self.pools.withdraw(self.now, ticket)

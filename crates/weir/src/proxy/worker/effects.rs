@@ -62,6 +62,7 @@ impl Worker {
                 let target = Arc::clone(&self.homes[pool.0 as usize].target);
                 self.retire_budgets(&target.shares);
                 self.homes[pool.0 as usize].lent = None;
+                self.healing.forget(pool);
             }
             Effect::Drained => self.drained = true,
         }

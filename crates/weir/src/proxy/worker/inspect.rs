@@ -34,11 +34,11 @@ impl Worker {
     pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
         let ledger = match detail {
             Detail::Ledger => self.ledger_snapshot(),
-            Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
+            Detail::Pools | Detail::Connections | Detail::Healing => LedgerSnapshot::default(),
         };
         let controls = match detail {
             Detail::Ledger => self.controls(),
-            Detail::Pools | Detail::Connections => Vec::new(),
+            Detail::Pools | Detail::Connections | Detail::Healing => Vec::new(),
         };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
@@ -49,6 +49,7 @@ impl Worker {
             stores: self.stores(),
             statements: self.shared.statements.len() as u64,
             ledger,
+            healing: self.healing_snapshot(detail == Detail::Healing),
             controls,
             ..Snapshot::default()
         };

@@ -163,6 +163,18 @@ pub(super) struct Server {
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
+    /// PostgreSQL said at the login that its role is a superuser.
+    pub(super) superuser: bool,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
+    /// The last cancel that was sent to it.
+    pub(super) cancelled: Option<Cancelled>,
+}
+
+/// A cancel that was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cancelled {
+    /// When the statement began that it was meant for.
+    pub(super) statement: Instant,
+    pub(super) sent: Instant,
 }
