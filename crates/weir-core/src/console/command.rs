@@ -8,6 +8,8 @@ use super::tables;
 pub enum Command {
     /// SHOW of a table.
     Show(Topic),
+    /// SHOW INCIDENT: what happened in the one of this name.
+    Incident(String),
     /// SHOW HELP.
     Help,
     /// SHOW of a parameter that drivers ask for.
@@ -54,6 +56,8 @@ pub enum Topic {
     Gaps,
     /// The ledger as a whole.
     Ledger,
+    /// The latest incidents.
+    Incidents,
     /// Counts.
     Lists,
     /// Memory.
@@ -66,7 +70,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Pools,
         Self::Clients,
         Self::Servers,
@@ -82,6 +86,7 @@ impl Topic {
         Self::Routes,
         Self::Gaps,
         Self::Ledger,
+        Self::Incidents,
         Self::Lists,
         Self::Mem,
         Self::State,
@@ -107,6 +112,7 @@ impl Topic {
             Self::Routes => &tables::ROUTES,
             Self::Gaps => &tables::GAPS,
             Self::Ledger => &tables::LEDGER,
+            Self::Incidents => &tables::INCIDENTS,
             Self::Lists => &tables::LISTS,
             Self::Mem => &tables::MEM,
             Self::State => &tables::STATE,
@@ -132,6 +138,7 @@ impl Topic {
             | Self::Routes
             | Self::Gaps
             | Self::Ledger
+            | Self::Incidents
             | Self::Lists
             | Self::Mem
             | Self::State
@@ -154,6 +161,7 @@ impl Topic {
             | Self::Databases
             | Self::Users
             | Self::Config
+            | Self::Incidents
             | Self::Lists
             | Self::Mem
             | Self::State
@@ -353,8 +361,10 @@ pub const COMMANDS: [Usage; 13] = [
     },
     Usage {
         word: "show",
-        syntax: "SHOW table",
-        about: "Answers one of the tables below. SHOW HELP lists them.",
+        syntax: "SHOW table | SHOW INCIDENT [id]",
+        about: "Answers one of the tables below; SHOW HELP lists them. SHOW INCIDENT answers what \
+                happened in an incident, with the columns time, severity and what: that of this \
+                name, or whose name begins so; without it, in the latest.",
     },
 ];
 

@@ -116,8 +116,16 @@ impl Ledger {
 
     /// Finds out whose a statement is that cannot be read.
     pub fn unread(&mut self, caller: &mut Caller) -> Mark {
+        self.texts.unread();
         let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
         Mark { class: ClassId(class), tagged: false, statement: NONE }
+    }
+
+    /// A hash of the user that the tags of the text read last name; 0 where they name none.
+    #[inline]
+    #[must_use]
+    pub const fn user(&self) -> u32 {
+        self.texts.user()
     }
 
     /// A client asks for a slot.

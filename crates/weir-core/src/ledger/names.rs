@@ -57,6 +57,14 @@ impl Caller {
     }
 }
 
+/// A hash of a user's name that all workers share; never 0.
+fn user_hash(user: &str) -> u32 {
+    // The lower half is as good as the whole.
+    #[expect(clippy::cast_possible_truncation)]
+    let hash = xxh3_64_with_seed(user.as_bytes(), 0) as u32;
+    hash.max(1)
+}
+
 /// All classes of a ledger.
 #[derive(Debug)]
 pub(super) struct Names {
@@ -78,15 +86,17 @@ impl Names {
         Self { table: Table::new(LEDGER_CLASSES, fixed), seed, serial: 1 }
     }
 
-    /// The class that the tags of a text name, if they name one.
-    pub(super) fn tagged(&mut self, text: &[u8]) -> Option<ClassRef> {
+    /// The class that the tags of a text name, if they name one, and a hash of the user they name,
+    /// or 0.
+    pub(super) fn tagged(&mut self, text: &[u8]) -> (Option<ClassRef>, u32) {
         let said = Attribution::from_text(text);
         let place = match (said.label(), &said.application) {
-            (Some(label), _) if !label.is_empty() => self.intern(ClassKind::Tag, &label),
-            (_, Some(name)) => self.intern(ClassKind::Application, &templated(name)),
-            (_, None) => return None,
+            (Some(label), _) if !label.is_empty() => Some(self.intern(ClassKind::Tag, &label)),
+            (_, Some(name)) => Some(self.intern(ClassKind::Application, &templated(name))),
+            (_, None) => None,
         };
-        Some(self.reference(place))
+        let user = said.user.filter(|user| !user.is_empty());
+        (place.map(|place| self.reference(place)), user.map_or(0, |user| user_hash(&user)))
     }
 
     /// The class of a statement without tags, by what is known of its client.

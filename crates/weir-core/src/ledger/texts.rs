@@ -48,6 +48,7 @@ struct Known {
 struct Comment {
     hash: u64,
     tag: Option<ClassRef>,
+    user: u32,
 }
 
 /// All statements of a ledger.
@@ -57,6 +58,8 @@ pub(super) struct Texts {
     /// Made with the first text. The place of each is bits of its hash.
     known: Box<[Known]>,
     comments: Box<[Comment]>,
+    /// The user that the text read last names.
+    user: u32,
     seed: u64,
 }
 
@@ -69,6 +72,7 @@ impl Texts {
             statements: Table::new(LEDGER_STATEMENTS, [unknown]),
             known: Box::default(),
             comments: Box::default(),
+            user: 0,
             seed,
         }
     }
@@ -87,9 +91,12 @@ impl Texts {
         }
         let Edges { lead, tail, .. } = edges(text);
         let mut tag = None;
+        self.user = 0;
         for comment in [lead, tail] {
-            if tag.is_none() && !comment.is_empty() {
-                tag = self.comment(comment, names);
+            if !comment.is_empty() && (tag.is_none() || self.user == 0) {
+                let (named, user) = self.comment(comment, names);
+                tag = tag.or(named);
+                self.user = if self.user == 0 { user } else { self.user };
             }
         }
         (self.known(text, template), tag)
@@ -111,22 +118,34 @@ impl Texts {
         statement
     }
 
-    fn comment(&mut self, comment: &[u8], names: &mut Names) -> Option<u32> {
+    fn comment(&mut self, comment: &[u8], names: &mut Names) -> (Option<u32>, u32) {
         // Bit 0 tells a remembered comment from an empty slot.
         let hash = xxh3_64_with_seed(comment, self.seed) | 1;
         let at = slot(hash);
         let known = self.comments[at];
         if known.hash == hash {
             match known.tag.map(|class| names.resolve(class)) {
-                None => return None,
-                Some(Some(place)) => return Some(place),
+                None => return (None, known.user),
+                Some(Some(place)) => return (Some(place), known.user),
                 // Its class has given its place to another: read it again.
                 Some(None) => {}
             }
         }
-        let tag = names.tagged(comment);
-        self.comments[at] = Comment { hash, tag };
-        tag.map(ClassRef::place)
+        let (tag, user) = names.tagged(comment);
+        self.comments[at] = Comment { hash, tag, user };
+        (tag.map(ClassRef::place), user)
+    }
+
+    /// A hash of the user that the tags of the text read last name; 0 where they name none.
+    #[inline]
+    pub(super) const fn user(&self) -> u32 {
+        self.user
+    }
+
+    /// A text that cannot be read names nobody.
+    #[inline]
+    pub(super) const fn unread(&mut self) {
+        self.user = 0;
     }
 
     fn statement(&mut self, fingerprint: Fingerprint, text: &[u8]) -> u32 {

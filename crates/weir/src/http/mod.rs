@@ -4,10 +4,12 @@
 //! | file | job |
 //! | --- | --- |
 //! | `routes` | what each path answers |
+//! | `incidents` | incidents and their reports |
 //!
 //! A connection serves one request within a fixed time, and there is a bound on connections, so
 //! that slow or silent clients take nothing from others.
 
+mod incidents;
 mod routes;
 
 use std::net::SocketAddr;

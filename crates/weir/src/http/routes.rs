@@ -16,6 +16,7 @@ use weir_core::config::settings::Secret;
 use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
 
+use super::incidents;
 use crate::monitor::guard::Lookout;
 use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
@@ -37,6 +38,9 @@ pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
         .route("/metrics", get(metrics_text))
         .route("/api/v1/health", get(health))
         .route("/api/v1/ledger", get(ledger))
+        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/incidents/{id}/report", get(incidents::report))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
@@ -105,11 +109,20 @@ fn not_ready(stuck: NoAnswer) -> Response {
 }
 
 async fn not_found() -> Response {
-    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/health", "/api/v1/ledger"];
+    let paths = [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/v1/health",
+        "/api/v1/ledger",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/report?format=html|md&lang=en|zh",
+    ];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response {
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 

@@ -8,8 +8,8 @@ use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Driver, Readiness, Received};
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Client, Holder, Stage};
-use crate::proxy::worker::{Worker, notice};
 
 /// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
 /// and most statements are short.
@@ -161,7 +161,10 @@ impl Worker {
             .session
             .take_claim()
             .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
-        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
+        // What was read last is what this client asks with.
+        client.end_user = self.pools.ledger().user();
+        let (affinity, user) = (client.last_server, client.end_user);
+        let claim = Claim { client: ClientId(at), class, affinity, user };
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
@@ -175,7 +178,7 @@ impl Worker {
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
-                let notice = notice::refusal(&refusal);
+                let notice = self.refusal(at, &refusal);
                 if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
                     self.farewell(at, &notice);
                     return Next::Over;

@@ -18,6 +18,7 @@
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
+//! | `hurt` | clients that do not get what they came for |
 //! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
@@ -30,6 +31,7 @@ mod command;
 mod departure;
 mod effects;
 mod holders;
+mod hurt;
 mod inspect;
 mod notice;
 mod server;
