@@ -53,6 +53,14 @@ impl Worker {
         }
     }
 
+    /// PostgreSQL took a server connection away, or spoke nonsense on it.
+    pub(super) fn lose_server(&mut self, at: u32, why: &str) {
+        if let Some(server) = self.servers.get(at) {
+            self.count_victim(server);
+        }
+        self.drop_server(at, why);
+    }
+
     /// A server connection broke; whoever was in the middle of something has lost it.
     pub(super) fn count_victim(&self, server: &Server) {
         let Holder::Client(at) = server.holder else { return };
