@@ -168,8 +168,9 @@ bounds! {
     /// Events kept of one incident. Of further ones only changes of state are kept, and how many
     /// were left out.
     INCIDENT_EVENTS = 2_000;
-    /// Distinct users counted in one incident. Beyond it the count says "at least".
-    INCIDENT_USERS = 100_000;
+    /// Incidents kept in memory with all that is known of them, for console and HTTP. Older ones
+    /// are read from the state directory.
+    INCIDENTS_AT_HAND = 20;
     /// Actions told of before an incident opened that are kept for it. The oldest goes.
     INCIDENT_ACTIONS_BEFORE = 32;
     /// Actions counted in one incident. Further ones are only counted as events left out.

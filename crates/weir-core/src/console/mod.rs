@@ -49,6 +49,7 @@ pub use snapshot::{
     Activity, ClientRow, PoolRow, Serial, ServerActivity, ServerRow, Snapshot, Store, Traffic,
 };
 pub use table::{Answer, Heading, Kind, Relation, Value};
+pub use tables::{event_headings, event_rows};
 pub use totals::{History, PoolTotals, Totals};
 pub use view::{ConfigRow, View};
 

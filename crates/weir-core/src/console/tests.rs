@@ -374,6 +374,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         config: &config,
         snapshot: &snapshot,
         ledger: &Picture::of(&ledger(), &Recorder::default(), Duration::from_secs(10), 4),
+        incidents: &[],
         history: &History::default(),
         holds: &Holds::default(),
         stopping: false,

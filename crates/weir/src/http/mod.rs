@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | `routes` | what each path answers |
 //! | `healing` | what the healing ladder does, and orders to it |
+//! | `incidents` | incidents and their reports |
 //!
 //! A connection serves one request within a fixed time, and there is a bound on connections, so
 //! that slow or silent clients take nothing from others.
 
 mod healing;
+mod incidents;
 mod routes;
 
 use std::net::SocketAddr;

@@ -16,7 +16,7 @@ use weir_core::config::settings::Secret;
 use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
 
-use crate::http::healing;
+use super::{healing, incidents};
 use crate::monitor::guard::Lookout;
 use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
@@ -41,6 +41,9 @@ pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
         .route("/api/v1/health", get(health))
         .route("/api/v1/ledger", get(ledger))
         .merge(healing::router())
+        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/incidents/{id}/report", get(incidents::report))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
@@ -119,6 +122,9 @@ async fn not_found() -> Response {
         "/api/v1/actions/summary",
         "/api/v1/caps",
         "/api/v1/quarantine",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/report?format=html|md&lang=en|zh",
     ];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }

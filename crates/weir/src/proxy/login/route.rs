@@ -51,7 +51,9 @@ pub(super) fn admit(
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
-    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database))?;
+    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database));
+    // Nobody has said yet for whom it is.
+    let slot = slot.inspect_err(|_| house.incidents.failed(0))?;
     Ok(Admission { proven, way: Way::Pool(route, slot), directory })
 }
 

@@ -74,6 +74,7 @@ impl Worker {
             address: client.address.into(),
             local,
             application,
+            end_user: 0,
             connected: self.now,
             active: self.now,
             waiting_since: self.now,

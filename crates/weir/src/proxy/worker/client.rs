@@ -9,9 +9,9 @@ use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Driver, Readiness, Received};
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::talk::After;
-use crate::proxy::worker::{Worker, notice};
 
 /// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
 /// and most statements are short.
@@ -175,6 +175,7 @@ impl Worker {
             .take_claim()
             .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
         let (class, user) = (mark.class, mark.user);
+        client.end_user = user;
         let (pool, affinity) = (client.pool, client.last_server);
         self.introduce(pool, class);
         if self.has_quarantines() && self.turned_away(at, pool, mark) {
@@ -195,7 +196,7 @@ impl Worker {
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
-                let notice = notice::refusal(&refusal);
+                let notice = self.refusal(at, &refusal);
                 if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
                     self.farewell(at, &notice);
                     return Next::Over;

@@ -23,6 +23,7 @@
 //! | `heal` | the healing ladder |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
+//! | `hurt` | clients that do not get what they came for |
 //! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
@@ -38,6 +39,7 @@ mod effects;
 mod evict;
 mod heal;
 mod holders;
+mod hurt;
 mod inspect;
 mod lending;
 mod notice;

@@ -124,7 +124,7 @@ impl Worker {
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "a server connection broke the protocol");
-                    self.drop_server(at, &fault.to_string());
+                    self.lose_server(at, &fault.to_string());
                     return input.len();
                 }
             }
@@ -184,7 +184,7 @@ impl Worker {
                 true
             }
             Ask::Discard => {
-                self.drop_server(at, "");
+                self.lose_server(at, "");
                 false
             }
         }

@@ -119,6 +119,8 @@ pub(super) struct Client {
     pub(super) application: Arc<str>,
     /// Whose its statements are when they do not say so themselves.
     pub(super) caller: Caller,
+    /// A hash of the person it asks for, where a tag says so; else 0.
+    pub(super) end_user: u32,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,
