@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use weir_testkit::PgBouncer;
 
 use crate::figures::Figures;
+use crate::guard::Guarded;
 use crate::plan::Plan;
 use crate::report::{self, Report};
 use crate::run::{self, Options};
@@ -100,7 +101,8 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
     for setup in setups(arguments) {
         say(begun, &format!("set-up {}", setup.name()));
         let kill_at = arguments.kill_at_s.map(Duration::from_secs_f64);
-        let weir = Some(weir.to_owned());
+        let state_dir = arguments.out.join(setup.name());
+        let weir = Some(Guarded { program: weir.to_owned(), state_dir });
         let options = Options { setup, weir, long_s: report.long_s, kill_at };
         match run::run(&world, &report.plan, &options, told).await {
             Ok(observed) => report.set_ups.push(Figures::of(&observed, &report.plan)),
@@ -115,6 +117,10 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
     show(&format!("\n{}\n", report::text::table(&report)));
     show(&format!("The whole of it, with plots over time: {}\n", files.page.display()));
     show(&format!("The figures: {}, {}\n", files.json.display(), files.markdown.display()));
+    if report.set_ups.iter().any(|figures| figures.setup == SetUp::WeirUnchanged) {
+        let kept = arguments.out.join(SetUp::WeirUnchanged.name());
+        show(&format!("What Weir wrote down: weir incident show --state-dir {}\n", kept.display()));
+    }
     anyhow::ensure!(
         failed.is_empty(),
         "not every set-up could be run; `weir replay --setups NAME` tries one alone:\n- {}",
