@@ -22,7 +22,8 @@ const ORDERS: u64 = 300_000;
 const OUT: &str = "replay-report";
 /// Long from here in a run of scale 1: the story's 30 s, with the time of the phases.
 const LONG_S: f64 = 3.0;
-const STORYS_LONG_S: f64 = 30.0;
+/// Long in the story, seconds.
+pub(crate) const STORYS_LONG_S: f64 = 30.0;
 const SCALE_MIN: f64 = 0.1;
 /// Four set-ups of two hours and a quarter each, as long as the story.
 const SCALE_MAX: f64 = 300.0;
@@ -102,8 +103,9 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
         say(begun, &format!("set-up {}", setup.name()));
         let kill_at = arguments.kill_at_s.map(Duration::from_secs_f64);
         let state_dir = arguments.out.join(setup.name());
-        let weir = Some(Guarded { program: weir.to_owned(), state_dir });
-        let options = Options { setup, weir, long_s: report.long_s, kill_at };
+        let long_s = report.long_s;
+        let weir = Some(Guarded { program: weir.to_owned(), state_dir, long_s });
+        let options = Options { setup, weir, long_s, kill_at };
         match run::run(&world, &report.plan, &options, told).await {
             Ok(observed) => report.set_ups.push(Figures::of(&observed, &report.plan)),
             // The others are still worth their time.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use weir_testkit::{Weir, output_within, until};
 
+use crate::cli::STORYS_LONG_S;
 use crate::setup::POOL_SIZE;
 
 /// Longest wait for the end of an incident, and for the answer whether it has ended.
@@ -22,6 +23,8 @@ pub struct Guarded {
     pub program: PathBuf,
     /// The directory; made where it is missing.
     pub state_dir: PathBuf,
+    /// A statement is long from here, seconds; the guard's other times are as short in proportion.
+    pub long_s: f64,
 }
 
 impl Guarded {
@@ -33,7 +36,7 @@ impl Guarded {
         let dir = self.state_dir.display().to_string();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.state_dir);
         made.with_context(|| format!("making {dir}"))?;
-        Weir::configured(&self.program, &configuration(&dir, upstream))
+        Weir::configured(&self.program, &configuration(&dir, upstream, self.long_s))
     }
 
     /// Waits until the last incident has ended by itself; whether it has.
@@ -63,7 +66,7 @@ impl Guarded {
 }
 
 /// An incident of two hours lasts some seconds here, and so does the quiet that ends it.
-fn configuration(state_dir: &str, upstream: &str) -> String {
+fn configuration(state_dir: &str, upstream: &str, long_s: f64) -> String {
     format!(
         "state_dir = {state_dir:?}\n\
          [listen]\naddresses = [\"127.0.0.1:0\"]\n\
@@ -71,6 +74,24 @@ fn configuration(state_dir: &str, upstream: &str) -> String {
          [auth]\nmethod = \"trust\"\n\
          [pool]\nsize = {POOL_SIZE}\nmode = \"transaction\"\n\
          [databases.\"*\"]\nupstream = {upstream:?}\n\
-         [incident]\ncalm = \"2s\"\nquiet = \"3s\"\n"
+         [incident]\ncalm = \"2s\"\nquiet = \"3s\"\n{}",
+        thresholds(long_s)
     )
+}
+
+/// The section of a guard whose times have the proportions of its defaults, and whose long
+/// statement is as long as the replay's.
+#[must_use]
+pub fn thresholds(long_s: f64) -> String {
+    let times = [
+        ("long_statement", 30_000.0),
+        ("idle_transaction", 2_000.0),
+        ("idle_transaction_calm", 300_000.0),
+        ("lock_wait", 5_000.0),
+        ("slow_reader", 5_000.0),
+    ];
+    let line = |(name, millis): (&str, f64)| {
+        format!("{name} = \"{:.0}ms\"\n", (millis * long_s / STORYS_LONG_S).max(1.0))
+    };
+    format!("[guard]\n{}", times.map(line).concat())
 }
