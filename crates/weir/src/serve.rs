@@ -15,7 +15,9 @@ use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
-use crate::http::HttpListener;
+use crate::export;
+use crate::history::History;
+use crate::http::{HttpListener, Shown};
 use crate::incident::{self, Incidents};
 use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
@@ -48,6 +50,7 @@ pub struct Proxy {
     ordered: Receiver<Order>,
     _guard: Option<Guard>,
     incidents: Arc<Incidents>,
+    history: Arc<History>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -88,11 +91,18 @@ impl Proxy {
         }
         logins.house().console.config.store(config.into());
         let lookout = Lookout::default();
+        let house = Arc::clone(logins.house());
+        let history = Arc::new(History::start(settings, logins.runtime(), Arc::clone(&house)));
+        let shown = Shown {
+            house: Arc::clone(&house),
+            lookout: lookout.clone(),
+            history: Arc::clone(&history),
+        };
         let http = settings.http.as_ref();
-        let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
+        let http = http.map(|http| serve_http(http, &logins, shown)).transpose()?;
+        export::start(&settings.otlp, logins.runtime(), Arc::clone(&house))?;
         let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
         let incidents = Arc::new(Incidents::start(settings)?);
-        let house = Arc::clone(logins.house());
         logins.runtime().spawn(incident::feed(Arc::clone(&incidents), lookout, house));
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
@@ -112,6 +122,7 @@ impl Proxy {
             ordered,
             _guard: guard,
             incidents,
+            history,
             http,
             running,
             told_to_stop: false,
@@ -160,7 +171,10 @@ impl Proxy {
                     }
                 };
                 match next {
-                    Event::Stop(how) => self.begin_stop(how),
+                    Event::Stop(how) => {
+                        self.history.flush().await;
+                        self.begin_stop(how);
+                    }
                     Event::Reload(answer) => {
                         let done = self.reload(reload());
                         if let Some(answer) = answer {
@@ -314,10 +328,10 @@ impl Signals {
     }
 }
 
-fn serve_http(settings: &Http, logins: &LoginThreads, lookout: Lookout) -> Result<SocketAddr> {
+fn serve_http(settings: &Http, logins: &LoginThreads, shown: Shown) -> Result<SocketAddr> {
     let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
     let address = listener.address();
-    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), lookout, settings.clone()));
+    logins.runtime().spawn(listener.serve(shown, settings.clone()));
     Ok(address)
 }
 

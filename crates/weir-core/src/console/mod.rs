@@ -11,8 +11,9 @@
 //! | `holds` | what is paused and what is disabled |
 //! | `table` | what a table is made of |
 //! | `tables` | each SHOW: columns with type, documentation and value |
-//! | `metrics` | the same view as Prometheus text |
-//! | `ledger_metrics` | what the ledger adds to it |
+//! | `metrics` | the same view as metrics: definitions and points |
+//! | `ledger_metrics` | what the ledger adds to them |
+//! | `exposition`, `otlp` | metrics as Prometheus text, and for OpenTelemetry |
 //! | `reference` | the pages under `docs/using` |
 //!
 //! Columns carry the names, the order and the types of PgBouncer 1.25 where it has the same
@@ -20,9 +21,11 @@
 
 pub(crate) mod calendar;
 mod command;
+mod exposition;
 mod holds;
 mod ledger_metrics;
 mod metrics;
+mod otlp;
 mod parse;
 mod reference;
 mod snapshot;
@@ -32,8 +35,9 @@ mod totals;
 mod view;
 
 pub use command::{COMMANDS, Command, Operation, Parameter, Shutdown, Topic, usage};
+pub use exposition::metrics;
 pub use holds::Holds;
-pub use metrics::metrics;
+pub use otlp::{Period, otlp};
 pub use parse::{parse, unsupported};
 pub use reference::{metrics_page, reference};
 pub use snapshot::{

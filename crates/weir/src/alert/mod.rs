@@ -24,6 +24,7 @@ use weir_core::config::limits::ALERTS_QUEUED;
 use weir_core::config::settings::{self, Settings};
 
 pub use courier::Courier;
+pub(crate) use web::Web;
 
 /// What the thread is told.
 enum Order {

@@ -12,7 +12,7 @@ use weir_core::config::settings;
 use weir_core::incident::report::Story;
 use weir_core::incident::{Incident, words};
 
-use crate::cli::{ConfigArgs, IncidentCommand, IncidentPlace, ReportFormat};
+use crate::cli::{IncidentCommand, IncidentPlace, ReportFormat};
 use crate::config;
 use crate::store::IncidentStore;
 
@@ -77,11 +77,7 @@ impl Opened {
 fn open(place: &IncidentPlace) -> Result<Opened> {
     let (dir, incidents) = match &place.config {
         Some(file) => {
-            let args = ConfigArgs { config: Some(file.clone()), ..ConfigArgs::default() };
-            let loaded = config::load(&args).map_err(|problems| {
-                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                anyhow::anyhow!(lines.join("\n"))
-            })?;
+            let loaded = config::load_file(file)?;
             (loaded.settings.state_dir, loaded.settings.incidents)
         }
         None => (None, settings::Incidents::default()),

@@ -72,6 +72,8 @@ pub enum Detail {
     Connections,
     /// Pools and sums, and the ledger.
     Ledger,
+    /// The same, and every gap edge.
+    History,
 }
 
 /// An operator's command to a worker. What names no database is about all of them, those whose

@@ -5,7 +5,9 @@
 
 mod access;
 mod commands;
+mod export;
 mod health;
+mod history;
 mod incidents;
 mod ledger;
 mod pause;

@@ -6,6 +6,7 @@
 mod access;
 mod guard;
 mod incident;
+mod ledger;
 mod operation;
 mod pool;
 mod secret;
@@ -18,6 +19,7 @@ pub use access::{
 };
 pub use guard::GuardOptions;
 pub use incident::{AlertOptions, IncidentOptions};
+pub use ledger::{LedgerOptions, OtlpOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
@@ -62,6 +64,10 @@ pub struct Options {
     /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
     /// it sees when nobody else can connect, and says why connections run out.
     pub guard: GuardOptions,
+    /// The ledger: what is kept of where the time of server connections went.
+    pub ledger: LedgerOptions,
+    /// Metrics sent to an OpenTelemetry collector, the same as on `/metrics`.
+    pub otlp: OtlpOptions,
     /// Incidents: what opens and closes one, and how it is told.
     pub incident: IncidentOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):

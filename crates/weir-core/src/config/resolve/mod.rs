@@ -7,6 +7,7 @@ mod checks;
 mod database;
 mod guard;
 mod incident;
+mod ledger;
 
 use std::collections::BTreeMap;
 
@@ -89,6 +90,8 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            history: self.history(),
+            otlp: self.otlp(),
             incidents: self.incidents(),
             receivers: self.receivers(),
             state_dir: options.state_dir.clone(),

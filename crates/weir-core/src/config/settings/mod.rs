@@ -6,6 +6,7 @@
 mod auth;
 mod guard;
 mod incident;
+mod ledger;
 mod net;
 mod pool;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
 pub use guard::Guard;
 pub use incident::{Incidents, Receiver};
+pub use ledger::{History, Otlp};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
 
@@ -57,6 +59,10 @@ pub struct Settings {
     pub console: Console,
     /// The guard that watches the servers.
     pub guard: Guard,
+    /// The ledger's history.
+    pub history: History,
+    /// The export of metrics.
+    pub otlp: Otlp,
     /// Incidents.
     pub incidents: Incidents,
     /// Who is told of them, by name.
@@ -86,6 +92,8 @@ impl Default for Settings {
             log: Log::default(),
             console: Console::default(),
             guard: Guard::default(),
+            history: History::default(),
+            otlp: Otlp::default(),
             incidents: Incidents::default(),
             receivers: BTreeMap::new(),
             state_dir: None,

@@ -30,7 +30,7 @@ use weir_core::console::{ConfigRow, History, Holds, Shutdown, Snapshot};
 use weir_core::incident::Signals;
 use weir_core::ledger::{Picture, Recorder};
 
-pub use gather::{Gathered, NoAnswer};
+pub use gather::{Gathered, NoAnswer, snapshot};
 
 use crate::proxy::login::Visitor;
 use crate::proxy::threads::House;

@@ -28,6 +28,13 @@ impl Worker {
         seen
     }
 
+    /// The same with every gap edge.
+    pub(super) fn ledger_with_edges(&mut self) -> LedgerSnapshot {
+        let mut seen = self.ledger_snapshot();
+        self.pools.ledger().add_edges(&mut seen);
+        seen
+    }
+
     fn holder_row(&self, hold: HoldView) -> Option<HolderRow> {
         let server = self.servers.get(hold.server.0)?;
         let home = self.homes.get(hold.pool.0 as usize)?;

@@ -33,6 +33,7 @@ impl Worker {
     pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
         let ledger = match detail {
             Detail::Ledger => self.ledger_snapshot(),
+            Detail::History => self.ledger_with_edges(),
             Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
         };
         let seen = self.look_at_servers();
