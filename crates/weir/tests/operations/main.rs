@@ -14,3 +14,4 @@ mod pause;
 mod shutdown;
 mod stage;
 mod tables;
+mod truth;
