@@ -104,6 +104,19 @@ pub enum IncidentCommand {
         #[arg(long, value_enum, default_value_t = ReportFormat::Markdown)]
         format: ReportFormat,
     },
+    /// Play one incident again as the ledger recorded it: under other rules, and with the call to
+    /// blame outside of its transaction.
+    WhatIf {
+        /// Its name, or how it begins. Without it, the latest.
+        #[arg(default_value = "")]
+        id: String,
+        /// Where it is.
+        #[command(flatten)]
+        place: IncidentPlace,
+        /// Print the scenario instead, to change it and play it with `weir simulate`.
+        #[arg(long)]
+        scenario: bool,
+    },
 }
 
 /// Where incidents are kept, and how they are told.

@@ -15,6 +15,7 @@
 //! | `report` | the whole story as Markdown and HTML |
 //! | `price` | what a failed request costs |
 //! | `ledger` | signals from the ledger |
+//! | `otherwise` | an incident played again under other rules, and with other code |
 //! | `signals`, `moment`, `rules` | the input |
 //!
 //! Absent on purpose: storage, messages, clocks. The program stores each record before anybody is
@@ -29,6 +30,7 @@ mod impact;
 mod ledger;
 mod machine;
 mod moment;
+mod otherwise;
 mod prelude;
 mod price;
 pub mod report;
@@ -46,6 +48,7 @@ pub use impact::Impact;
 pub use ledger::counterfactuals;
 pub use machine::{Machine, State, Step};
 pub use moment::{Moment, Wall};
+pub use otherwise::{Replayed, needed};
 pub use price::{Loss, Price};
 pub use rules::Rules;
 pub use signals::{Server, Signals, Slots};

@@ -194,11 +194,11 @@ fn open_seconds(stage: &Stage) -> f64 {
 #[test]
 #[ignore = "takes a minute, and needs a machine of its own"]
 fn postgresql_s_own_count_of_a_minute_agrees_within_a_hundredth() {
-    let stage = Stage::new();
+    let stage = Stage::with("[pool]\nsize = 8\n");
     let turns: Vec<_> = (0..4)
         .map(|_| {
             let mut client = stage.client();
-            beside(move || take_turns(&mut client, 30, Duration::from_secs(1)))
+            beside(move || take_turns(&mut client, 30, Duration::from_millis(900)))
         })
         .collect();
     turns.into_iter().for_each(Underway::end);
