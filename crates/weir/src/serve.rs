@@ -49,7 +49,7 @@ pub struct Proxy {
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
     _guard: Option<Guard>,
-    incidents: Arc<Incidents>,
+    incidents: Incidents,
     history: Arc<History>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
@@ -82,7 +82,10 @@ impl Proxy {
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
-        let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
+        let incidents = Incidents::start(settings)?;
+        let reporter = incidents.reporter().clone();
+        let logins = LoginThreads::start(settings.clone(), mailboxes.clone(), reporter)?;
+        let logins = Arc::new(logins);
         let driver = choose_driver(settings.workers.driver)?;
         tracing::info!(workers = count, "the event loop is {}", driver.name());
         if let Some(visitors) = logins.visitors() {
@@ -102,8 +105,7 @@ impl Proxy {
         let http = http.map(|http| serve_http(http, &logins, shown)).transpose()?;
         export::start(&settings.otlp, logins.runtime(), Arc::clone(&house))?;
         let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
-        let incidents = Arc::new(Incidents::start(settings)?);
-        logins.runtime().spawn(incident::feed(Arc::clone(&incidents), lookout, house));
+        logins.runtime().spawn(incident::feed(lookout, house));
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -221,7 +223,7 @@ impl Proxy {
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
             self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
-            self.incidents.reload(&settings);
+            self.incidents.reporter().reload(&settings);
             self.logins.house().console.config.store(config.into());
             Ok(())
         });
@@ -351,6 +353,7 @@ fn start_worker(
 ) -> Result<JoinHandle<()>> {
     let options = WorkerOptions {
         index,
+        incidents: logins.house().incidents.clone(),
         seed: u64::from_ne_bytes(chance::bytes()?),
         workers: usize::from(settings.workers.count.max(1)),
         driver,

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use super::plan::{ClassPlan, CriticalityWord, EventPlan, Expectation, Plan, PlanError};
+use super::plan::{ClassPlan, EventPlan, Expectation, Plan, PlanError};
+use crate::dispatch::Criticality;
 use crate::incident::Wall;
 use crate::ledger::{ClassKind, ClassSums, FrameClass, Phase, Summary};
 
@@ -220,7 +221,7 @@ impl Class<'_> {
             leak_percent: 0,
             nested: false,
             bulkhead: None,
-            criticality: CriticalityWord::Normal,
+            criticality: Criticality::Normal,
         });
         let event = |from_ms, to_ms| EventPlan {
             from_ms,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_testkit::{Account, Scratch, Session, output_within, until};
+use weir_testkit::{Account, Scratch, Session, Signal, output_within, until};
 
 use crate::stage::{PATIENCE, Stage, Underway, beside};
 
@@ -43,6 +43,28 @@ fn a_refused_request_opens_an_incident_that_can_be_read_at_once() {
     );
     let report = weir(home.path(), &["incident", "report", "--format", "html", "--lang", "zh"]);
     assert!(report.contains(id) && report.contains("首次拒绝请求"), "{report}");
+}
+
+#[test]
+fn a_stop_says_which_alerts_were_not_sent() {
+    let home = Scratch::new(Account::own()).unwrap();
+    // Nobody listens on port 1.
+    let more = "[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n\
+                [alerts.dead]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n";
+    let mut stage = Stage::keeping(home.path(), more);
+    let mut holder = stage.client();
+    holder.query("BEGIN").unwrap();
+    holder.query("SELECT 1").unwrap();
+    until("a try to tell", PATIENCE, || {
+        stage.client().query("SELECT 2").unwrap_err();
+        Ok(stage.weir.log().contains("alert not delivered").then_some(()))
+    })
+    .unwrap();
+    assert!(!stage.weir.log().contains("alert given up"));
+    drop(holder);
+    stage.weir.signal(Signal::TERM).unwrap();
+    assert!(stage.weir.wait().unwrap().success());
+    assert!(stage.weir.log().contains("alert given up"), "{}", stage.weir.log());
 }
 
 /// Clients that do the same again and again, whatever comes of it, until they are told to stop.
@@ -102,7 +124,7 @@ fn a_recorded_incident_is_played_again_with_other_rules_and_other_code() {
     let home = Scratch::new(Account::own()).unwrap();
     let more =
         "[ledger]\nhistory_every = \"1s\"\n[pool]\nsize = 3\nquery_wait_timeout = \"300ms\"\n";
-    let stage = Stage::keeping(home.path(), more);
+    let mut stage = Stage::keeping(home.path(), more);
     let mut load = Load::new();
     load.add(&stage, 6, pay);
     load.add(&stage, 4, browse);
@@ -114,14 +136,10 @@ fn a_recorded_incident_is_played_again_with_other_rules_and_other_code() {
     })
     .unwrap();
     load.end();
-    let played = || weir(home.path(), &["incident", "what-if"]);
-    // The last second of it may not be stored yet; nothing of it would be an error.
-    let text = until("the incident in the history", PATIENCE, || {
-        let mut what_if = Command::new(env!("CARGO_BIN_EXE_weir"));
-        what_if.args(["incident", "what-if", "--state-dir"]).arg(home.path());
-        Ok(what_if.output()?.status.success().then(played))
-    })
-    .unwrap();
+    // The record is complete, and stays as it is.
+    stage.weir.signal(Signal::TERM).unwrap();
+    assert!(stage.weir.wait().unwrap().success());
+    let text = weir(home.path(), &["incident", "what-if"]);
     let (as_it_was, outside) = text.split_once("The same with the call of /pay").unwrap();
     assert!(as_it_was.contains("/browse") && as_it_was.contains("idle killer"), "{text}");
     for rule in ["fifo 120 s", "fifo 1 s"] {

@@ -217,6 +217,9 @@ impl Worker {
             home.welcome = None;
             self.pools.reconnect(self.now, pool);
         }
+        if self.homes[pool.0 as usize].target.classes != before.classes {
+            self.introduce_again(pool);
+        }
     }
 
     fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {
@@ -232,6 +235,7 @@ impl Worker {
             traffic: Traffic::default(),
             waits: Histogram::default(),
             welcome: None,
+            introduced: Vec::new(),
             clients: 0,
             failing: false,
             place: Place::of(target),

@@ -8,6 +8,7 @@ use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
 use crate::proxy::worker::state::{Client, Holder, Home};
+use crate::proxy::worker::talk::After;
 use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
@@ -52,7 +53,8 @@ impl Worker {
         let busy = server.and_then(|id| self.servers.get(id.0)).is_some_and(|server| {
             matches!(server.state.activity(), Activity::Executing | Activity::CopyIn)
         });
-        let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
+        let asked = server
+            .map(|_| self.with_client(at, &[], After::Keep, |session, cx| session.client_gone(cx)));
         if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
         {
             server.socket.send(&mut self.driver, self.desk.to_server.bytes(&[]));

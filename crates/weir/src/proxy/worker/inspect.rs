@@ -36,6 +36,10 @@ impl Worker {
             Detail::History => self.ledger_with_edges(),
             Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
         };
+        let controls = match detail {
+            Detail::Ledger => self.controls(),
+            Detail::Pools | Detail::Connections | Detail::History => Vec::new(),
+        };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
         let mut snapshot = Snapshot {
@@ -45,6 +49,7 @@ impl Worker {
             stores: self.stores(),
             statements: self.shared.statements.len() as u64,
             ledger,
+            controls,
             ..Snapshot::default()
         };
         if detail == Detail::Connections {

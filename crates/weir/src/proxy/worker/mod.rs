@@ -14,7 +14,9 @@
 //! | `cancel` | cancel requests, from clients and our own |
 //! | `shares` | the budgets that pools draw on |
 //! | `sweep` | time limits |
+//! | `talk` | calls of sessions, and what they leave to be sent |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
+//! | `classes` | which route belongs to which class of an operator |
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
@@ -25,6 +27,7 @@ mod arrival;
 mod book;
 mod cancel;
 mod chores;
+mod classes;
 mod client;
 mod command;
 mod departure;
@@ -37,6 +40,7 @@ mod shares;
 mod socket;
 mod state;
 mod sweep;
+mod talk;
 mod totals;
 
 use std::collections::{HashMap, VecDeque};
@@ -47,10 +51,9 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
-use weir_core::ids::{BudgetId, PoolId, ServerId};
-use weir_core::ledger::Scribe;
+use weir_core::ids::{BudgetId, PoolId};
 use weir_core::pool::Pools;
-use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
+use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
 use crate::proxy::driver::{Driver, Readiness, Token};
@@ -59,7 +62,7 @@ use crate::proxy::shares::Common;
 use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
-use state::{Client, Holder, Home, Pauser, Server};
+use state::{Client, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
 
@@ -109,14 +112,6 @@ struct Desk {
     to_client: Outbox,
     to_server: Outbox,
     let_go: Vec<Box<[u8]>>,
-}
-
-impl Desk {
-    /// Nothing is to be sent.
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.to_client.is_empty() && self.to_server.is_empty()
-    }
 }
 
 /// What a [`Token`] names.
@@ -296,60 +291,5 @@ impl Worker {
             }
             self.perform_effects();
         }
-    }
-
-    /// Calls a client's session with everything it may touch.
-    #[inline]
-    fn with_client<R>(
-        &mut self,
-        at: u32,
-        call: impl FnOnce(&mut Session, &mut Context<'_>) -> R,
-    ) -> Option<R> {
-        let client = self.clients.get_mut(at)?;
-        let home = self.homes.get_mut(client.pool.0 as usize)?;
-        let server = client.server.and_then(|id| self.servers.get_mut(id.0));
-        let mut cx = Context {
-            now: self.now,
-            settings: &home.target.session,
-            shared: &mut self.shared,
-            server: server.map(|server| &mut server.state),
-            to_client: &mut self.desk.to_client,
-            to_server: &mut self.desk.to_server,
-            tally: &mut home.tally,
-            scribe: Scribe {
-                ledger: self.pools.ledger_mut(),
-                caller: Some(&mut client.caller),
-                server: client.server,
-            },
-            let_go: &mut self.desk.let_go,
-        };
-        Some(call(&mut client.session, &mut cx))
-    }
-
-    /// Calls the session without a client that puts a server connection in order.
-    fn with_ghost<R>(
-        &mut self,
-        at: u32,
-        call: impl FnOnce(&mut Session, &mut Context<'_>) -> R,
-    ) -> Option<R> {
-        let server = self.servers.get_mut(at)?;
-        let home = self.homes.get_mut(server.pool.0 as usize)?;
-        let Holder::Ghost { session, .. } = &mut server.holder else { return None };
-        let mut cx = Context {
-            now: self.now,
-            settings: &home.target.session,
-            shared: &mut self.shared,
-            server: Some(&mut server.state),
-            to_client: &mut self.desk.to_client,
-            to_server: &mut self.desk.to_server,
-            tally: &mut home.tally,
-            scribe: Scribe {
-                ledger: self.pools.ledger_mut(),
-                caller: None,
-                server: Some(ServerId(at)),
-            },
-            let_go: &mut self.desk.let_go,
-        };
-        Some(call(session, &mut cx))
     }
 }

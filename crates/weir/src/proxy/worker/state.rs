@@ -9,6 +9,7 @@ use weir_core::ledger::{Caller, Histogram};
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
+use crate::incident::Reporter;
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::driver::Kind;
 use crate::proxy::mail::ServerKey;
@@ -25,6 +26,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// Where incidents are kept.
+    pub incidents: Reporter,
     /// The driver it runs on.
     pub driver: Kind,
     /// How long connections that are being closed may take to send what is left.
@@ -42,6 +45,8 @@ pub(super) struct Home {
     pub(super) waits: Histogram,
     /// What its servers report at login; known after the first one.
     pub(super) welcome: Option<Welcome>,
+    /// Serial numbers of the classes that the pool has been told of, by class.
+    pub(super) introduced: Vec<u64>,
     /// Clients connected.
     pub(super) clients: u32,
     /// The last failure to connect has been logged.

@@ -9,6 +9,7 @@ use weir_core::time::Instant;
 use weir_wire::error::SqlState;
 
 use crate::proxy::worker::state::{Holder, Server, Stage};
+use crate::proxy::worker::talk::After;
 use crate::proxy::worker::{Worker, notice};
 
 /// How much longer than its limit a statement may take that was cancelled. One whose client does
@@ -85,9 +86,8 @@ impl Worker {
     fn evict(&mut self, at: u32, notice: Notice) {
         let Some(server) = self.servers.get(at) else { return };
         let Holder::Client(client) = server.holder else { return };
-        let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
-        self.flush_from_client(client, &[]);
-        self.book(at);
+        let evicted = self
+            .with_client(client, &[], After::SendAndBook, |session, cx| session.evict(cx, notice));
         let Some(Ok(evicted)) = evicted else { return };
         let Some(state) = self.clients.get_mut(client) else { return };
         let heir = match evicted {
