@@ -157,6 +157,18 @@ bounds! {
     LEDGER_SECOND_CLASSES = 32;
     /// The same for stretches of ten seconds.
     LEDGER_TEN_CLASSES = 12;
+    /// Classes by name in one stretch that is kept on disk, those with most time. The rest is
+    /// `other`.
+    LEDGER_SUMMARY_CLASSES = 64;
+    /// Gap edges by name in one such stretch, those with most time. The rest is `other`.
+    LEDGER_SUMMARY_GAPS = 64;
+    /// Pools in one such stretch, those with most time. The rest is `other`.
+    LEDGER_SUMMARY_POOLS = 256;
+    /// Such stretches that the disk did not take, or all of them where there is no state
+    /// directory. The oldest go.
+    LEDGER_SUMMARIES_IN_MEMORY = 240;
+    /// Such stretches in one answer over HTTP, the latest.
+    LEDGER_SUMMARIES_SHOWN = 1_500;
     /// Files read for one configuration, `%include` and user lists among them.
     CONFIG_FILES = 64;
     /// Nesting of `%include`.

@@ -183,6 +183,8 @@ pub enum Needs {
     Connections,
     /// Pools and sums, and the ledger.
     Ledger,
+    /// The same, and every gap edge.
+    History,
     /// Pools and sums, and what the healer did.
     Healing,
 }

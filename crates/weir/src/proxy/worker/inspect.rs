@@ -34,11 +34,12 @@ impl Worker {
     pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
         let ledger = match detail {
             Detail::Ledger => self.ledger_snapshot(),
+            Detail::History => self.ledger_with_edges(),
             Detail::Pools | Detail::Connections | Detail::Healing => LedgerSnapshot::default(),
         };
         let controls = match detail {
             Detail::Ledger => self.controls(),
-            Detail::Pools | Detail::Connections | Detail::Healing => Vec::new(),
+            Detail::Pools | Detail::Connections | Detail::History | Detail::Healing => Vec::new(),
         };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
