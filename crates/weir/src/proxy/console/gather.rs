@@ -50,7 +50,7 @@ impl Gathered {
         let snapshot = snapshot(house, detail).await?;
         let console = &house.console;
         let ledger = match detail {
-            Detail::Ledger => console.picture(&snapshot),
+            Detail::Ledger | Detail::Slots => console.picture(&snapshot),
             Detail::Pools | Detail::Connections => Picture::default(),
         };
         Ok(Self {

@@ -36,7 +36,7 @@ impl Worker {
     pub(super) fn cancel_asked(&mut self, request: CancelRequest) {
         let at = place_of(request.pid);
         let Some(client) = self.clients.get_mut(at) else { return };
-        if !same(&client.secret, &request.secret) {
+        if !same(client.secret.bytes(), &request.secret) {
             return;
         }
         if let Some(ticket) = client.ticket {

@@ -98,7 +98,7 @@ impl Worker {
         if std::mem::take(&mut state.blocked) {
             self.resumes.push_back(client);
         }
-        tracing::info!(address = %state.address, user = %state.user, "idle transaction rolled back");
+        tracing::info!(address = %state.address, user = %state.user(), "idle transaction rolled back");
         if let Some(server) = self.servers.get_mut(at) {
             server.holder = Holder::Ghost { session: heir, check: false };
         }
