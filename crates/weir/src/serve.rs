@@ -47,7 +47,7 @@ pub struct Proxy {
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
     _guard: Option<Guard>,
-    incidents: Arc<Incidents>,
+    incidents: Incidents,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -79,7 +79,10 @@ impl Proxy {
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
-        let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
+        let incidents = Incidents::start(settings)?;
+        let reporter = incidents.reporter().clone();
+        let logins = LoginThreads::start(settings.clone(), mailboxes.clone(), reporter)?;
+        let logins = Arc::new(logins);
         let driver = choose_driver(settings.workers.driver)?;
         tracing::info!(workers = count, "the event loop is {}", driver.name());
         if let Some(visitors) = logins.visitors() {
@@ -91,9 +94,7 @@ impl Proxy {
         let http = settings.http.as_ref();
         let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
         let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
-        let incidents = Arc::new(Incidents::start(settings)?);
-        let house = Arc::clone(logins.house());
-        logins.runtime().spawn(incident::feed(Arc::clone(&incidents), lookout, house));
+        logins.runtime().spawn(incident::feed(lookout, Arc::clone(logins.house())));
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -207,7 +208,7 @@ impl Proxy {
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
             self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
-            self.incidents.reload(&settings);
+            self.incidents.reporter().reload(&settings);
             self.logins.house().console.config.store(config.into());
             Ok(())
         });
@@ -337,6 +338,7 @@ fn start_worker(
 ) -> Result<JoinHandle<()>> {
     let options = WorkerOptions {
         index,
+        incidents: logins.house().incidents.clone(),
         seed: u64::from_ne_bytes(chance::bytes()?),
         workers: usize::from(settings.workers.count.max(1)),
         driver,

@@ -168,6 +168,12 @@ bounds! {
     INCIDENT_EVENTS = 2_000;
     /// Distinct users counted in one incident. Beyond it the count says "at least".
     INCIDENT_USERS = 100_000;
+    /// Actions told of before an incident opened that are kept for it. The oldest goes.
+    INCIDENT_ACTIONS_BEFORE = 32;
+    /// Actions counted in one incident. Further ones are only counted as events left out.
+    INCIDENT_ACTIONS = 1_000;
+    /// Classes whose caps and refusals are followed as actions. Further ones are not told.
+    DISPATCH_ACTIONS = 256;
     /// Looks kept from before an incident: at one a second, five minutes.
     FLIGHT_POINTS_BEFORE = 300;
     /// Looks kept of an incident. For one more the resolution is halved.

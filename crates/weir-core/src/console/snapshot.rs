@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::incident::Control;
 use crate::ledger::{Histogram, LedgerSnapshot, Phase, PhaseTimes};
 use crate::pool::PoolView;
 use crate::session::{PoolMode, Tally};
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub statements: u64,
     /// Their ledgers; empty where that was not asked for.
     pub ledger: LedgerSnapshot,
+    /// Classes that the dispatch limits; likewise.
+    pub controls: Vec<Control>,
 }
 
 impl Snapshot {
@@ -33,6 +36,7 @@ impl Snapshot {
         self.servers.extend(other.servers);
         self.statements += other.statements;
         self.ledger.merge(other.ledger);
+        self.controls.extend(other.controls);
         for store in other.stores {
             match self.stores.iter_mut().find(|known| known.name == store.name) {
                 Some(known) => known.add(store),
@@ -72,7 +76,7 @@ impl Serial {
     }
 }
 
-/// Bytes, waits and logins of one pool, since the start.
+/// Bytes, waits, logins and cancels of one pool, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes from clients.
@@ -85,6 +89,8 @@ pub struct Traffic {
     pub assignments: u64,
     /// Clients that logged in.
     pub logins: u64,
+    /// Cancel requests that named a client and had its secret.
+    pub cancels: u64,
 }
 
 /// A pool at one moment.

@@ -231,6 +231,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         stores,
         statements: 0,
         ledger: ledger(),
+        controls: Vec::new(),
     };
     let config = [ConfigRow {
         key: "pool.size".into(),

@@ -1,5 +1,6 @@
 //! One class in the dispatch of one pool.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arena::List;
@@ -21,6 +22,8 @@ pub(super) const UNLIMITED: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) id: ClassId,
+    /// The name an operator gave it, when it is made of the classes that he said.
+    pub(super) group: Option<Arc<str>>,
     pub(super) rules: ClassRules,
     pub(super) account: Account,
     pub(super) baseline: Baseline,
@@ -54,6 +57,7 @@ impl Class {
     pub(super) fn new(id: ClassId) -> Self {
         Self {
             id,
+            group: None,
             rules: ClassRules::default(),
             account: Account::default(),
             baseline: Baseline::default(),

@@ -1,5 +1,6 @@
 //! What can be seen of the dispatch from outside, and what an operator may do to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::ClassId;
@@ -11,10 +12,13 @@ use super::explain::Verdict;
 use super::queue::Dispatch;
 
 /// One class in one pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassView {
-    /// The class; zero stands for all without a place of their own.
+    /// The class; zero stands for all without a place of their own. Of an operator's class the
+    /// first that was seen.
     pub class: ClassId,
+    /// The name an operator gave it.
+    pub group: Option<Arc<str>>,
     /// Slots it holds.
     pub held: u32,
     /// Its waiting clients.
@@ -41,6 +45,7 @@ impl Dispatch {
         };
         self.classes.iter().filter(seen).map(|class| ClassView {
             class: class.id,
+            group: class.group.clone(),
             held: class.account.held,
             waiting: class.waiting.len(),
             limit: Some(class.limit()).filter(|&limit| limit != UNLIMITED),

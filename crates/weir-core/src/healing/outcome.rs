@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Instant;
 
 use super::guard::Withheld;
@@ -12,7 +14,7 @@ use super::plan::Proposal;
 pub(super) const MEASURED_AFTER: Duration = Duration::from_secs(1);
 
 /// What an action is expected to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Prediction {
     /// Slots it frees.
     pub slots: u32,
@@ -32,7 +34,8 @@ pub struct Effect {
 }
 
 /// What became of a proposal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It was done.
     Done,

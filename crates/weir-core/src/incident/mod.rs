@@ -8,6 +8,8 @@
 //! | `suspects` | findings of one trouble brought together and ranked |
 //! | `impact` | requests, users, rates |
 //! | `timeline`, `event` | what happened, a closed list |
+//! | `action` | what was done, why, what was expected and what it changed |
+//! | `dispatch` | what the dispatch does to classes, as actions |
 //! | `prelude` | the first signs before the opening |
 //! | `flight` | second by second, before and through it |
 //! | `book` | an incident as a whole |
@@ -20,9 +22,11 @@
 //! Absent on purpose: storage, messages, clocks. The program stores each record before anybody is
 //! told of it.
 
+mod action;
 mod book;
 mod current;
 mod desk;
+mod dispatch;
 mod event;
 mod flight;
 mod impact;
@@ -38,9 +42,11 @@ mod suspects;
 mod timeline;
 pub mod words;
 
+pub use action::{Action, Effect, Lifted, Reason};
 pub use book::{Change, Counterfactual, Incident, IncidentId, interrupted};
 pub use desk::{IncidentDesk, Note, Record};
-pub use event::{Action, Effect, Event, EventKind, Intervention, Mode};
+pub use dispatch::{Around, ClassNow, Control, DispatchLog};
+pub use event::{Event, EventKind};
 pub use flight::{Flight, Point};
 pub use impact::Impact;
 pub use ledger::counterfactuals;

@@ -37,6 +37,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod turn;
 mod window;
 
 pub use book::{Ledger, Scribe};

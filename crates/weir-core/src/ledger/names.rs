@@ -185,6 +185,12 @@ impl Names {
         self.table.iter()
     }
 
+    /// How many gave their place to others.
+    #[inline]
+    pub(super) const fn evicted(&self) -> u64 {
+        self.table.evicted
+    }
+
     /// How many there are, and how many gave their place to others.
     pub(super) fn counts(&self) -> (usize, u64) {
         (self.table.len(), self.table.evicted)

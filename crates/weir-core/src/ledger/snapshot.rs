@@ -233,7 +233,7 @@ impl Ledger {
             open: 0,
         });
         let mut snapshot = LedgerSnapshot {
-            times: self.times,
+            times: self.pools.total(),
             open_nanos: self.open.nanos(now),
             open: self.open.open(),
             classes: self.class_rows(worker),
@@ -276,7 +276,7 @@ impl Ledger {
     pub fn drift_nanos(&self, now: Instant) -> u128 {
         let open = self.accounts.iter().filter(|account| account.live);
         let uncharged: u128 = open.map(|account| (now - account.charged).as_nanos()).sum();
-        (self.times.total() + uncharged).abs_diff(self.open.nanos(now))
+        (self.pools.total().total() + uncharged).abs_diff(self.open.nanos(now))
     }
 
     /// Nanoseconds that server connections were open up to `now`.
@@ -291,10 +291,23 @@ impl Ledger {
         Arc::clone(&self.names.get(self.names.known(class)).label)
     }
 
+    /// Where the name of a class comes from.
+    #[must_use]
+    pub fn class_kind(&self, class: crate::ids::ClassId) -> ClassKind {
+        self.names.get(self.names.known(class)).kind
+    }
+
+    /// A number that changes when the class gives its place to another.
+    #[inline]
+    #[must_use]
+    pub fn class_serial(&self, class: crate::ids::ClassId) -> u64 {
+        self.names.get(self.names.known(class)).serial
+    }
+
     /// The time of a pool's server connections since it was added.
     #[must_use]
     pub fn pool_times(&self, pool: PoolId) -> PhaseTimes {
-        self.pools.get(pool.0 as usize).copied().unwrap_or_default()
+        self.pools.get(pool)
     }
 
     fn class_rows(&self, worker: usize) -> Vec<ClassRow> {

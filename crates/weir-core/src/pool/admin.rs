@@ -1,5 +1,7 @@
 //! What an operator does to pools.
 
+use std::sync::Arc;
+
 use crate::dispatch::ClassRules;
 use crate::ids::{BudgetId, ClassId, PoolId, ServerId};
 use crate::time::Instant;
@@ -55,6 +57,31 @@ impl Pools {
     /// What an operator says about one class of a pool.
     pub fn set_class(&mut self, now: Instant, pool: PoolId, class: ClassId, rules: ClassRules) {
         self.one_mut(pool).queue.set_rules(class, rules);
+        self.pump(now, pool);
+    }
+
+    /// The claims of `class` belong to the class that an operator calls `group` from now on, or
+    /// are a class of their own.
+    pub fn assign(
+        &mut self,
+        now: Instant,
+        pool: PoolId,
+        class: ClassId,
+        group: Option<(&Arc<str>, ClassRules)>,
+    ) {
+        self.one_mut(pool).queue.assign(class, group);
+        self.pump(now, pool);
+    }
+
+    /// The number of a class stands for another one from now on: nothing is known of it.
+    pub fn renamed(&mut self, pool: PoolId, class: ClassId) {
+        self.one_mut(pool).queue.renamed(class);
+    }
+
+    /// Takes back the rules of an operator's classes, which are said anew by
+    /// [`assign`](Self::assign).
+    pub fn lift_groups(&mut self, now: Instant, pool: PoolId) {
+        self.one_mut(pool).queue.lift_groups();
         self.pump(now, pool);
     }
 

@@ -1,7 +1,6 @@
 //! The pools of one worker: checkout, release, and what follows from them.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::dispatch::{Claim, Waiters};
@@ -80,20 +79,19 @@ impl Pools {
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        self.ledger.claimed(claim.class);
         let queue = &mut self.one_mut(pool).queue;
         let place = queue.place(claim.class);
-        queue.asked(now, place);
-        if queue.admits(place)
+        if queue.asked(now, place)
             && let Some(slot) = self.pick(pool, claim.affinity)
             && now < self.slots[slot].fresh_until
         {
             // No connection idles that could serve somebody who waits, nor one that may not be
             // given out; so looking at the idle ones is enough.
             debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.ledger.waited(claim.class, WaitEnd::Granted, Duration::ZERO);
+            self.ledger.served(claim.class);
             self.hold(now, slot, (claim.client, claim.class, place));
-            let queue = &self.one(pool).queue;
+            let queue = &mut self.one_mut(pool).queue;
+            queue.took_at_once(place);
             if queue.is_tight()
                 && let Some(look_at) = queue.look_due()
             {
@@ -101,6 +99,7 @@ impl Pools {
             }
             return Checkout::Granted(ServerId(slot));
         }
+        self.ledger.claimed(claim.class);
         self.queue_up(now, (pool, place), claim)
     }
 

@@ -323,6 +323,9 @@ impl ServerState {
     /// none when that is now.
     #[inline]
     pub(super) fn next_due(&self) -> Option<u32> {
+        if self.replies.is_empty() {
+            return None;
+        }
         let waits = self.replies.iter().any(Reply::ends_request);
         waits.then(|| self.requests_before())
     }

@@ -8,8 +8,7 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
 
-use crate::ids::ClassId;
-use crate::ledger::Scribe;
+use crate::ledger::{Mark, Scribe};
 use crate::session::encoding;
 use crate::session::greeting::Welcome;
 use crate::session::names::Names;
@@ -45,10 +44,27 @@ pub struct Session {
     pub(super) late: bool,
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
-    /// What the query means that asked for a server connection; used if its bytes come again next.
-    pub(super) asked: Option<Look>,
-    /// Whose the request is that asked for a server connection, if it could be read.
-    pub(super) claim: Option<ClassId>,
+    /// The message that asked for a server connection; used if its bytes come again next.
+    pub(super) asked: Option<Asked>,
+}
+
+/// What was found out about the message that asked for a server connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) said: Said,
+    /// Whose the request is, if it could be read.
+    pub(super) mark: Option<Mark>,
+    /// The worker knows whose it is.
+    pub(super) told: bool,
+}
+
+/// What asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said {
+    /// A text of this meaning.
+    Text(Look),
+    /// A statement that was prepared.
+    Statement(Option<StatementId>),
 }
 
 /// What became of an eviction.
@@ -342,7 +358,6 @@ impl Session {
             late: false,
             gone: false,
             asked: None,
-            claim: None,
         }
     }
 
@@ -386,8 +401,12 @@ impl Session {
 
     /// Whose the request is that asked for a server connection; told once.
     #[inline]
-    pub fn take_claim(&mut self) -> Option<ClassId> {
-        self.claim.take()
+    pub fn take_claim(&mut self) -> Option<Mark> {
+        let asked = self.asked.as_mut()?;
+        if std::mem::replace(&mut asked.told, true) {
+            return None;
+        }
+        asked.mark
     }
 
     /// Why the client keeps its server connection, if it does.

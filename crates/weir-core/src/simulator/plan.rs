@@ -95,20 +95,7 @@ pub struct ClassPlan {
     pub bulkhead: Option<u32>,
     /// `sheddable`, `normal` or `critical`.
     #[serde(default)]
-    pub criticality: CriticalityWord,
-}
-
-/// [`Criticality`] as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CriticalityWord {
-    /// Refused first.
-    Sheddable,
-    /// Refused next.
-    #[default]
-    Normal,
-    /// Never refused for others.
-    Critical,
+    pub criticality: Criticality,
 }
 
 /// What changes for a while.
@@ -231,16 +218,6 @@ pub(super) struct Present {
 impl EventPlan {
     fn is_on(&self, now: Instant) -> bool {
         Instant::from_millis(self.from_ms) <= now && now < Instant::from_millis(self.to_ms)
-    }
-}
-
-impl From<CriticalityWord> for Criticality {
-    fn from(word: CriticalityWord) -> Self {
-        match word {
-            CriticalityWord::Sheddable => Self::Sheddable,
-            CriticalityWord::Normal => Self::Normal,
-            CriticalityWord::Critical => Self::Critical,
-        }
     }
 }
 

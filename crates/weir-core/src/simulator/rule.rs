@@ -81,7 +81,7 @@ impl Rule {
         let usual = ClassRules::default();
         match self {
             Self::Bulkheads => ClassRules { ceiling: plan.bulkhead, ..usual },
-            Self::Weir => ClassRules { criticality: plan.criticality.into(), ..usual },
+            Self::Weir => ClassRules { criticality: plan.criticality, ..usual },
             Self::Fifo | Self::FifoSecond | Self::FifoShort | Self::Codel | Self::Killer => usual,
         }
     }

@@ -24,7 +24,7 @@ mod verb;
 mod words;
 
 pub use attribution::{Attribution, VALUE_LEN_MAX};
-pub use edges::{Edges, edges};
+pub use edges::{Edges, edges, may_have_edges};
 pub use effect::{Effect, Scope, SetValue};
 pub use fingerprint::{Fingerprint, fingerprint, normalise};
 pub use flags::{Facts, Flags};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use weir_core::config::settings::Classes;
 use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
 use weir_wire::scram::{Keys, Verifier};
@@ -29,6 +30,8 @@ pub struct Target {
     pub pool: PoolSettings,
     /// How the session treats its clients.
     pub session: SessionSettings,
+    /// Classes that operators named.
+    pub classes: Arc<Classes>,
     /// Bounds on server connections that it shares with other pools.
     pub shares: Vec<Share>,
     /// What its worker does about it besides serving.

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
 
+use crate::incident::Reporter;
 use crate::proxy::admission::Admission;
 use crate::proxy::auth::query::Secrets;
 use crate::proxy::chance;
@@ -57,6 +58,8 @@ pub struct House {
     pub names: Names,
     /// SCRAM keys of passwords that were used before.
     pub scram_keys: ScramKeys,
+    /// Where incidents are kept.
+    pub incidents: Reporter,
 }
 
 /// The running login threads. Dropping them stops accepting and dialling.
@@ -103,11 +106,11 @@ impl House {
 
 impl LoginThreads {
     /// Binds the configured addresses and starts serving them. `mailboxes` are the workers', in
-    /// the order of their indexes; at least one.
+    /// the order of their indexes; at least one. `incidents` is told what happens.
     ///
     /// # Errors
     /// When TLS cannot be set up, an address cannot be bound, or threads cannot be started.
-    pub fn start(settings: Settings, mailboxes: Vec<Mailbox>) -> Result<Self> {
+    pub fn start(settings: Settings, mailboxes: Vec<Mailbox>, incidents: Reporter) -> Result<Self> {
         anyhow::ensure!(!mailboxes.is_empty(), "there must be at least one worker");
         let runtime = Builder::new_multi_thread()
             .worker_threads(usize::from(settings.workers.login_threads.max(1)))
@@ -130,6 +133,7 @@ impl LoginThreads {
             mock_secret: chance::bytes().context("no random bytes")?,
             names: Names::default(),
             scram_keys: ScramKeys::default(),
+            incidents,
         });
         let addresses = listeners.iter().map(Listener::to_string).collect();
         let (requests, inbox) = unbounded_channel();

@@ -4,6 +4,7 @@
 //! A comment ends with ``Example: `…` `` where the default is not example enough.
 
 mod access;
+mod class;
 mod guard;
 mod incident;
 mod operation;
@@ -16,6 +17,7 @@ pub use access::{
     AuthOptions, ClientTlsOptions, HttpOptions, ListenOptions, ServerTlsOptions, TlsOptions,
     UserOptions,
 };
+pub use class::ClassOptions;
 pub use guard::GuardOptions;
 pub use incident::{AlertOptions, IncidentOptions};
 pub use operation::{
@@ -71,6 +73,9 @@ pub struct Options {
     pub budgets: BTreeMap<String, u32>,
     /// Databases by the name clients ask for; `"*"` serves every name without an entry.
     pub databases: BTreeMap<String, DatabaseOptions>,
+    /// Classes by a name of your choice: how transactions are served that belong together. Without
+    /// an entry each route, application or kind of transaction is a class of its own.
+    pub classes: BTreeMap<String, ClassOptions>,
     /// Who is told of incidents, by a name of your choice. The log is always told. `weir alert
     /// test` sends everybody a message.
     pub alerts: BTreeMap<String, AlertOptions>,

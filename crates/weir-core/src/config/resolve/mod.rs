@@ -4,6 +4,7 @@
 mod address;
 mod auth;
 mod checks;
+mod classes;
 mod database;
 mod guard;
 mod incident;
@@ -82,6 +83,7 @@ impl Resolver<'_> {
             databases,
             wildcard,
             budgets: self.budgets(),
+            classes: self.classes(),
             dns_ttl: options.pool.dns_ttl.0,
             limits: limits(options),
             timeouts: timeouts(options),

@@ -4,15 +4,18 @@
 //! limits too. Nothing here depends on how it was written: file, `pgbouncer.ini` or flags.
 
 mod auth;
+mod classes;
 mod guard;
 mod incident;
 mod net;
 mod pool;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
+pub use classes::{ClassEntry, Classes};
 pub use guard::Guard;
 pub use incident::{Incidents, Receiver};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
@@ -43,6 +46,8 @@ pub struct Settings {
     pub wildcard: Option<Database>,
     /// The slots a PostgreSQL can give us, over all pools, where that is stated.
     pub budgets: BTreeMap<UpstreamHost, u32>,
+    /// Classes that operators named.
+    pub classes: Arc<Classes>,
     /// How long an address found by name is used before it is looked up again.
     pub dns_ttl: Duration,
     /// Bounds on clients and what they hold.
@@ -79,6 +84,7 @@ impl Default for Settings {
             databases: BTreeMap::new(),
             wildcard: None,
             budgets: BTreeMap::new(),
+            classes: Arc::default(),
             dns_ttl: Duration::from_secs(15),
             limits: ClientLimits::default(),
             timeouts: Timeouts::default(),

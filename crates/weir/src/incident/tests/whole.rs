@@ -57,8 +57,9 @@ fn what_a_receiver_is_told_is_on_disk_already() {
         receivers: [("hook".to_owned(), receiver(port))].into(),
         ..Settings::default()
     };
-    let incidents = Incidents::start(&settings).unwrap();
-    assert!(incidents.open_incident().is_none());
+    let kept_here = Incidents::start(&settings).unwrap();
+    let incidents = kept_here.reporter().clone();
+    assert_eq!(incidents.open(), None);
     incidents.observe(Look { findings: Vec::new(), signals: Signals::default() });
     let signals = Signals { requests_total: 100, refused_total: 40, ..Signals::default() };
     incidents.observe(Look { findings: vec![finding()], signals });
@@ -69,9 +70,9 @@ fn what_a_receiver_is_told_is_on_disk_already() {
     let kept = store.find(id).unwrap().expect("it is kept before it is told");
     assert_eq!(kept.impact.refused, 40);
     assert!(!store.events(&kept.id).unwrap().is_empty());
-    assert_eq!(incidents.open_incident().unwrap().id, kept.id);
+    assert_eq!(incidents.open(), Some(kept.id.clone()));
     incidents.reload(&settings);
-    drop(incidents);
+    drop(kept_here);
     let events = store.events(&kept.id).unwrap();
     let last = serde_json::to_value(events.last().unwrap()).unwrap();
     assert_eq!(last["kind"], "config-changed");

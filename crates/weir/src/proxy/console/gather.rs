@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use weir_core::console::{ConfigRow, History, Holds, Snapshot, View};
+use weir_core::incident::{Around, ClassNow, DispatchLog};
 use weir_core::ledger::Picture;
 use weir_core::time::Instant;
 
@@ -133,6 +134,7 @@ pub(super) async fn keep_history(house: Arc<House>) {
 /// Notes the ledger each second, for what happened lately, as long as the process runs.
 pub(super) async fn record_ledger(house: Arc<House>) {
     let mut seconds = interval(Duration::from_secs(1));
+    let mut dispatch = DispatchLog::default();
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         seconds.tick().await;
@@ -140,10 +142,25 @@ pub(super) async fn record_ledger(house: Arc<House>) {
             return;
         }
         match snapshot(&house, Detail::Ledger).await {
-            Ok(snapshot) => house.console.record(&snapshot),
+            Ok(snapshot) => {
+                house.console.record(&snapshot);
+                tell_of_dispatch(&house, &mut dispatch, &snapshot);
+            }
             Err(error) => tracing::error!("no ledger for this second: {error}"),
         }
     }
+}
+
+/// What the dispatch does to classes becomes part of an incident.
+fn tell_of_dispatch(house: &House, log: &mut DispatchLog, snapshot: &Snapshot) {
+    let classes = &snapshot.ledger.classes;
+    let around = Around {
+        waiting: classes.iter().map(|class| class.waiting).sum(),
+        class: &|route| ClassNow::of(&snapshot.ledger, route),
+    };
+    let now = house.console.now();
+    let notes = log.note(now, &snapshot.controls, around, || house.incidents.number());
+    notes.into_iter().for_each(|note| house.incidents.note(note));
 }
 
 /// The resident set of this process; 0 where the system does not say.

@@ -47,6 +47,7 @@ pub(super) fn target(
     Some(Target {
         pool: pool_settings(settings, &plan.pool),
         session: session_settings(settings, &plan, &pool.user),
+        classes: Arc::clone(&settings.classes),
         shares: shares::of(settings, &plan, pool),
         care: care(settings, &plan.pool),
         dial: Arc::new(dial),

@@ -18,6 +18,7 @@ use weir_wire::build;
 use weir_wire::message::ErrorFields;
 use weir_wire::startup::ProtocolVersion;
 
+use crate::incident::Reporter;
 use crate::proxy::mail::{Admitted, FromWorker, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 
@@ -40,7 +41,8 @@ impl Drop for World {
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let mailbox = Mailbox::new().unwrap();
-        let threads = LoginThreads::start(settings, vec![mailbox.clone()]).unwrap();
+        let threads =
+            LoginThreads::start(settings, vec![mailbox.clone()], Reporter::default()).unwrap();
         let (sender, letters) = channel();
         let over = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&over);

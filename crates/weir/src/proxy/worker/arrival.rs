@@ -29,7 +29,7 @@ impl Worker {
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
         let application = application.map_or("", |(_, value)| value.as_str());
-        let (application, caller) = self.introduce(pool, application, client.slot.user());
+        let (application, caller) = self.caller_of(pool, application, client.slot.user());
         let id = self.next_number();
         let (at, generation) = self.clients.next();
         let secret = match client.minor_version {
@@ -92,7 +92,7 @@ impl Worker {
 
     /// What a client calls itself, and whose its statements are. Kept once for clients that come
     /// one after the other and are the same in that.
-    fn introduce(
+    fn caller_of(
         &mut self,
         pool: PoolId,
         application: &str,
@@ -235,6 +235,9 @@ impl Worker {
             home.welcome = None;
             self.pools.reconnect(self.now, pool);
         }
+        if self.homes[pool.0 as usize].target.classes != before.classes {
+            self.introduce_again(pool);
+        }
     }
 
     fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {
@@ -250,6 +253,7 @@ impl Worker {
             traffic: Traffic::default(),
             waits: Histogram::default(),
             welcome: None,
+            introduced: Vec::new(),
             clients: 0,
             latest: None,
             failing: false,

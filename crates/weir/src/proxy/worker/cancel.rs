@@ -39,6 +39,7 @@ impl Worker {
         if !same(client.secret.bytes(), &request.secret) {
             return;
         }
+        self.homes[client.pool.0 as usize].traffic.cancels += 1;
         if let Some(ticket) = client.ticket {
             client.ticket = None;
             if self.pools.withdraw(self.now, ticket) {

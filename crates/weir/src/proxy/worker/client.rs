@@ -169,12 +169,16 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let class = client
+        let mark = client
             .session
             .take_claim()
-            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
-        let claim = Claim { client: ClientId(at), class, affinity: client.last_server, user: 0 };
-        match self.pools.checkout(self.now, client.pool, claim) {
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
+        let (class, user) = (mark.class, mark.user);
+        let (pool, affinity) = (client.pool, client.last_server);
+        self.introduce(pool, class);
+        let claim = Claim { client: ClientId(at), class, affinity, user };
+        let Some(client) = self.clients.get_mut(at) else { return Next::Over };
+        match self.pools.checkout(self.now, pool, claim) {
             Checkout::Granted(server) => {
                 self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
                 self.link(at, server);

@@ -35,6 +35,10 @@ impl Worker {
             Detail::Ledger | Detail::Slots => self.ledger_snapshot(),
             Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
         };
+        let controls = match detail {
+            Detail::Ledger | Detail::Slots => self.controls(),
+            Detail::Pools | Detail::Connections => Vec::new(),
+        };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
         let mut snapshot = Snapshot {
@@ -44,6 +48,7 @@ impl Worker {
             stores: self.stores(),
             statements: self.shared.statements.len() as u64,
             ledger,
+            controls,
             ..Snapshot::default()
         };
         let everybody = match detail {

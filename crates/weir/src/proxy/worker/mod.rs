@@ -16,6 +16,7 @@
 //! | `sweep` | time limits |
 //! | `talk` | calls of sessions, and what they leave to be sent |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
+//! | `classes` | which route belongs to which class of an operator |
 //! | `totals` | the totals in the log |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
@@ -26,6 +27,7 @@ mod arrival;
 mod book;
 mod cancel;
 mod chores;
+mod classes;
 mod client;
 mod command;
 mod departure;

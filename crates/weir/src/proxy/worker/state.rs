@@ -9,6 +9,7 @@ use weir_core::ledger::{Caller, Histogram};
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
+use crate::incident::Reporter;
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::driver::Kind;
 use crate::proxy::endpoint::Endpoint;
@@ -26,6 +27,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// Where incidents are kept.
+    pub incidents: Reporter,
     /// The driver it runs on.
     pub driver: Kind,
     /// How long connections that are being closed may take to send what is left.
@@ -43,6 +46,8 @@ pub(super) struct Home {
     pub(super) waits: Histogram,
     /// What its servers report at login; known after the first one.
     pub(super) welcome: Option<Welcome>,
+    /// Serial numbers of the classes that the pool has been told of, by class.
+    pub(super) introduced: Vec<u64>,
     /// Clients connected.
     pub(super) clients: u32,
     /// Whose statements are whose: shared with the next client that calls itself the same.
