@@ -15,6 +15,7 @@ use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
+use crate::changes::Changes;
 use crate::http::HttpListener;
 use crate::incident::{self, Incidents};
 use crate::monitor::guard::{Guard, Lookout};
@@ -46,7 +47,7 @@ pub struct Proxy {
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
-    _guard: Option<Guard>,
+    guard: Guard,
     incidents: Incidents,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
@@ -111,7 +112,7 @@ impl Proxy {
             ended,
             _state: state,
             ordered,
-            _guard: guard,
+            guard,
             incidents,
             http,
             running,
@@ -208,8 +209,12 @@ impl Proxy {
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
             self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
-            self.incidents.reporter().reload(&settings);
-            self.logins.house().console.config.store(config.into());
+            self.guard.reload();
+            let shown = &self.logins.house().console.config;
+            let changes = Changes::between(&shown.load(), &config);
+            changes.say_what_needs_a_restart();
+            self.incidents.reporter().reload(&settings, changes.to_string());
+            shown.store(config.into());
             Ok(())
         });
         match &done {

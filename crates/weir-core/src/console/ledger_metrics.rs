@@ -16,7 +16,7 @@ pub(super) struct LedgerMetric {
     pub(super) about: &'static str,
     /// Labels of its series, for the reference.
     pub(super) labels: &'static str,
-    series: fn(&str, &View<'_>, &mut String),
+    pub(super) series: fn(&str, &View<'_>, &mut String),
 }
 
 /// The families.
@@ -69,15 +69,21 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 6] = [
 
 /// Writes all of them.
 pub(super) fn write(view: &View<'_>, text: &mut String) {
-    for metric in &LEDGER_METRICS {
+    LEDGER_METRICS.iter().for_each(|metric| metric.write(view, text));
+}
+
+impl LedgerMetric {
+    /// Writes one family.
+    pub(super) fn write(&self, view: &View<'_>, text: &mut String) {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "# HELP {} {}", metric.name, metric.about);
-        let _ = writeln!(text, "# TYPE {} {}", metric.name, metric.kind);
-        (metric.series)(metric.name, view, text);
+        let _ = writeln!(text, "# HELP {} {}", self.name, self.about);
+        let _ = writeln!(text, "# TYPE {} {}", self.name, self.kind);
+        (self.series)(self.name, view, text);
     }
 }
 
-fn line(text: &mut String, name: &str, labels: &str, value: f64) {
+/// Appends one series.
+pub(super) fn line(text: &mut String, name: &str, labels: &str, value: f64) {
     let _ = writeln!(text, "{name}{labels} {value}");
 }
 

@@ -198,6 +198,7 @@ pub fn metrics(view: &View<'_>) -> String {
         }
     }
     super::ledger_metrics::write(view, &mut text);
+    super::healing_metrics::write(view, &mut text);
     text
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::command::{COMMANDS, Topic};
+use super::healing_metrics::HEALING_METRICS;
 use super::ledger_metrics::LEDGER_METRICS;
 use super::metrics::METRICS;
 use super::table::{Heading, Relation};
@@ -95,7 +96,7 @@ program uses.
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {} |", states.join(", "));
     }
     page.push_str(LEDGER_METRICS_INTRODUCTION);
-    for metric in &LEDGER_METRICS {
+    for metric in LEDGER_METRICS.iter().chain(&HEALING_METRICS) {
         let (name, kind, about, labels) = (metric.name, metric.kind, metric.about, metric.labels);
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {labels} |");
     }

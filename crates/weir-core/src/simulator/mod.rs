@@ -8,6 +8,7 @@
 mod attempt;
 mod draw;
 mod engine;
+mod ladder;
 mod outcome;
 mod plan;
 mod rule;

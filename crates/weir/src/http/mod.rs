@@ -4,10 +4,14 @@
 //! | file | job |
 //! | --- | --- |
 //! | `routes` | what each path answers |
+//! | `healing` | what the healing ladder does, and orders to it |
+//! | `incidents` | incidents and their reports |
 //!
 //! A connection serves one request within a fixed time, and there is a bound on connections, so
 //! that slow or silent clients take nothing from others.
 
+mod healing;
+mod incidents;
 mod routes;
 
 use std::net::SocketAddr;
@@ -72,7 +76,8 @@ impl HttpListener {
 
     /// Serves until the process ends.
     pub async fn serve(self, house: Arc<House>, lookout: Lookout, settings: Http) {
-        let router = routes::router(Shown { house, lookout }, settings.token);
+        let guarded = settings.token.is_some();
+        let router = routes::router(Shown { house, lookout, guarded }, settings.token);
         let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
         loop {
             // The semaphore is never closed.

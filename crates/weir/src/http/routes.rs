@@ -16,6 +16,7 @@ use weir_core::config::settings::Secret;
 use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
 
+use super::{healing, incidents};
 use crate::monitor::guard::Lookout;
 use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
@@ -28,6 +29,8 @@ pub(super) struct Shown {
     pub(super) house: Arc<House>,
     /// What the guard last saw.
     pub(super) lookout: Lookout,
+    /// A token is asked for.
+    pub(super) guarded: bool,
 }
 
 /// The routes. `/healthz` and `/readyz` tell nothing that needs protection and ask for no token, so
@@ -37,6 +40,10 @@ pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
         .route("/metrics", get(metrics_text))
         .route("/api/v1/health", get(health))
         .route("/api/v1/ledger", get(ledger))
+        .merge(healing::router())
+        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/incidents/{id}/report", get(incidents::report))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
@@ -52,7 +59,7 @@ async fn healthz() -> Response {
 }
 
 /// Whether clients should be sent here: every worker answers, and the process is not stopping.
-async fn readyz(State(Shown { house, lookout }): State<Shown>) -> Response {
+async fn readyz(State(Shown { house, lookout, .. }): State<Shown>) -> Response {
     let why = if house.stopping.load(Ordering::Relaxed) {
         Some("stopping".to_owned())
     } else {
@@ -99,17 +106,30 @@ async fn ledger(State(Shown { house, .. }): State<Shown>) -> Response {
     }
 }
 
-fn not_ready(stuck: NoAnswer) -> Response {
+pub(super) fn not_ready(stuck: NoAnswer) -> Response {
     let body = json!({ "status": "not ready", "reason": stuck.to_string() });
     reply(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
 async fn not_found() -> Response {
-    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/health", "/api/v1/ledger"];
+    let paths = [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/v1/health",
+        "/api/v1/ledger",
+        "/api/v1/actions",
+        "/api/v1/actions/summary",
+        "/api/v1/caps",
+        "/api/v1/quarantine",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/report?format=html|md&lang=en|zh",
+    ];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response {
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 

@@ -68,9 +68,7 @@ impl Opened {
                 id => bail!("there is no incident {id}: see `weir incident list`"),
             }
         };
-        let events = self.store.events(&incident.id)?;
-        let flight = self.store.flight(&incident.id)?;
-        Ok(Story { incident, events, flight, price: self.incidents.price })
+        Ok(self.store.story(incident, self.incidents.price)?)
     }
 }
 

@@ -5,9 +5,12 @@
 
 mod access;
 mod commands;
+mod healing;
 mod health;
 mod incidents;
+mod intervention;
 mod ledger;
+mod lending;
 mod pause;
 mod shutdown;
 mod stage;

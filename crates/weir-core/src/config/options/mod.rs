@@ -6,6 +6,7 @@
 mod access;
 mod class;
 mod guard;
+mod healing;
 mod incident;
 mod operation;
 mod pool;
@@ -19,6 +20,7 @@ pub use access::{
 };
 pub use class::ClassOptions;
 pub use guard::GuardOptions;
+pub use healing::HealingOptions;
 pub use incident::{AlertOptions, IncidentOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
@@ -64,6 +66,10 @@ pub struct Options {
     /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
     /// it sees when nobody else can connect, and says why connections run out.
     pub guard: GuardOptions,
+    /// Healing: what is done while clients wait for slots, to whom, and how far. Each step is in
+    /// one of three modes: `"observe"` records what would have been done, `"warn"` logs it too,
+    /// `"enforce"` does it. Nothing is ended unless somebody waits.
+    pub healing: HealingOptions,
     /// Incidents: what opens and closes one, and how it is told.
     pub incident: IncidentOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):

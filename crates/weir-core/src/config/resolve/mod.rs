@@ -7,6 +7,7 @@ mod checks;
 mod classes;
 mod database;
 mod guard;
+mod healing;
 mod incident;
 
 use std::collections::BTreeMap;
@@ -91,6 +92,7 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            healing: self.healing(),
             incidents: self.incidents(),
             receivers: self.receivers(),
             state_dir: options.state_dir.clone(),

@@ -6,6 +6,7 @@
 mod auth;
 mod classes;
 mod guard;
+mod healing;
 mod incident;
 mod net;
 mod pool;
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
 pub use classes::{ClassEntry, Classes};
 pub use guard::Guard;
+pub use healing::Healing;
 pub use incident::{Incidents, Receiver};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
@@ -62,6 +64,8 @@ pub struct Settings {
     pub console: Console,
     /// The guard that watches the servers.
     pub guard: Guard,
+    /// The healing ladder.
+    pub healing: Healing,
     /// Incidents.
     pub incidents: Incidents,
     /// Who is told of them, by name.
@@ -92,6 +96,7 @@ impl Default for Settings {
             log: Log::default(),
             console: Console::default(),
             guard: Guard::default(),
+            healing: Healing::default(),
             incidents: Incidents::default(),
             receivers: BTreeMap::new(),
             state_dir: None,
