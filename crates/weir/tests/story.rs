@@ -39,7 +39,7 @@ impl Replay {
     fn start(setup: &str, scale: &str, out: &Path) -> Self {
         let mut command = Command::new(WEIR);
         command.args(["replay", "--setups", setup, "--scale", scale]);
-        command.args(["--orders-seeded", "100000", "--long-s", &LONG_S.to_string()]);
+        command.args(["--orders-seeded", "300000", "--long-s", &LONG_S.to_string()]);
         command.arg("--out").arg(out);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -172,7 +172,8 @@ fn the_incident_behind_weir_is_told_from_opening_to_end() {
     let suspects = told["incident"]["suspects"].as_array().unwrap();
     let findings: Vec<Value> = suspects.iter().map(|one| one["finding"].clone()).collect();
     assert_eq!(findings[0]["culprit"]["route"], BULK, "{findings:#?}");
-    assert!(names_both(&Value::from(findings.clone())), "{findings:#?}");
+    let said = || told["events"].to_string();
+    assert!(names_both(&Value::from(findings.clone())), "{}", said());
     let after = findings[0]["culprit"]["gap"]["after"]["text"].as_str();
     assert!(after.is_some_and(|after| after.contains("from users where id")), "{after:?}");
     opens_in_time(&told);
