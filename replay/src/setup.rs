@@ -18,7 +18,9 @@ use crate::service::Program;
 const ROLE: &str = "shop";
 const SEEDED: &str = "shop_seeded";
 /// Server connections a pooler may open.
-pub const POOL_SIZE: &str = "40";
+const POOL_SIZE: &str = "40";
+/// Weir's pool: one of the server connections is its guard's.
+const WEIR_POOL_SIZE: &str = "39";
 
 /// What stands where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -293,7 +295,8 @@ impl World {
     fn weir(&self, database: &str, program: Option<&Path>) -> Result<(Pooler, u16)> {
         let program = program.context("this set-up needs a Weir program: name it with --weir")?;
         let upstream = format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.server.port());
-        let flags = ["--pool-size", POOL_SIZE, "--pool-mode", "transaction", "--auth", "trust"];
+        let flags =
+            ["--pool-size", WEIR_POOL_SIZE, "--pool-mode", "transaction", "--auth", "trust"];
         let running = Weir::up(program, &upstream, &flags)?;
         let port = running.listen().port();
         Ok((Pooler::Weir { running: Box::new(running) }, port))
