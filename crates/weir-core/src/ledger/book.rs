@@ -102,7 +102,7 @@ impl Ledger {
     /// [`weir_wire::sql::template`] gives it.
     #[inline]
     pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
-        let (statement, tag) = self.texts.read(text, template, &mut self.names);
+        let (statement, tag, user) = self.texts.read(text, template, &mut self.names);
         let class = tag.unwrap_or_else(|| {
             let texts = &self.texts;
             self.names.of_caller(caller, |names| {
@@ -111,13 +111,13 @@ impl Ledger {
                 names.of_shape(shape, || describe(&first.text, 1, shape))
             })
         });
-        Mark { class: ClassId(class), tagged: tag.is_some(), statement }
+        Mark { class: ClassId(class), tagged: tag.is_some(), user, statement }
     }
 
     /// Finds out whose a statement is that cannot be read.
     pub fn unread(&mut self, caller: &mut Caller) -> Mark {
         let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
-        Mark { class: ClassId(class), tagged: false, statement: NONE }
+        Mark { class: ClassId(class), tagged: false, user: 0, statement: NONE }
     }
 
     /// A client asks for a slot.

@@ -37,6 +37,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod top;
 mod window;
 
 pub use book::{Ledger, Scribe};
@@ -50,4 +51,5 @@ pub use phase::{Phase, PhaseTimes};
 pub use picture::{Demanded, Gap, Hold, Picture, Route, Wait};
 pub use snapshot::{ClassRow, GapRow, HoldView, HolderRow, LedgerSnapshot, WaiterRow};
 pub use texts::Mark;
+pub use top::TopHolder;
 pub use window::{Frame, FrameClass, Recorder};

@@ -78,15 +78,23 @@ impl Names {
         Self { table: Table::new(LEDGER_CLASSES, fixed), seed, serial: 1 }
     }
 
-    /// The class that the tags of a text name, if they name one.
-    pub(super) fn tagged(&mut self, text: &[u8]) -> Option<ClassRef> {
+    /// The class that the tags of a text name, if they name one, and a hash of the person; 0 where
+    /// they name none.
+    pub(super) fn tagged(&mut self, text: &[u8]) -> (Option<ClassRef>, u32) {
         let said = Attribution::from_text(text);
+        let user = said.user.as_ref().map_or(0, |user| self.user(user));
         let place = match (said.label(), &said.application) {
             (Some(label), _) if !label.is_empty() => self.intern(ClassKind::Tag, &label),
             (_, Some(name)) => self.intern(ClassKind::Application, &templated(name)),
-            (_, None) => return None,
+            (_, None) => return (None, user),
         };
-        Some(self.reference(place))
+        (Some(self.reference(place)), user)
+    }
+
+    /// A hash of a person's name that is not 0.
+    fn user(&self, name: &str) -> u32 {
+        let hash = xxh3_64_with_seed(name.as_bytes(), self.seed);
+        u32::try_from(hash >> 32).unwrap_or(u32::MAX).max(1)
     }
 
     /// The class of a statement without tags, by what is known of its client.

@@ -24,6 +24,8 @@ pub struct Mark {
     pub class: ClassId,
     /// A tag in the text says so; otherwise a lower step of the ladder.
     pub tagged: bool,
+    /// A hash of the person that a tag names; 0 where none does.
+    pub user: u32,
     pub(super) statement: u32,
 }
 
@@ -48,6 +50,7 @@ struct Known {
 struct Comment {
     hash: u64,
     tag: Option<ClassRef>,
+    user: u32,
 }
 
 /// All statements of a ledger.
@@ -73,26 +76,26 @@ impl Texts {
         }
     }
 
-    /// The statement of a text of this template, and the class that its tags name.
+    /// The statement of a text of this template, and the class and the person that its tags name.
     #[inline]
     pub(super) fn read(
         &mut self,
         text: &[u8],
         template: u64,
         names: &mut Names,
-    ) -> (u32, Option<u32>) {
+    ) -> (u32, Option<u32>, u32) {
         if self.known.is_empty() {
             self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
             self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
         }
         let Edges { lead, tail, .. } = edges(text);
-        let mut tag = None;
+        let (mut tag, mut user) = (None, 0);
         for comment in [lead, tail] {
             if tag.is_none() && !comment.is_empty() {
-                tag = self.comment(comment, names);
+                (tag, user) = self.comment(comment, names);
             }
         }
-        (self.known(text, template), tag)
+        (self.known(text, template), tag, user)
     }
 
     /// The statement of a text of this template.
@@ -111,22 +114,22 @@ impl Texts {
         statement
     }
 
-    fn comment(&mut self, comment: &[u8], names: &mut Names) -> Option<u32> {
+    fn comment(&mut self, comment: &[u8], names: &mut Names) -> (Option<u32>, u32) {
         // Bit 0 tells a remembered comment from an empty slot.
         let hash = xxh3_64_with_seed(comment, self.seed) | 1;
         let at = slot(hash);
         let known = self.comments[at];
         if known.hash == hash {
             match known.tag.map(|class| names.resolve(class)) {
-                None => return None,
-                Some(Some(place)) => return Some(place),
+                None => return (None, known.user),
+                Some(Some(place)) => return (Some(place), known.user),
                 // Its class has given its place to another: read it again.
                 Some(None) => {}
             }
         }
-        let tag = names.tagged(comment);
-        self.comments[at] = Comment { hash, tag };
-        tag.map(ClassRef::place)
+        let (tag, user) = names.tagged(comment);
+        self.comments[at] = Comment { hash, tag, user };
+        (tag.map(ClassRef::place), user)
     }
 
     fn statement(&mut self, fingerprint: Fingerprint, text: &[u8]) -> u32 {

@@ -323,7 +323,7 @@ impl Session {
     fn claims_for_statement(&mut self, cx: &mut Context<'_>, id: Option<StatementId>) {
         let known = id.and_then(|id| cx.shared.statements.get(id));
         let text = known.map(|statement| (&*statement.text, statement.template));
-        self.claim = cx.scribe.read(text).map(|mark| mark.class);
+        self.claim = cx.scribe.read(text);
     }
 
     /// What a client's statement name means, the empty one included.

@@ -79,7 +79,7 @@ impl Session {
     #[inline]
     pub(super) fn claims_for(&mut self, cx: &mut Context<'_>, text: &[u8], look: Look) {
         self.asked = Some(look);
-        self.claim = cx.scribe.read(Some((text, look.template))).map(|mark| mark.class);
+        self.claim = cx.scribe.read(Some((text, look.template)));
     }
 
     /// Answers without a server connection where that is possible. Returns whether it was.

@@ -8,8 +8,7 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
 
-use crate::ids::ClassId;
-use crate::ledger::Scribe;
+use crate::ledger::{Mark, Scribe};
 use crate::session::encoding;
 use crate::session::greeting::Welcome;
 use crate::session::names::Names;
@@ -48,7 +47,7 @@ pub struct Session {
     /// What the query means that asked for a server connection; used if its bytes come again next.
     pub(super) asked: Option<Look>,
     /// Whose the request is that asked for a server connection, if it could be read.
-    pub(super) claim: Option<ClassId>,
+    pub(super) claim: Option<Mark>,
 }
 
 /// What became of an eviction.
@@ -386,7 +385,7 @@ impl Session {
 
     /// Whose the request is that asked for a server connection; told once.
     #[inline]
-    pub fn take_claim(&mut self) -> Option<ClassId> {
+    pub fn take_claim(&mut self) -> Option<Mark> {
         self.claim.take()
     }
 

@@ -203,3 +203,29 @@ fn what_has_no_class_is_nobody_s() {
     story.pass(8).release();
     assert_eq!(millis(&story.look(), "nobody", Phase::Executing), 8);
 }
+
+#[test]
+fn who_holds_most_is_named_with_what_it_does() {
+    let mut story = Story::new();
+    assert_eq!(story.ledger.top_holder(PoolId(0)), None);
+    story.grant("INSERT INTO o VALUES (1) /*route='POST /pay'*/").answer();
+    let top = story.ledger.top_holder(PoolId(0)).expect("it is held");
+    assert_eq!(
+        top.to_string(),
+        "1 of the 1 that are held belong to \"POST /pay\"; 1 of these wait for their application \
+         inside a transaction."
+    );
+    assert_eq!(story.ledger.top_holder(PoolId(1)), None);
+}
+
+#[test]
+fn a_tag_names_the_person_whose_journey_it_is() {
+    let mut story = Story::new();
+    let mut user = |text: &str| read(&mut story.ledger, text, &mut story.caller).user;
+    let first = user("SELECT 1 /*route='/a',user='7'*/");
+    assert_ne!(first, 0);
+    assert_eq!(user("SELECT 2 /*route='/b',user='7'*/"), first);
+    assert_ne!(user("SELECT 2 /*route='/b',user='8'*/"), first);
+    assert_eq!(user("SELECT 1 /*route='/a',user='7'*/"), first, "read again");
+    assert_eq!(user("SELECT 1"), 0);
+}

@@ -157,13 +157,14 @@ impl Worker {
 
     fn checkout(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let class = client
+        let mark = client
             .session
             .take_claim()
-            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller).class);
+            .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
+        let (class, user) = (mark.class, mark.user);
         let (pool, affinity) = (client.pool, client.last_server);
         self.introduce(pool, class);
-        let claim = Claim { client: ClientId(at), class, affinity, user: 0 };
+        let claim = Claim { client: ClientId(at), class, affinity, user };
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         match self.pools.checkout(self.now, pool, claim) {
             Checkout::Granted(server) => {
@@ -178,7 +179,7 @@ impl Worker {
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
-                let notice = notice::refusal(&refusal);
+                let notice = self.refusal_notice(pool, &refusal);
                 if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
                     self.farewell(at, &notice);
                     return Next::Over;

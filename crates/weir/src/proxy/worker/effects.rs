@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_core::ids::{ClassId, ClientId, PoolId, ServerId, Ticket};
 use weir_core::pool::{Checkout, Claim, CloseReason, Effect, Refusal};
-use weir_core::session::{Ask, Session};
+use weir_core::session::{Ask, Notice, Session};
 use weir_core::time::nanos;
 use weir_wire::build;
 
@@ -95,7 +95,8 @@ impl Worker {
         let home = &mut self.homes[client.pool.0 as usize];
         home.traffic.wait_ns += nanos(waited);
         let greeting = client.stage == Stage::Greeting;
-        let notice = notice::refusal(refusal);
+        let pool = client.pool;
+        let notice = self.refusal_notice(pool, refusal);
         if greeting || matches!(refusal, Refusal::Stopping | Refusal::Removed) {
             self.farewell(at, &notice);
             return;
@@ -104,11 +105,25 @@ impl Worker {
         self.resume_client(at);
     }
 
+    /// What a client is told that got no server connection of this pool.
+    pub(super) fn refusal_notice(&self, pool: PoolId, refusal: &Refusal) -> Notice {
+        let mut notice = notice::refusal(refusal);
+        let about_slots = matches!(
+            refusal,
+            Refusal::QueueFull(_) | Refusal::WaitLimit { .. } | Refusal::Overload(_)
+        );
+        if about_slots && let Some(top) = self.pools.ledger().top_holder(pool) {
+            notice.detail.push_str(&format!(" {top}"));
+        }
+        notice
+    }
+
     /// Gets a server connection for a client that cannot be greeted yet.
     pub(super) fn checkout_for_greeting(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None, user: 0 };
-        match self.pools.checkout(self.now, client.pool, claim) {
+        let pool = client.pool;
+        match self.pools.checkout(self.now, pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
                 self.greet(at);
@@ -118,7 +133,10 @@ impl Worker {
                 client.waiting_since = self.now;
                 client.told_to_wait = false;
             }
-            Checkout::Refused(refusal) => self.farewell(at, &notice::refusal(&refusal)),
+            Checkout::Refused(refusal) => {
+                let notice = self.refusal_notice(pool, &refusal);
+                self.farewell(at, &notice);
+            }
         }
     }
 
