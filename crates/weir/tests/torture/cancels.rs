@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use weir_testkit::until;
 
+use crate::books::Books;
 use crate::client::{Client, cancel};
 use crate::frames;
 use crate::stage::{PATIENCE, Stage};
@@ -93,6 +94,7 @@ fn every_client_has_a_process_id() {
 fn a_storm_of_cancels_hits_the_asker_alone() {
     let stage = Stage::new(3, "");
     let (port, database) = (stage.port(), stage.database());
+    let books = Books::watch(&stage);
     std::thread::scope(|scope| {
         let mut target = stage.client();
         let (pid, secret) = (target.pid, target.secret.clone());
@@ -125,6 +127,7 @@ fn a_storm_of_cancels_hits_the_asker_alone() {
         }
         others.into_iter().for_each(|other| other.join().unwrap());
     });
+    books.close();
     stage.check_all_free(3);
 }
 
