@@ -3,6 +3,7 @@
 
 pub mod alert;
 pub mod app;
+pub mod changes;
 pub mod check;
 pub mod cli;
 pub mod config;

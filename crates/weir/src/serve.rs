@@ -15,6 +15,7 @@ use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
+use crate::changes::Changes;
 use crate::export;
 use crate::history::History;
 use crate::http::{HttpListener, Shown};
@@ -48,7 +49,7 @@ pub struct Proxy {
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
-    _guard: Option<Guard>,
+    guard: Guard,
     incidents: Incidents,
     history: Arc<History>,
     /// Where HTTP is served.
@@ -100,6 +101,7 @@ impl Proxy {
             house: Arc::clone(&house),
             lookout: lookout.clone(),
             history: Arc::clone(&history),
+            guarded: settings.http.as_ref().is_some_and(|http| http.token.is_some()),
         };
         let http = settings.http.as_ref();
         let http = http.map(|http| serve_http(http, &logins, shown)).transpose()?;
@@ -122,7 +124,7 @@ impl Proxy {
             ended,
             _state: state,
             ordered,
-            _guard: guard,
+            guard,
             incidents,
             history,
             http,
@@ -223,8 +225,12 @@ impl Proxy {
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
             self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
-            self.incidents.reporter().reload(&settings);
-            self.logins.house().console.config.store(config.into());
+            self.guard.reload();
+            let shown = &self.logins.house().console.config;
+            let changes = Changes::between(&shown.load(), &config);
+            changes.say_what_needs_a_restart();
+            self.incidents.reporter().reload(&settings, changes.to_string());
+            shown.store(config.into());
             Ok(())
         });
         match &done {

@@ -13,7 +13,7 @@ pub(super) struct LedgerMetric {
     pub(super) about: &'static str,
     /// Labels of its series, for the reference.
     pub(super) labels: &'static str,
-    points: fn(&View<'_>) -> Vec<Point>,
+    pub(super) points: fn(&View<'_>) -> Vec<Point>,
 }
 
 impl LedgerMetric {
@@ -87,7 +87,8 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
     },
 ];
 
-fn one(value: f64) -> Vec<Point> {
+/// The point of a metric without labels.
+pub(super) fn one(value: f64) -> Vec<Point> {
     vec![Point::number(Vec::new(), value)]
 }
 

@@ -1,5 +1,6 @@
 //! Every metric: its definition, and its points at one moment.
 
+use super::healing_metrics::HEALING_METRICS;
 use super::ledger_metrics::LEDGER_METRICS;
 use super::snapshot::PoolRow;
 use super::view::View;
@@ -247,8 +248,8 @@ pub(super) fn families(view: &View<'_>) -> Vec<Family> {
         points: vec![Point::number(Vec::new(), u8::from(!view.stopping).into())],
     };
     let pools = METRICS.iter().map(|metric| of_pools(metric, &view.snapshot.pools));
-    let ledger = LEDGER_METRICS.iter().map(|metric| metric.family(view));
-    std::iter::once(up).chain(pools).chain(ledger).collect()
+    let others = LEDGER_METRICS.iter().chain(&HEALING_METRICS).map(|metric| metric.family(view));
+    std::iter::once(up).chain(pools).chain(others).collect()
 }
 
 fn of_pools(metric: &Metric, pools: &[PoolRow]) -> Family {

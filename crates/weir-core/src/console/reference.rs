@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::command::{COMMANDS, Topic};
+use super::healing_metrics::HEALING_METRICS;
 use super::ledger_metrics::LEDGER_METRICS;
 use super::metrics::METRICS;
 use super::table::{Heading, Relation};
@@ -103,7 +104,7 @@ next one holds the whole sums.
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {} |", states.join(", "));
     }
     page.push_str(LEDGER_METRICS_INTRODUCTION);
-    for metric in &LEDGER_METRICS {
+    for metric in LEDGER_METRICS.iter().chain(&HEALING_METRICS) {
         let (name, kind) = (metric.name, metric.kind.as_str());
         let (about, labels) = (metric.about, metric.labels);
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {labels} |");

@@ -6,7 +6,7 @@
 //! | `current` | the incident at hand, as it grows |
 //! | `machine` | open, mitigating, watching, closed, with hysteresis |
 //! | `suspects` | findings of one trouble brought together and ranked |
-//! | `impact` | requests, users, rates |
+//! | `impact`, `users` | requests, users, rates |
 //! | `timeline`, `event` | what happened, a closed list |
 //! | `action` | what was done, why, what was expected and what it changed |
 //! | `dispatch` | what the dispatch does to classes, as actions |
@@ -42,6 +42,7 @@ mod rules;
 mod signals;
 mod suspects;
 mod timeline;
+mod users;
 pub mod words;
 
 pub use action::{Action, Effect, Lifted, Reason};
@@ -59,6 +60,7 @@ pub use price::{Loss, Price};
 pub use rules::Rules;
 pub use signals::{Server, Signals, Slots};
 pub use suspects::Suspect;
+pub use users::{USER_WORDS, Users};
 
 #[cfg(test)]
 mod tests;

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use weir_wire::sql::Fingerprint;
 
+use super::account::Account;
 use super::book::Ledger;
 use super::class::{ClassKind, ClassSums};
 use super::gap::GapSums;
 use super::histogram::Histogram;
 use super::phase::{Phase, PhaseTimes};
+use super::texts::{Mark, NONE};
 use crate::config::limits::LEDGER_GAPS_SHOWN;
 use crate::console::Serial;
-use crate::ids::{PoolId, ServerId};
+use crate::ids::{ClassId, PoolId, ServerId};
 use crate::time::Instant;
 
 /// The ledgers of workers at one moment. Sums are since each worker's start.
@@ -171,6 +173,8 @@ pub struct HoldView {
     pub phase: Phase,
     /// When the phase was entered.
     pub since: Instant,
+    /// Whose transaction it is.
+    pub class: ClassId,
     /// Whose transaction it is, and where that name comes from.
     pub route: Arc<str>,
     /// Where that name comes from.
@@ -181,6 +185,8 @@ pub struct HoldView {
     pub statement: Arc<str>,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+    /// How many statements the transaction has had.
+    pub statements: u32,
     /// When it was sent.
     pub statement_since: Instant,
 }
@@ -289,22 +295,34 @@ impl Ledger {
     /// The server connections that are held, or put in order.
     pub fn holds(&self) -> impl Iterator<Item = HoldView> {
         let live = (0..).map(ServerId).zip(&self.accounts).filter(|(_, account)| account.live);
-        live.filter(|(_, account)| account.phase.is_held()).map(|(server, account)| {
-            let class = self.names.get(account.class);
-            let statement = self.texts.get(account.statement);
-            HoldView {
-                server,
-                pool: account.pool,
-                phase: account.phase,
-                since: account.since,
-                route: Arc::clone(&class.label),
-                kind: class.kind,
-                held_since: account.work.since,
-                statement: Arc::clone(&statement.text),
-                fingerprint: statement.fingerprint,
-                statement_since: account.statement_since,
-            }
-        })
+        live.filter(|(_, account)| account.phase.is_held())
+            .map(|(server, account)| self.hold_view(server, account))
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn hold(&self, server: ServerId) -> Option<HoldView> {
+        let account = self.accounts.get(server.0 as usize)?;
+        (account.live && account.phase.is_held()).then(|| self.hold_view(server, account))
+    }
+
+    fn hold_view(&self, server: ServerId, account: &Account) -> HoldView {
+        let class = self.names.get(account.class);
+        let statement = self.texts.get(account.statement);
+        HoldView {
+            server,
+            pool: account.pool,
+            phase: account.phase,
+            since: account.since,
+            class: ClassId(account.class),
+            route: Arc::clone(&class.label),
+            kind: class.kind,
+            held_since: account.work.since,
+            statement: Arc::clone(&statement.text),
+            fingerprint: statement.fingerprint,
+            statements: account.work.statements,
+            statement_since: account.statement_since,
+        }
     }
 
     /// Nanoseconds by which phases and open time differ at `now`: 0, ever.
@@ -321,22 +339,29 @@ impl Ledger {
         self.open.nanos(now)
     }
 
+    /// The fingerprint of a statement that was read just now; none when it could not be.
+    #[must_use]
+    pub fn fingerprint(&self, mark: Mark) -> Option<Fingerprint> {
+        let fingerprint = self.texts.get(mark.statement).fingerprint;
+        (mark.statement != NONE).then_some(fingerprint)
+    }
+
     /// The name of a class.
     #[must_use]
-    pub fn class_name(&self, class: crate::ids::ClassId) -> Arc<str> {
+    pub fn class_name(&self, class: ClassId) -> Arc<str> {
         Arc::clone(&self.names.get(self.names.known(class)).label)
     }
 
     /// Where the name of a class comes from.
     #[must_use]
-    pub fn class_kind(&self, class: crate::ids::ClassId) -> ClassKind {
+    pub fn class_kind(&self, class: ClassId) -> ClassKind {
         self.names.get(self.names.known(class)).kind
     }
 
     /// A number that changes when the class gives its place to another.
     #[inline]
     #[must_use]
-    pub fn class_serial(&self, class: crate::ids::ClassId) -> u64 {
+    pub fn class_serial(&self, class: ClassId) -> u64 {
         self.names.get(self.names.known(class)).serial
     }
 

@@ -9,6 +9,7 @@
 mod attempt;
 mod draw;
 mod engine;
+mod ladder;
 mod outcome;
 mod plan;
 mod recorded;

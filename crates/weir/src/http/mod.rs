@@ -4,10 +4,14 @@
 //! | file | job |
 //! | --- | --- |
 //! | `routes` | what each path answers |
+//! | `healing` | what the healing ladder does, and orders to it |
+//! | `incidents` | incidents and their reports |
 //!
 //! A connection serves one request within a fixed time, and there is a bound on connections, so
 //! that slow or silent clients take nothing from others.
 
+mod healing;
+mod incidents;
 mod routes;
 
 use std::net::SocketAddr;
@@ -38,6 +42,8 @@ pub struct Shown {
     pub lookout: Lookout,
     /// What is kept of the ledger.
     pub history: Arc<History>,
+    /// A token is asked for.
+    pub guarded: bool,
 }
 
 /// How long one request may take, from accept to the last byte of the answer.

@@ -18,7 +18,7 @@ use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
 use weir_core::incident::Wall;
 
-use super::Shown;
+use super::{Shown, healing, incidents};
 use crate::history::{self, Known};
 use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
@@ -30,6 +30,10 @@ pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
         .route("/metrics", get(metrics_text))
         .route("/api/v1/health", get(health))
         .route("/api/v1/ledger", get(ledger))
+        .merge(healing::router())
+        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/incidents/{id}/report", get(incidents::report))
         .route("/api/v1/ledger/history", get(ledger_history))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
@@ -121,7 +125,7 @@ fn ago(query: &str, name: &str, usual: &str) -> Result<Wall, String> {
     Ok(history::before(history::wall(), span.0))
 }
 
-fn not_ready(stuck: NoAnswer) -> Response {
+pub(super) fn not_ready(stuck: NoAnswer) -> Response {
     let body = json!({ "status": "not ready", "reason": stuck.to_string() });
     reply(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
@@ -133,12 +137,19 @@ async fn not_found() -> Response {
         "/metrics",
         "/api/v1/health",
         "/api/v1/ledger",
+        "/api/v1/actions",
+        "/api/v1/actions/summary",
+        "/api/v1/caps",
+        "/api/v1/quarantine",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/report?format=html|md&lang=en|zh",
         "/api/v1/ledger/history",
     ];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response {
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 

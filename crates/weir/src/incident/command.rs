@@ -98,11 +98,9 @@ impl Opened {
 
     fn story(self, id: &str) -> Result<Story> {
         let incident = self.incident(id)?;
-        let events = self.store.events(&incident.id)?;
-        let flight = self.store.flight(&incident.id)?;
         // A report does without, where the history lacks the incident.
         let replayed = Replayed::of(&incident, &self.history(&incident)?).ok();
-        Ok(Story { incident, events, flight, price: self.incidents.price, replayed })
+        Ok(Story { replayed, ..self.store.story(incident, self.incidents.price)? })
     }
 }
 

@@ -6,10 +6,13 @@
 mod access;
 mod commands;
 mod export;
+mod healing;
 mod health;
 mod history;
 mod incidents;
+mod intervention;
 mod ledger;
+mod lending;
 mod pause;
 mod shutdown;
 mod stage;

@@ -6,6 +6,7 @@
 mod access;
 mod class;
 mod guard;
+mod healing;
 mod incident;
 mod ledger;
 mod operation;
@@ -20,6 +21,7 @@ pub use access::{
 };
 pub use class::ClassOptions;
 pub use guard::GuardOptions;
+pub use healing::HealingOptions;
 pub use incident::{AlertOptions, IncidentOptions};
 pub use ledger::{LedgerOptions, OtlpOptions};
 pub use operation::{
@@ -66,6 +68,10 @@ pub struct Options {
     /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
     /// it sees when nobody else can connect, and says why connections run out.
     pub guard: GuardOptions,
+    /// Healing: what is done while clients wait for slots, to whom, and how far. Each step is in
+    /// one of three modes: `"observe"` records what would have been done, `"warn"` logs it too,
+    /// `"enforce"` does it. Nothing is ended unless somebody waits.
+    pub healing: HealingOptions,
     /// The ledger: what is kept of where the time of server connections went.
     pub ledger: LedgerOptions,
     /// Metrics sent to an OpenTelemetry collector, the same as on `/metrics`.

@@ -7,6 +7,7 @@ mod checks;
 mod classes;
 mod database;
 mod guard;
+mod healing;
 mod incident;
 mod ledger;
 
@@ -92,6 +93,7 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            healing: self.healing(),
             history: self.history(),
             otlp: self.otlp(),
             incidents: self.incidents(),

@@ -6,6 +6,7 @@
 mod auth;
 mod classes;
 mod guard;
+mod healing;
 mod incident;
 mod ledger;
 mod net;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
 pub use classes::{ClassEntry, Classes};
 pub use guard::Guard;
+pub use healing::Healing;
 pub use incident::{Incidents, Receiver};
 pub use ledger::{History, Otlp};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
@@ -64,6 +66,8 @@ pub struct Settings {
     pub console: Console,
     /// The guard that watches the servers.
     pub guard: Guard,
+    /// The healing ladder.
+    pub healing: Healing,
     /// The ledger's history.
     pub history: History,
     /// The export of metrics.
@@ -98,6 +102,7 @@ impl Default for Settings {
             log: Log::default(),
             console: Console::default(),
             guard: Guard::default(),
+            healing: Healing::default(),
             history: History::default(),
             otlp: Otlp::default(),
             incidents: Incidents::default(),
