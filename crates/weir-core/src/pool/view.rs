@@ -35,6 +35,8 @@ pub struct PoolView {
     pub oldest_wait_since: Option<Instant>,
     /// Most connections, without the reserve.
     pub size_max: u32,
+    /// Connections kept open when nobody needs them.
+    pub size_min: u32,
     /// Failed attempts to connect in a row.
     pub failures: u32,
     /// When the next attempt may come, after a failure.
@@ -149,6 +151,7 @@ impl Pools {
             waiting: one.queue.len(),
             oldest_wait_since: one.queue.oldest().map(|head| self.waiters.at(head).since),
             size_max: one.settings.size_max,
+            size_min: one.settings.size_min,
             failures: one.failures,
             retry_at: (one.failures > 0).then_some(one.retry_at),
             fault: one.fault.clone(),

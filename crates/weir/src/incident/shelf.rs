@@ -51,6 +51,7 @@ impl Shelf {
                         events: Vec::new(),
                         flight: Flight::default(),
                         price: price.cloned(),
+                        replayed: None,
                     })),
                 }
             }

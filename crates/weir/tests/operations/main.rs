@@ -5,8 +5,10 @@
 
 mod access;
 mod commands;
+mod export;
 mod healing;
 mod health;
+mod history;
 mod incidents;
 mod intervention;
 mod ledger;
@@ -15,3 +17,4 @@ mod pause;
 mod shutdown;
 mod stage;
 mod tables;
+mod truth;

@@ -64,6 +64,7 @@ use weir_core::pool::Pools;
 use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
+use crate::proxy::chance::Stock;
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
 use crate::proxy::shares::Common;
@@ -114,6 +115,8 @@ pub struct Worker {
     again_servers: Vec<u32>,
     /// Empty buffers, for what is parked.
     spares: Vec<Vec<u8>>,
+    /// For secrets.
+    chance: Stock,
 }
 
 /// The outboxes that calls of sessions fill; reused for each.
@@ -191,6 +194,7 @@ impl Worker {
             again: Vec::new(),
             again_servers: Vec::new(),
             spares: Vec::new(),
+            chance: Stock::default(),
         })
     }
 
