@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::settings::Settings;
+use crate::incident::report::Story;
+use crate::incident::{Flight, IncidentDesk, Moment, Rules, Signals};
 use crate::ledger::{
     ClassKind, ClassRow, ClassSums, GapRow, GapSums, Histogram, HolderRow, LedgerSnapshot, Phase,
     PhaseTimes, Picture, Recorder, WaiterRow,
@@ -221,6 +223,17 @@ fn server() -> ServerRow {
     }
 }
 
+/// An incident that has just opened.
+fn story() -> Story {
+    let mut desk = IncidentDesk::new(Rules::default(), 1);
+    for refused_total in [0, 5] {
+        let signals = Signals { requests_total: 9, refused_total, ..Signals::default() };
+        desk.observe(Moment::default(), &[], &signals);
+    }
+    let incident = desk.open_incident().unwrap();
+    Story { incident, events: Vec::new(), flight: Flight::default(), price: None }
+}
+
 /// Calls with a view of these pools, one client and one server connection.
 fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
     let stores = vec![Store { name: "client", size: 10, used: 2, free: 1 }];
@@ -247,7 +260,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         config: &config,
         snapshot: &snapshot,
         ledger: &Picture::of(&ledger(), &Recorder::default(), Duration::from_secs(10), 4),
-        incidents: &[],
+        incidents: &[Arc::new(story())],
         history: &History::default(),
         holds: &Holds::default(),
         stopping: false,

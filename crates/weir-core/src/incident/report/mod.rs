@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `chapters` | what is told, in which order |
 //! | `compare` | before, during and after, from the flight recorder |
+//! | `done` | what was done, and what it changed |
 //! | `document` | headings, lists, tables: what both forms have |
 //! | `markdown`, `html` | the two forms |
 //! | `picture` | slots by what they do, over time, as SVG |
@@ -12,6 +13,7 @@
 mod chapters;
 mod compare;
 mod document;
+mod done;
 mod html;
 mod markdown;
 mod picture;
