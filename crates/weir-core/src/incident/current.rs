@@ -286,6 +286,13 @@ impl Current {
         }
     }
 
+    /// The last chance to tell of an opening that waits for its cause.
+    pub(super) fn leave(&mut self, records: &mut Vec<Record>) {
+        if self.tell_by.take().is_some() {
+            records.push(Record::Tell(Box::new(self.incident())));
+        }
+    }
+
     fn change(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
         self.change_quietly(now, step, records);
         // An opening that nobody was told of yet is told with this.

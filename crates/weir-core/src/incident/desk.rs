@@ -112,6 +112,15 @@ impl IncidentDesk {
         records
     }
 
+    /// Nothing will be observed any more: tells what still waits to be told.
+    pub fn leave(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        if let Some(current) = &mut self.current {
+            current.leave(&mut records);
+        }
+        records
+    }
+
     fn is_trouble(&self, findings: &[Finding], signals: &Signals, delta: Delta) -> bool {
         delta.lost() > 0
             || signals.server == Server::Down

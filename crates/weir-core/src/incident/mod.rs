@@ -17,6 +17,7 @@
 //! | `report` | the whole story as Markdown and HTML |
 //! | `price` | what a failed request costs |
 //! | `ledger` | signals from the ledger |
+//! | `otherwise` | an incident played again under other rules, and with other code |
 //! | `signals`, `moment`, `rules` | the input |
 //!
 //! Absent on purpose: storage, messages, clocks. The program stores each record before anybody is
@@ -33,6 +34,7 @@ mod impact;
 mod ledger;
 mod machine;
 mod moment;
+mod otherwise;
 mod prelude;
 mod price;
 pub mod report;
@@ -53,6 +55,7 @@ pub use impact::Impact;
 pub use ledger::counterfactuals;
 pub use machine::{Machine, State, Step};
 pub use moment::{Moment, Wall};
+pub use otherwise::{Replayed, needed};
 pub use price::{Loss, Price};
 pub use rules::Rules;
 pub use signals::{Server, Signals, Slots};

@@ -57,12 +57,10 @@ impl Caller {
     }
 }
 
-/// A hash of a user's name that all workers share; never 0.
+/// Never 0, which means nobody.
 fn user_hash(user: &str) -> u32 {
-    // The lower half is as good as the whole.
-    #[expect(clippy::cast_possible_truncation)]
-    let hash = xxh3_64_with_seed(user.as_bytes(), 0) as u32;
-    hash.max(1)
+    let hash = xxh3_64_with_seed(user.as_bytes(), 0) >> 32;
+    u32::try_from(hash).map_or(1, |hash| hash.max(1))
 }
 
 /// All classes of a ledger.
@@ -86,17 +84,17 @@ impl Names {
         Self { table: Table::new(LEDGER_CLASSES, fixed), seed, serial: 1 }
     }
 
-    /// The class that the tags of a text name, if they name one, and a hash of the user they name,
-    /// or 0.
+    /// The class that the tags of a text name, if they name one, and a hash of the end user: the
+    /// same in every worker and proxy, 0 where none is named.
     pub(super) fn tagged(&mut self, text: &[u8]) -> (Option<ClassRef>, u32) {
         let said = Attribution::from_text(text);
+        let user = said.user.as_ref().map_or(0, |user| user_hash(user));
         let place = match (said.label(), &said.application) {
-            (Some(label), _) if !label.is_empty() => Some(self.intern(ClassKind::Tag, &label)),
-            (_, Some(name)) => Some(self.intern(ClassKind::Application, &templated(name))),
-            (_, None) => None,
+            (Some(label), _) if !label.is_empty() => self.intern(ClassKind::Tag, &label),
+            (_, Some(name)) => self.intern(ClassKind::Application, &templated(name)),
+            (_, None) => return (None, user),
         };
-        let user = said.user.filter(|user| !user.is_empty());
-        (place.map(|place| self.reference(place)), user.map_or(0, |user| user_hash(&user)))
+        (Some(self.reference(place)), user)
     }
 
     /// The class of a statement without tags, by what is known of its client.
@@ -193,6 +191,12 @@ impl Names {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Class)> {
         self.table.iter()
+    }
+
+    /// How many gave their place to others.
+    #[inline]
+    pub(super) const fn evicted(&self) -> u64 {
+        self.table.evicted
     }
 
     /// How many there are, and how many gave their place to others.

@@ -14,7 +14,8 @@ use weir_core::config::choices::Language;
 use weir_core::config::settings::Settings;
 use weir_core::incident::report::Story;
 
-use super::routes::{Shown, reply};
+use super::Shown;
+use super::routes::reply;
 use crate::store::IncidentStore;
 
 /// The name of the latest incident, where a name is asked for.

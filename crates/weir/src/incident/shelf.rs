@@ -55,6 +55,7 @@ impl Shelf {
                     events: Vec::new(),
                     flight: Flight::default(),
                     price: price.cloned(),
+                    replayed: None,
                 })),
             }
         }

@@ -88,18 +88,24 @@ impl Desk {
                     self.reload(&settings);
                     continue;
                 }
-                Order::End => return,
+                Order::End => break,
             };
-            // First to disk: what is shown must survive a crash.
-            self.keeper.keep(&records);
-            let open = self.desk.open_incident();
-            let price = self.settings.price.as_ref();
-            self.reporter.shelf().take(&records, open.as_ref(), price);
-            self.reporter.set_open(open.as_ref());
-            for record in records {
-                if let Record::Tell(incident) = record {
-                    self.tell(*incident);
-                }
+            self.hand_out(records);
+        }
+        let last = self.desk.leave();
+        self.hand_out(last);
+    }
+
+    fn hand_out(&mut self, records: Vec<Record>) {
+        // First to disk: what is shown must survive a crash.
+        self.keeper.keep(&records);
+        let open = self.desk.open_incident();
+        let price = self.settings.price.as_ref();
+        self.reporter.shelf().take(&records, open.as_ref(), price);
+        self.reporter.set_open(open.as_ref());
+        for record in records {
+            if let Record::Tell(incident) = record {
+                self.tell(*incident);
             }
         }
     }

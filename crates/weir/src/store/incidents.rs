@@ -146,7 +146,7 @@ impl IncidentStore {
     pub fn story(&self, incident: Incident, price: Option<Price>) -> rusqlite::Result<Story> {
         let events = self.events(&incident.id)?;
         let flight = self.flight(&incident.id)?;
-        Ok(Story { incident, events, flight, price })
+        Ok(Story { incident, events, flight, price, replayed: None })
     }
 
     /// Makes the disk full: the file gets no further pages.

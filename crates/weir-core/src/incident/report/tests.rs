@@ -72,7 +72,7 @@ fn collect(records: Vec<Record>) -> Story {
         }
     }
     let price = Some(Price::parse("26.5 CNY").unwrap());
-    Story { incident: incident.unwrap(), events, flight, price }
+    Story { incident: incident.unwrap(), events, flight, price, replayed: None }
 }
 
 #[track_caller]

@@ -53,8 +53,8 @@ impl Gathered {
         let snapshot = snapshot(house, detail).await?;
         let console = &house.console;
         let ledger = match detail {
-            Detail::Ledger => console.picture(&snapshot),
-            Detail::Pools | Detail::Connections => Picture::default(),
+            Detail::Ledger | Detail::Slots | Detail::History => console.picture(&snapshot),
+            Detail::Pools | Detail::Connections | Detail::Healing => Picture::default(),
         };
         Ok(Self {
             ledger,
@@ -99,7 +99,10 @@ impl Gathered {
 }
 
 /// All workers in one snapshot. They are asked at the same time.
-pub(super) async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
+///
+/// # Errors
+/// [`NoAnswer`] of the first worker that is stuck, or has ended.
+pub async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
     let asked = house.mailboxes.iter().map(|mailbox| {
         let (answer, answered) = oneshot::channel();
         mailbox.put(ToWorker::Inspect { detail, answer });

@@ -1,5 +1,6 @@
 //! Clients and server connections that go.
 
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::{Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
@@ -8,6 +9,7 @@ use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
 use crate::proxy::worker::state::{Client, Holder, Home};
+use crate::proxy::worker::talk::After;
 use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
@@ -40,6 +42,7 @@ impl Worker {
     /// Closes a client. What it was told is still sent; its server connection, if it has one, is
     /// put in order by its session, which goes on without it.
     pub(super) fn close_client(&mut self, at: u32, why: &str) {
+        self.probe_ended(at, ProbeEnd::Gone);
         let Some(client) = self.clients.get(at).filter(|client| client.ticket.is_some()) else {
             return self.close_served(at, why);
         };
@@ -60,7 +63,8 @@ impl Worker {
         let busy = server.and_then(|id| self.servers.get(id.0)).is_some_and(|server| {
             matches!(server.state.activity(), Activity::Executing | Activity::CopyIn)
         });
-        let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
+        let asked = server
+            .map(|_| self.with_client(at, &[], After::Keep, |session, cx| session.client_gone(cx)));
         if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
         {
             server.socket.send(&mut self.driver, self.desk.to_server.bytes(&[]));
@@ -206,7 +210,7 @@ impl Worker {
         if home.target.care.log_errors {
             tracing::info!(
                 client = %client.address,
-                user = %client.user,
+                user = %client.user(),
                 database = %home.key.database,
                 %sqlstate,
                 "error: {message}"
@@ -219,7 +223,7 @@ fn log_goodbye(client: &Client, home: &Home, now: Instant, why: &str) {
     if home.target.care.log_disconnections {
         tracing::info!(
             client = %client.address,
-            user = %client.user,
+            user = %client.user(),
             database = %home.key.database,
             age_s = now.since(client.connected).as_secs(),
             "disconnected: {why}"
