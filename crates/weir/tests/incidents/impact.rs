@@ -11,11 +11,7 @@ fn everything_an_incident_cost_is_counted() {
                 request_price = \"26.5 CNY\"\ncalm = \"1s\"\nquiet = \"2s\"\n[guard]\n\
                 idle_transaction = \"500ms\"\n";
     let mut stage = Stage::new(more);
-    let mut holders = [stage.client(), stage.client()];
-    for holder in &mut holders {
-        holder.query("BEGIN").unwrap();
-        holder.query("SELECT 1 /* route='bulk' */").unwrap();
-    }
+    let _holders = [stage.holder("bulk"), stage.holder("bulk")];
     let mut turn = 0;
     stage.until_incident("seven users refused", |story| {
         // Seven people, each again and again.
