@@ -13,6 +13,7 @@ mod cancels;
 mod chance;
 mod client;
 mod databases;
+mod evictions;
 mod faults;
 mod frames;
 mod limits;
