@@ -9,6 +9,8 @@ use super::tables;
 pub enum Command {
     /// SHOW of a table.
     Show(Topic),
+    /// SHOW INCIDENT: what happened in the one of this name.
+    Incident(String),
     /// SHOW HELP.
     Help,
     /// SHOW of a parameter that drivers ask for.
@@ -70,6 +72,8 @@ pub enum Topic {
     Caps,
     /// Who is let in one at a time.
     Quarantine,
+    /// The latest incidents.
+    Incidents,
     /// Counts.
     Lists,
     /// Memory.
@@ -82,7 +86,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Pools,
         Self::Clients,
         Self::Servers,
@@ -102,6 +106,7 @@ impl Topic {
         Self::ActionsSummary,
         Self::Caps,
         Self::Quarantine,
+        Self::Incidents,
         Self::Lists,
         Self::Mem,
         Self::State,
@@ -131,6 +136,7 @@ impl Topic {
             Self::ActionsSummary => &tables::SUMMARY,
             Self::Caps => &tables::CAPS,
             Self::Quarantine => &tables::QUARANTINE,
+            Self::Incidents => &tables::INCIDENTS,
             Self::Lists => &tables::LISTS,
             Self::Mem => &tables::MEM,
             Self::State => &tables::STATE,
@@ -155,6 +161,7 @@ impl Topic {
             | Self::Databases
             | Self::Users
             | Self::Config
+            | Self::Incidents
             | Self::Lists
             | Self::Mem
             | Self::State
@@ -176,6 +183,10 @@ pub enum Needs {
     Connections,
     /// Pools and sums, and the ledger.
     Ledger,
+    /// The same, each server connection, and those clients that have one or wait for one.
+    Slots,
+    /// The ledger with every gap edge.
+    History,
     /// Pools and sums, and what the healer did.
     Healing,
 }
@@ -446,8 +457,10 @@ pub const COMMANDS: [Usage; 21] = [
     },
     Usage {
         word: "show",
-        syntax: "SHOW table",
-        about: "Answers one of the tables below. SHOW HELP lists them.",
+        syntax: "SHOW table | SHOW INCIDENT [id]",
+        about: "Answers one of the tables below; SHOW HELP lists them. SHOW INCIDENT answers what \
+                happened in an incident, with the columns time, severity and what: that of this \
+                name, or whose name begins so; without it, in the latest.",
     },
 ];
 

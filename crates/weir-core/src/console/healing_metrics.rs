@@ -1,6 +1,7 @@
 //! What the healers add to `/metrics`.
 
-use super::ledger_metrics::{LedgerMetric, line};
+use super::ledger_metrics::{LedgerMetric, one};
+use super::metrics::{Kind, Point};
 use super::view::View;
 use crate::healing::{Step, Sum, Tallied};
 
@@ -8,69 +9,63 @@ use crate::healing::{Step, Sum, Tallied};
 pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
     LedgerMetric {
         name: "weir_healing_actions_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Actions of the healing ladder, by what became of them: done, observed, warned or \
                 withheld.",
         labels: "step, outcome",
-        series: |name, view, text| by_step(name, view, text, |sum| number(sum.count)),
+        points: |view| by_step(view, |sum| number(sum.count)),
     },
     LedgerMetric {
         name: "weir_healing_measured_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Those whose effect was measured, a second later.",
         labels: "step, outcome",
-        series: |name, view, text| by_step(name, view, text, |sum| number(sum.measured)),
+        points: |view| by_step(view, |sum| number(sum.measured)),
     },
     LedgerMetric {
         name: "weir_healing_helped_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Those after which fewer clients waited, or none longer than before.",
         labels: "step, outcome",
-        series: |name, view, text| by_step(name, view, text, |sum| number(sum.helped)),
+        points: |view| by_step(view, |sum| number(sum.helped)),
     },
     LedgerMetric {
         name: "weir_healing_kept_seconds_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Time that slots were held on after an action was recorded, while others waited: \
                 for those that were not done, what enforcing would have saved.",
         labels: "step, outcome",
-        series: |name, view, text| by_step(name, view, text, |sum| sum.kept.as_secs_f64()),
+        points: |view| by_step(view, |sum| sum.kept.as_secs_f64()),
     },
     LedgerMetric {
         name: "weir_healing_frozen",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Workers that FREEZE stopped.",
         labels: "",
-        series: |name, view, text| line(text, name, "", view.snapshot.healing.frozen.into()),
+        points: |view| one(view.snapshot.healing.frozen.into()),
     },
     LedgerMetric {
         name: "weir_healing_breakers_open",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Workers that end nothing any more, because what they did lately did not help.",
         labels: "",
-        series: |name, view, text| line(text, name, "", view.snapshot.healing.breakers.into()),
+        points: |view| one(view.snapshot.healing.breakers.into()),
     },
     LedgerMetric {
         name: "weir_quarantines",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Routes and statements in quarantine, of each worker.",
         labels: "",
-        series: |name, view, text| line(text, name, "", view.snapshot.healing.quarantined.into()),
+        points: |view| one(view.snapshot.healing.quarantined.into()),
     },
 ];
 
-/// Writes all of them.
-pub(super) fn write(view: &View<'_>, text: &mut String) {
-    HEALING_METRICS.iter().for_each(|metric| metric.write(view, text));
-}
-
-fn by_step(name: &str, view: &View<'_>, text: &mut String, value: fn(&Sum) -> f64) {
-    let label = |step: Step, how: Tallied| {
-        format!("{{step=\"{}\",outcome=\"{}\"}}", step.as_str(), how.as_str())
+fn by_step(view: &View<'_>, value: fn(&Sum) -> f64) -> Vec<Point> {
+    let labels = |step: Step, how: Tallied| {
+        vec![("step", step.as_str().to_owned()), ("outcome", how.as_str().to_owned())]
     };
-    for (step, how, sum) in view.snapshot.healing.total.iter() {
-        line(text, name, &label(step, how), value(sum));
-    }
+    let sums = view.snapshot.healing.total.iter();
+    sums.map(|(step, how, sum)| Point::number(labels(step, how), value(sum))).collect()
 }
 
 /// Exact up to 2^53.

@@ -177,6 +177,12 @@ fn operation(
 
 fn show(rest: &[String], statement: &Words<'_>) -> Result<Command, Notice> {
     let name = match rest {
+        [first] if first.eq_ignore_ascii_case("incident") => {
+            return Ok(Command::Incident(String::new()));
+        }
+        [first, id] if first.eq_ignore_ascii_case("incident") => {
+            return Ok(Command::Incident(id.clone()));
+        }
         [] => "help".to_owned(),
         [name] => name.to_ascii_lowercase(),
         [first, second]

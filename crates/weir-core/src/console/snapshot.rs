@@ -34,7 +34,12 @@ pub struct Snapshot {
 impl Snapshot {
     /// Adds another worker's.
     pub fn merge(&mut self, other: Self) {
-        self.pools.extend(other.pools);
+        for pool in other.pools {
+            match self.pools.iter_mut().find(|known| known.is_the_same(&pool)) {
+                Some(known) => known.add(pool),
+                None => self.pools.push(pool),
+            }
+        }
         self.clients.extend(other.clients);
         self.servers.extend(other.servers);
         self.statements += other.statements;
@@ -98,6 +103,16 @@ pub struct Traffic {
     pub cancels: u64,
 }
 
+impl Traffic {
+    fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.wait_ns += other.wait_ns;
+        self.assignments += other.assignments;
+        self.logins += other.logins;
+    }
+}
+
 /// A pool at one moment.
 #[derive(Debug, Clone)]
 pub struct PoolRow {
@@ -138,6 +153,26 @@ pub struct PoolRow {
 }
 
 impl PoolRow {
+    fn is_the_same(&self, other: &Self) -> bool {
+        (&self.database, &self.user) == (&other.database, &other.user)
+    }
+
+    /// Adds the part of the same pool that another worker serves.
+    fn add(&mut self, other: Self) {
+        self.view.add(other.view);
+        self.tally.add(&other.tally);
+        self.traffic.add(&other.traffic);
+        self.waits.add(&other.waits);
+        self.clients += other.clients;
+        self.clients_idle_in_transaction += other.clients_idle_in_transaction;
+        self.cancels_asked += other.cancels_asked;
+        self.cancels += other.cancels;
+        self.stale += other.stale;
+        self.wait_max = self.wait_max.max(other.wait_max);
+        self.phases.iter_mut().zip(other.phases).for_each(|(mine, theirs)| *mine += theirs);
+        self.times += &other.times;
+    }
+
     /// Server connections that are open.
     #[must_use]
     pub fn servers(&self) -> u32 {

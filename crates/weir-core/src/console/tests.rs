@@ -238,6 +238,7 @@ pub(crate) fn pool(database: &str, transactions: u64) -> PoolRow {
             waiting: 3,
             oldest_wait_since: None,
             size_max: 4,
+            size_min: 1,
             failures: 0,
             retry_at: None,
             fault: None,
@@ -374,6 +375,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         config: &config,
         snapshot: &snapshot,
         ledger: &Picture::of(&ledger(), &Recorder::default(), Duration::from_secs(10), 4),
+        incidents: &[],
         history: &History::default(),
         holds: &Holds::default(),
         stopping: false,
@@ -495,4 +497,30 @@ fn snapshots_of_workers_are_put_together() {
     assert_eq!(names, ["a".into(), "b".into()]);
     assert_eq!(whole.stores, [Store { used: 5, free: 2, ..store(0) }]);
     assert_eq!(Serial::new(63, 2).worker(), 63);
+}
+
+#[test]
+fn a_collector_gets_every_metric_with_bounded_attributes() {
+    let most = crate::config::limits::METRIC_POOLS;
+    let pools = (0..most + 2).map(|n| pool(&format!("d{n}"), 1)).collect();
+    let period = Period { start_nanos: 5, now_nanos: 17 };
+    let (text, body) = with_view(pools, |view| (metrics(view), otlp(view, "a", period)));
+    let resource = &body["resourceMetrics"][0];
+    let metrics = resource["scopeMetrics"][0]["metrics"].as_array().unwrap();
+    assert_eq!(metrics.len(), text.matches("# TYPE ").count());
+    let named = |name: &str| metrics.iter().find(|metric| metric["name"] == name).unwrap();
+    let slots = named("weir.pool_slots")["gauge"]["dataPoints"].as_array().unwrap();
+    assert_eq!(slots.len(), most + 1);
+    assert_eq!((&slots[0]["asDouble"], &slots[0]["timeUnixNano"]), (&4.0.into(), &"17".into()));
+    let transactions = &named("weir.transactions")["sum"];
+    assert_eq!(
+        (&transactions["isMonotonic"], &transactions["aggregationTemporality"]),
+        (&true.into(), &2.into())
+    );
+    let max = &named("db.client.connection.max")["gauge"]["dataPoints"][0]["attributes"][0];
+    assert_eq!(max["key"], "db.client.connection.pool.name");
+    assert_eq!(max["value"]["stringValue"], "u\"x@d0");
+    let used = &named("db.client.connection.use_time")["histogram"]["dataPoints"];
+    assert_eq!(used[6]["attributes"][0]["value"]["stringValue"], "idle_in_transaction");
+    assert_eq!(used[6]["sum"], 2.0);
 }

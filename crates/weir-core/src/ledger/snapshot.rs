@@ -38,6 +38,11 @@ pub struct LedgerSnapshot {
     pub gaps: Vec<GapRow>,
     /// All other gaps.
     pub other_gaps: GapSums,
+    /// Every gap edge without its details; empty where that was not asked for.
+    pub edges: Vec<EdgeRow>,
+    /// Gaps of edges that gave their place to others: how many, and nanoseconds together. Only
+    /// with `edges`.
+    pub edges_gone: (u64, u128),
     /// How long each visit to a phase took, by phase; empty before the first snapshot.
     pub visits: Vec<Histogram>,
     /// Classes known, and classes that gave their place to others.
@@ -142,6 +147,21 @@ pub struct GapRow {
     pub open: u32,
 }
 
+/// One gap edge in short: gaps that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeRow {
+    /// Whose transactions.
+    pub route: Arc<str>,
+    /// The statement before, without values.
+    pub before: Arc<str>,
+    /// The statement after; empty when none came.
+    pub after: Arc<str>,
+    /// How many.
+    pub count: u64,
+    /// Nanoseconds together.
+    pub nanos: u128,
+}
+
 /// A held server connection as the ledger knows it.
 #[derive(Debug, Clone)]
 pub struct HoldView {
@@ -191,6 +211,9 @@ impl LedgerSnapshot {
             self.merge_gap(row);
         }
         self.other_gaps.add(&other.other_gaps);
+        self.edges.extend(other.edges);
+        self.edges_gone.0 += other.edges_gone.0;
+        self.edges_gone.1 += other.edges_gone.1;
         if self.visits.is_empty() {
             self.visits = other.visits;
         } else {
@@ -254,6 +277,19 @@ impl Ledger {
             snapshot.merge_gap(open_gap(&hold, now));
         }
         snapshot
+    }
+
+    /// Adds every gap edge in short to a snapshot.
+    pub fn add_edges(&self, snapshot: &mut LedgerSnapshot) {
+        let (edges, gone) = self.gaps.all();
+        snapshot.edges.extend(edges.map(|(edge, sums)| EdgeRow {
+            route: Arc::clone(&edge.class),
+            before: Arc::clone(&edge.before.1),
+            after: Arc::clone(&edge.after.1),
+            count: sums.count,
+            nanos: sums.nanos,
+        }));
+        snapshot.edges_gone = (gone.count, gone.nanos);
     }
 
     /// The server connections that are held, or put in order.

@@ -9,6 +9,7 @@ mod budget;
 mod chance;
 mod dial;
 mod effect;
+pub mod lending;
 mod one;
 mod pools;
 mod serve;

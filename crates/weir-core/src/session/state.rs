@@ -246,6 +246,20 @@ pub struct Tally {
     pub pinned: u32,
 }
 
+impl Tally {
+    /// Adds what another worker counted for the same pool.
+    pub fn add(&mut self, other: &Self) {
+        self.transactions += other.transactions;
+        self.queries += other.queries;
+        self.client_parses += other.client_parses;
+        self.server_parses += other.server_parses;
+        self.binds += other.binds;
+        self.query_ns += other.query_ns;
+        self.transaction_ns += other.transaction_ns;
+        self.pinned += other.pinned;
+    }
+}
+
 /// What a session is given for one call.
 #[derive(Debug)]
 pub struct Context<'a> {

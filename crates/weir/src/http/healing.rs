@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use weir_core::config::limits::{CONSOLE_COMMAND_BYTES, CONSOLE_ROWS};
 use weir_core::console::{HealingRequest, Hit, Topic};
 
-use super::routes::{Shown, not_ready, reply};
+use super::Shown;
+use super::routes::{not_ready, reply};
 use crate::proxy::console::{Gathered, intervene};
 
 /// The routes.

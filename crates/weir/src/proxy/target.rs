@@ -13,6 +13,7 @@ use weir_core::session::SessionSettings;
 use weir_wire::scram::{Keys, Verifier};
 
 use crate::proxy::shares::Share;
+use crate::proxy::shelf::Shelf;
 
 /// Names a pool: the database and user the client asked for. Where the configuration fixes the
 /// server's user, all clients of the database share the pool of that user.
@@ -35,6 +36,8 @@ pub struct Target {
     pub classes: Arc<Classes>,
     /// Bounds on server connections that it shares with other pools.
     pub shares: Vec<Share>,
+    /// Where its workers lend each other slots; `None` when one worker serves it.
+    pub shelf: Option<Arc<Shelf>>,
     /// What its worker does about it besides serving.
     pub care: Care,
     /// What is done while its clients wait.

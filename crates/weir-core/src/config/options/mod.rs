@@ -8,6 +8,7 @@ mod class;
 mod guard;
 mod healing;
 mod incident;
+mod ledger;
 mod operation;
 mod pool;
 mod secret;
@@ -22,6 +23,7 @@ pub use class::ClassOptions;
 pub use guard::GuardOptions;
 pub use healing::HealingOptions;
 pub use incident::{AlertOptions, IncidentOptions};
+pub use ledger::{LedgerOptions, OtlpOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
@@ -70,6 +72,10 @@ pub struct Options {
     /// one of three modes: `"observe"` records what would have been done, `"warn"` logs it too,
     /// `"enforce"` does it. Nothing is ended unless somebody waits.
     pub healing: HealingOptions,
+    /// The ledger: what is kept of where the time of server connections went.
+    pub ledger: LedgerOptions,
+    /// Metrics sent to an OpenTelemetry collector, the same as on `/metrics`.
+    pub otlp: OtlpOptions,
     /// Incidents: what opens and closes one, and how it is told.
     pub incident: IncidentOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):

@@ -9,6 +9,7 @@ mod database;
 mod guard;
 mod healing;
 mod incident;
+mod ledger;
 
 use std::collections::BTreeMap;
 
@@ -93,6 +94,8 @@ impl Resolver<'_> {
             console: console(options),
             guard: self.guard(),
             healing: self.healing(),
+            history: self.history(),
+            otlp: self.otlp(),
             incidents: self.incidents(),
             receivers: self.receivers(),
             state_dir: options.state_dir.clone(),

@@ -8,6 +8,7 @@ mod classes;
 mod guard;
 mod healing;
 mod incident;
+mod ledger;
 mod net;
 mod pool;
 
@@ -20,6 +21,7 @@ pub use classes::{ClassEntry, Classes};
 pub use guard::Guard;
 pub use healing::Healing;
 pub use incident::{Incidents, Receiver};
+pub use ledger::{History, Otlp};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
 
@@ -66,6 +68,10 @@ pub struct Settings {
     pub guard: Guard,
     /// The healing ladder.
     pub healing: Healing,
+    /// The ledger's history.
+    pub history: History,
+    /// The export of metrics.
+    pub otlp: Otlp,
     /// Incidents.
     pub incidents: Incidents,
     /// Who is told of them, by name.
@@ -97,6 +103,8 @@ impl Default for Settings {
             console: Console::default(),
             guard: Guard::default(),
             healing: Healing::default(),
+            history: History::default(),
+            otlp: Otlp::default(),
             incidents: Incidents::default(),
             receivers: BTreeMap::new(),
             state_dir: None,

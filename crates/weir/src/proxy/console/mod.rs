@@ -32,7 +32,7 @@ use weir_core::console::{ConfigRow, History, Holds, Shutdown, Snapshot};
 use weir_core::incident::Signals;
 use weir_core::ledger::{Picture, Recorder};
 
-pub use gather::{Gathered, NoAnswer};
+pub use gather::{Gathered, NoAnswer, snapshot};
 pub use heal::intervene;
 
 use crate::proxy::login::Visitor;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use weir_core::config::limits;
-use weir_core::console::{Command, Hit, Intervention, Operation, parse, usage};
+use weir_core::console::{
+    Command, Hit, Intervention, Operation, event_headings, event_rows, parse, usage,
+};
 use weir_core::session::Notice;
 use weir_wire::build;
 use weir_wire::error::SqlState;
@@ -232,6 +234,7 @@ impl Session<'_> {
                 Ok(gathered) => Ok(shown(*topic, &gathered)),
                 Err(why) => Err(stuck(&why)),
             },
+            Command::Incident(name) => incident(self.house, name),
             Command::Help => Ok(Reply::remark("Console usage", usage(), "SHOW")),
             Command::Parameter(parameter) => {
                 let table = Some((vec![parameter.heading()], vec![vec![parameter.value.into()]]));
@@ -296,6 +299,21 @@ fn hit(order: &Intervention, hits: &[Hit]) -> Reply {
     let remark = (answer.left_out > 0)
         .then(|| (format!("{} rows were left out", answer.left_out), String::new()));
     Reply { remark, table: Some((Hit::headings(), answer.rows)), tag: order.tag() }
+}
+
+/// What happened in an incident, from memory.
+fn incident(house: &House, name: &str) -> Result<Reply, Notice> {
+    let Some(story) = house.incidents.shelf().find(name) else {
+        let mut notice = match name {
+            "" => refused(SqlState::UNDEFINED_OBJECT, "there was no incident yet"),
+            name => refused(SqlState::UNDEFINED_OBJECT, format!("there is no incident \"{name}\"")),
+        };
+        notice.hint =
+            "SHOW INCIDENTS lists the latest; `weir incident list` knows older ones.".into();
+        return Err(notice);
+    };
+    let table = Some((event_headings(), event_rows(&story, limits::CONSOLE_ROWS)));
+    Ok(Reply { remark: None, table, tag: "SHOW" })
 }
 
 fn not_allowed(tag: &str) -> Notice {

@@ -13,6 +13,7 @@ use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::SessionSettings;
 
 use crate::proxy::shares;
+use crate::proxy::shelf::Shelf;
 use crate::proxy::target::{
     Care, Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
 };
@@ -32,8 +33,10 @@ pub(super) fn target(
     tls: &ServerTls,
     pool: &PoolKey,
     proof: &Credential,
+    shelf: impl FnOnce(&Pool) -> Option<Arc<Shelf>>,
 ) -> Option<Target> {
     let plan = settings.plan(&pool.database, &pool.user)?;
+    let shelf = shelf(&plan.pool);
     let dial = DialSpec {
         address: first_address(&plan.database),
         others: others(&plan.database),
@@ -47,9 +50,10 @@ pub(super) fn target(
     };
     Some(Target {
         pool: pool_settings(settings, &plan.pool),
-        session: session_settings(settings, &plan, &pool.user),
+        session: session_settings(settings, &plan, (&pool.user, shelf.as_deref())),
         classes: Arc::clone(&settings.classes),
-        shares: shares::of(settings, &plan, pool),
+        shares: shares::of(settings, &plan, pool, shelf.is_some()),
+        shelf,
         care: care(settings, &plan.pool),
         healing: healing(settings),
         dial: Arc::new(dial),
@@ -185,8 +189,14 @@ fn rotation(choice: choices::Rotation) -> Rotation {
     }
 }
 
-fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> SessionSettings {
+fn session_settings(
+    settings: &Settings,
+    plan: &PoolPlan,
+    (user, shelf): (&str, Option<&Shelf>),
+) -> SessionSettings {
     let timeouts = settings.timeouts_for(user);
+    // Each worker counts its own pins.
+    let workers = shelf.map_or(1, Shelf::workers);
 
     SessionSettings {
         mode: plan.pool.mode,
@@ -201,6 +211,6 @@ fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> Session
         transaction_timeout: timeouts.transaction,
         idle_transaction_timeout: timeouts.idle_transaction,
         client_idle_timeout: timeouts.client_idle,
-        pins_max: settings.limits.pins_for(plan.pool.size),
+        pins_max: (settings.limits.pins_for(plan.pool.size) / workers).max(1),
     }
 }

@@ -9,9 +9,9 @@ use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Driver, Readiness, Received};
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::talk::After;
-use crate::proxy::worker::{Worker, notice};
 
 /// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
 /// and most statements are short.
@@ -175,6 +175,7 @@ impl Worker {
             .take_claim()
             .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
         let (class, user) = (mark.class, mark.user);
+        client.end_user = user;
         let (pool, affinity) = (client.pool, client.last_server);
         self.introduce(pool, class);
         if self.has_quarantines() && self.turned_away(at, pool, mark) {
@@ -195,7 +196,7 @@ impl Worker {
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
-                let notice = notice::refusal(&refusal);
+                let notice = self.refusal(at, &refusal);
                 if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
                     self.farewell(at, &notice);
                     return Next::Over;
@@ -223,6 +224,7 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(server.0) {
             server.holder = Holder::Client(at);
             server.leased = self.now;
+            server.relayed = 0;
             server.timed_out = None;
         }
         self.probe_granted(at);
@@ -262,18 +264,13 @@ impl Worker {
 }
 
 impl Client {
-    /// With so many bytes unsent it does not take what it is sent.
-    pub(super) fn is_full(unsent: usize) -> bool {
-        unsent > CLIENT_BUFFER_BYTES
-    }
-
     /// What it says can be dealt with now. One that does not read its answers is not listened to:
     /// they would pile up.
     fn may_speak(&self, driver: &Driver) -> bool {
         self.stage == Stage::Live
             && self.ticket.is_none()
             && !self.blocked
-            && !Self::is_full(self.socket.unsent_len(driver))
+            && self.socket.unsent_len(driver) <= CLIENT_BUFFER_BYTES
     }
 }
 

@@ -184,7 +184,7 @@ impl Worker {
         let (work, doing) = holder.map(|held| (held.work, held.doing)).unzip();
         tracing::info!(
             client = %client.address,
-            user = %client.user,
+            user = %client.user(),
             %database,
             ?work,
             ?doing,

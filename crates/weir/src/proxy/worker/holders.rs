@@ -30,6 +30,13 @@ impl Worker {
         seen
     }
 
+    /// The same with every gap edge.
+    pub(super) fn ledger_with_edges(&mut self) -> LedgerSnapshot {
+        let mut seen = self.ledger_snapshot();
+        self.pools.ledger().add_edges(&mut seen);
+        seen
+    }
+
     /// The classes that the dispatch limits at this moment.
     pub(super) fn controls(&self) -> Vec<Control> {
         let of_pool = |&pool: &PoolId| {
@@ -68,9 +75,9 @@ impl Worker {
             database: Arc::clone(&home.key.database),
             user: Arc::clone(&home.key.user),
             client: client.map(|client| client.id),
-            client_user: name(|client| &client.user),
+            client_user: name(|client| client.user()),
             application: name(|client| &client.application),
-            address: name(|client| &client.address),
+            address: client.map(|one| one.address.to_string().into()).unwrap_or_default(),
             route: hold.route,
             kind: hold.kind,
             phase: hold.phase,
@@ -91,7 +98,7 @@ impl Worker {
             database: Arc::clone(&home.key.database),
             user: Arc::clone(&home.key.user),
             application: Arc::clone(&client.application),
-            address: Arc::clone(&client.address),
+            address: client.address.to_string().into(),
             route: self.pools.ledger().class_name(waiter.class),
             waited: self.now - waiter.since,
             ahead,

@@ -14,6 +14,7 @@
 //! | `cancel` | cancel requests, from clients and our own |
 //! | `evict` | ending what a client holds without ending the client |
 //! | `shares` | the budgets that pools draw on |
+//! | `lending` | its parts of pools that other workers serve, too |
 //! | `sweep` | time limits |
 //! | `talk` | calls of sessions, and what they leave to be sent |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
@@ -22,6 +23,7 @@
 //! | `heal` | the healing ladder |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
+//! | `hurt` | clients that do not get what they came for |
 //! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
@@ -37,7 +39,9 @@ mod effects;
 mod evict;
 mod heal;
 mod holders;
+mod hurt;
 mod inspect;
+mod lending;
 mod notice;
 mod server;
 mod shares;
@@ -60,6 +64,7 @@ use weir_core::pool::Pools;
 use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
+use crate::proxy::chance::Stock;
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
 use crate::proxy::shares::Common;
@@ -110,6 +115,8 @@ pub struct Worker {
     again_servers: Vec<u32>,
     /// Empty buffers, for what is parked.
     spares: Vec<Vec<u8>>,
+    /// For secrets.
+    chance: Stock,
 }
 
 /// The outboxes that calls of sessions fill; reused for each.
@@ -187,6 +194,7 @@ impl Worker {
             again: Vec::new(),
             again_servers: Vec::new(),
             spares: Vec::new(),
+            chance: Stock::default(),
         })
     }
 
