@@ -37,6 +37,15 @@ impl Place {
     }
 }
 
+/// What the controller of a pool works out and does not do, because operators only want to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advises {
+    /// Caps of classes.
+    pub cap: bool,
+    /// Early refusals.
+    pub shed: bool,
+}
+
 /// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
 #[derive(Debug)]
 pub(crate) struct Dispatch {
@@ -70,6 +79,8 @@ pub(crate) struct Dispatch {
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
+    /// What the controller only shows.
+    pub(super) advises: Advises,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
     pub(super) scratch: Vec<(u64, u64, u16)>,
@@ -94,6 +105,7 @@ impl Dispatch {
             moves: false,
             innocent_until: Instant::ZERO,
             frozen: false,
+            advises: Advises::default(),
             level: Level::default(),
             scratch: Vec::new(),
         }
@@ -154,6 +166,7 @@ impl Dispatch {
     fn add(&mut self, mut fresh: Class) -> Place {
         let place = Self::place_at(self.classes.len());
         fresh.unbound = self.policy != Policy::Fair;
+        fresh.advised = self.advises.cap;
         self.classes.push(fresh);
         self.active.reserve(self.classes.len());
         place

@@ -38,6 +38,18 @@ pub enum Withheld {
     Budget,
 }
 
+impl Withheld {
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::Breaker => "breaker",
+            Self::Budget => "budget",
+        }
+    }
+}
+
 /// The healer's brakes.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
@@ -54,9 +66,20 @@ impl Guard {
         Self { envelope, ..Self::default() }
     }
 
+    /// Takes another budget and breaker.
+    pub const fn set_envelope(&mut self, envelope: Envelope) {
+        self.envelope = envelope;
+    }
+
     /// FREEZE and UNFREEZE.
     pub const fn freeze(&mut self, frozen: bool) {
         self.frozen = frozen;
+    }
+
+    /// An operator froze the healer.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// An operator has looked: the breaker closes.
@@ -99,8 +122,10 @@ impl Guard {
         }
     }
 
-    /// The effect of a destructive step is known.
-    pub const fn learnt(&mut self, helped: bool) {
+    /// The effect of a destructive step is known. True when the breaker opens by it.
+    pub const fn learnt(&mut self, helped: bool) -> bool {
+        let was_open = self.is_open();
         self.fruitless = if helped { 0 } else { self.fruitless.saturating_add(1) };
+        self.is_open() && !was_open
     }
 }

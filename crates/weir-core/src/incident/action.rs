@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::{Culprit, Figure, Measure};
 use crate::dispatch::Why;
-use crate::healing::{self, Doing, Mode, Prediction, Step, Verdict};
+use crate::healing::{self, Doing, Mode, Origin, Prediction, Step, Verdict};
 
 /// Why something is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub enum Reason {
     DeafToCancel,
     /// The client does not take its rows.
     SlowReader,
+    /// Its transactions had to be ended again and again.
+    Repeated,
     /// An operator said so.
     Operator,
 }
@@ -84,18 +86,28 @@ pub struct Action {
 }
 
 impl Action {
-    /// What a record of the healer says, about the holder that the caller names. `None` where the
-    /// holder does what nobody may act upon.
+    /// What a record of the healer says. `None` where the dispatch acts by itself, which
+    /// [`super::DispatchLog`] tells.
     #[must_use]
-    pub fn of(record: &healing::Record, number: u64, target: Culprit) -> Option<Self> {
-        let proposal = &record.proposal;
-        let reason = Reason::of_holder(proposal.holder.doing)?;
-        let evidence = vec![
-            Figure::new(Measure::HeldFor, proposal.lasted.as_secs_f64()),
-            Figure::new(Measure::Waiting, f64::from(record.prediction.waiting)),
-        ];
-        let (step, verdict, prediction) = (proposal.step, record.verdict, record.prediction);
-        Some(Self { number, step, verdict, target, reason, evidence, prediction })
+    pub fn of(record: &healing::Record) -> Option<Self> {
+        let reason = match (record.origin, record.doing, record.step) {
+            (Origin::Operator, _, _) => Reason::Operator,
+            (Origin::Healer, Some(doing), _) => Reason::of_holder(doing)?,
+            (Origin::Healer, None, Step::Quarantine) => Reason::Repeated,
+            (Origin::Healer, None, _) => return None,
+        };
+        let held = record.doing.map(|_| record.lasted.as_secs_f64());
+        let held = held.map(|seconds| Figure::new(Measure::HeldFor, seconds));
+        let waiting = Figure::new(Measure::Waiting, f64::from(record.prediction.waiting));
+        Some(Self {
+            number: record.number,
+            step: record.step,
+            verdict: record.verdict,
+            target: record.culprit(),
+            reason,
+            evidence: held.into_iter().chain([waiting]).collect(),
+            prediction: record.prediction,
+        })
     }
 
     /// Something was changed: it is more than a forecast, and was not held back.
@@ -124,11 +136,11 @@ pub struct Effect {
 impl Effect {
     /// What a record of the healer says, once it was measured.
     #[must_use]
-    pub fn of(record: &healing::Record, number: u64) -> Option<Self> {
+    pub fn of(record: &healing::Record) -> Option<Self> {
         let effect = record.effect?;
-        let done = record.verdict == Verdict::Done;
+        let done = record.verdict == Verdict::Done && effect.freed;
         Some(Self {
-            number,
+            number: record.number,
             slots_freed: if done { record.prediction.slots } else { 0 },
             waiting_before: record.prediction.waiting,
             waiting_after: effect.waiting,

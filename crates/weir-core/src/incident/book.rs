@@ -18,12 +18,6 @@ impl IncidentId {
     pub(super) fn new(opened: Wall, chance: u64) -> Self {
         Self(format!("{}-{:04x}", opened.digits(), chance & 0xffff))
     }
-
-    /// The name from one word; `None` for 0, which is no incident.
-    #[must_use]
-    pub fn of_word(word: u64) -> Option<Self> {
-        (word != 0).then(|| Self::new(Wall((word >> 16) * 1000), word))
-    }
 }
 
 impl std::fmt::Display for IncidentId {
@@ -95,13 +89,6 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// Its name in one word, for an atomic that others read: seconds since 1970, and its chance.
-    #[must_use]
-    pub fn word(&self) -> u64 {
-        let chance = self.id.0.rsplit('-').next().unwrap_or_default();
-        (self.opened.0 / 1000) << 16 | u64::from(u16::from_str_radix(chance, 16).unwrap_or(0))
-    }
-
     /// The strongest suspect that is more than a symptom; else the strongest.
     #[must_use]
     pub fn lead(&self) -> Option<&Suspect> {

@@ -6,7 +6,7 @@
 //! | `current` | the incident at hand, as it grows |
 //! | `machine` | open, mitigating, watching, closed, with hysteresis |
 //! | `suspects` | findings of one trouble brought together and ranked |
-//! | `impact` | requests, users, rates |
+//! | `impact`, `users` | requests, users, rates |
 //! | `timeline`, `event` | what happened, a closed list |
 //! | `action` | what was done, why, what was expected and what it changed |
 //! | `dispatch` | what the dispatch does to classes, as actions |
@@ -17,6 +17,7 @@
 //! | `report` | the whole story as Markdown and HTML |
 //! | `price` | what a failed request costs |
 //! | `ledger` | signals from the ledger |
+//! | `otherwise` | an incident played again under other rules, and with other code |
 //! | `signals`, `moment`, `rules` | the input |
 //!
 //! Absent on purpose: storage, messages, clocks. The program stores each record before anybody is
@@ -33,6 +34,7 @@ mod impact;
 mod ledger;
 mod machine;
 mod moment;
+mod otherwise;
 mod prelude;
 mod price;
 pub mod report;
@@ -40,6 +42,7 @@ mod rules;
 mod signals;
 mod suspects;
 mod timeline;
+mod users;
 pub mod words;
 
 pub use action::{Action, Effect, Lifted, Reason};
@@ -52,10 +55,12 @@ pub use impact::Impact;
 pub use ledger::counterfactuals;
 pub use machine::{Machine, State, Step};
 pub use moment::{Moment, Wall};
+pub use otherwise::{Replayed, needed};
 pub use price::{Loss, Price};
 pub use rules::Rules;
 pub use signals::{Server, Signals, Slots};
 pub use suspects::Suspect;
+pub use users::{USER_WORDS, Users};
 
 #[cfg(test)]
 mod tests;

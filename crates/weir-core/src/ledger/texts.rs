@@ -68,11 +68,6 @@ pub(super) struct Said {
     pub(super) user: u32,
 }
 
-/// Tags whose value is an end user, or stands for one journey of theirs. `enduser.id` and
-/// `session.id` are OpenTelemetry's.
-const USER_TAGS: [&str; 6] =
-    ["user", "user_id", "enduser.id", "session", "session_id", "session.id"];
-
 /// All statements of a ledger.
 #[derive(Debug)]
 pub(super) struct Texts {
@@ -155,8 +150,7 @@ impl Texts {
                 Some(None) => {}
             }
         }
-        let tag = names.tagged(comment);
-        let user = user_of(comment);
+        let (tag, user) = names.tagged(comment);
         self.comments[at] = Comment { hash, tag, user };
         (tag.map(ClassRef::place), user)
     }
@@ -196,16 +190,6 @@ impl Texts {
     pub(super) fn counts(&self) -> (usize, u64) {
         (self.statements.len(), self.statements.evicted)
     }
-}
-
-/// A hash of the end user that a comment names, the same in every worker and proxy; 0 for none.
-fn user_of(comment: &[u8]) -> u32 {
-    let named =
-        sql::tags(comment).find(|(key, value)| USER_TAGS.contains(key) && !value.is_empty());
-    named.map_or(0, |(_, value)| {
-        let hash = xxh3_64_with_seed(value.as_bytes(), 0) >> 32;
-        u32::try_from(hash).map_or(1, |hash| hash.max(1))
-    })
 }
 
 /// The place of a hash.

@@ -26,6 +26,7 @@ use weir_core::config::settings::{self, Settings};
 
 use clerk::Clerk;
 pub use courier::Courier;
+pub(crate) use web::Web;
 
 /// Clerks by the names of their receivers.
 type Clerks = BTreeMap<String, Clerk>;

@@ -31,7 +31,11 @@ pub async fn feed(lookout: Lookout, house: Arc<House>) {
             // Nobody sends any more: the process ends.
             Ok(Err(_)) => return,
         }
-        let signals = ledger.borrow_and_update().clone();
+        let signals = Signals {
+            failed_total: incidents.failed_total(),
+            users_hit: incidents.take_users(),
+            ..ledger.borrow_and_update().clone()
+        };
         incidents.observe(look(signals, lookout.all()));
         looks = looks.wrapping_add(1);
         if looks.is_multiple_of(LOOKS_PER_QUESTION) && incidents.open().is_some() {
@@ -51,8 +55,9 @@ async fn ask(house: &House) {
     }
 }
 
-/// Puts together what ledger and guard say. Of several servers the fullest counts.
-pub(super) fn look(signals: Signals, servers: Vec<Health>) -> Look {
+/// Puts together what is counted and what the guard says. Of several servers the fullest counts.
+#[must_use]
+pub fn look(signals: Signals, servers: Vec<Health>) -> Look {
     let connections = servers.iter().filter_map(|health| health.connections.as_ref());
     let fullest = connections.max_by(|a, b| a.percent.total_cmp(&b.percent));
     let connections = fullest.map(|connections| (connections.used, connections.limit));

@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
+use arc_swap::ArcSwapOption;
+use weir_core::config::choices::Language;
 use weir_core::config::limits::INCIDENT_ORDERS;
 use weir_core::config::settings::Settings;
 use weir_core::diagnosis::Finding;
-use weir_core::incident::{Incident, IncidentId, Moment, Note, Signals};
+use weir_core::incident::{Incident, IncidentId, Moment, Note, Signals, USER_WORDS, Users, words};
 use weir_core::time;
 
+use super::shelf::Shelf;
 use super::thread::wall;
 
 /// What was seen in one moment.
@@ -47,8 +50,34 @@ struct Shared {
     numbers: AtomicU64,
     /// Something was lost because the thread was busy, and that has been said.
     overrun: AtomicBool,
-    /// [`Incident::word`] of the open incident; 0 without one.
-    open: AtomicU64,
+    /// The open incident.
+    open: ArcSwapOption<Open>,
+    /// Requests that failed for want of a connection and were not refused.
+    failed: AtomicU64,
+    /// Users of requests that were refused or failed since the last look, as in [`Users`].
+    users: [AtomicU64; USER_WORDS],
+    shelf: Shelf,
+}
+
+/// The open incident, for those who turn clients away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Its name.
+    pub id: IncidentId,
+    /// The same with its cause, without a full stop: `Incident 20260131-235959-ab12: …`.
+    pub line: String,
+}
+
+impl Open {
+    fn of(incident: &Incident) -> Self {
+        let cause = incident.lead().map(|suspect| {
+            let who = words::place(&suspect.finding.culprit, Language::En);
+            let what = suspect.finding.cause.title();
+            who.map_or_else(|| what.to_owned(), |who| format!("{what} ({who})"))
+        });
+        let cause = cause.unwrap_or_else(|| "its cause is not known yet".into());
+        Self { id: incident.id.clone(), line: format!("Incident {}: {cause}", incident.id) }
+    }
 }
 
 impl Default for Reporter {
@@ -66,7 +95,10 @@ impl Reporter {
             began: Instant::now(),
             numbers: AtomicU64::new(0),
             overrun: AtomicBool::new(false),
-            open: AtomicU64::new(0),
+            open: ArcSwapOption::empty(),
+            failed: AtomicU64::new(0),
+            users: [const { AtomicU64::new(0) }; USER_WORDS],
+            shelf: Shelf::default(),
         };
         (Self { orders, shared: Arc::new(shared) }, ordered)
     }
@@ -88,20 +120,62 @@ impl Reporter {
         self.shared.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Takes another configuration, which is an event of an open incident.
-    pub fn reload(&self, settings: &Settings) {
-        self.note(Note::ConfigChanged("reloaded".into()));
+    /// Takes another configuration, which is an event of an open incident; `what` says what has
+    /// changed.
+    pub fn reload(&self, settings: &Settings, what: String) {
+        self.note(Note::ConfigChanged(what));
         self.order(Order::Reload(Box::new(settings.clone())));
     }
 
-    /// The name of the open incident. Costs one load of an atomic while there is none.
+    /// A request was refused; `user` is a hash of its user, 0 where nobody said. How many were is
+    /// the ledger's to count.
+    pub fn refused(&self, user: u32) {
+        if user != 0 {
+            let (word, bit) = Users::place(user);
+            self.shared.users[word].fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// A request failed for want of a connection and was not refused: the server connection broke
+    /// or was taken from it, or its client waited in vain.
+    pub fn failed(&self, user: u32) {
+        self.shared.failed.fetch_add(1, Ordering::Relaxed);
+        self.refused(user);
+    }
+
+    /// How many failed so far.
     #[must_use]
-    pub fn open(&self) -> Option<IncidentId> {
-        IncidentId::of_word(self.shared.open.load(Ordering::Relaxed))
+    pub fn failed_total(&self) -> u64 {
+        self.shared.failed.load(Ordering::Relaxed)
+    }
+
+    /// The users of requests that were refused or failed since this was asked last.
+    #[must_use]
+    pub fn take_users(&self) -> Users {
+        let mut words = Box::new([0; USER_WORDS]);
+        for (word, shared) in words.iter_mut().zip(&self.shared.users) {
+            *word = shared.swap(0, Ordering::Relaxed);
+        }
+        Users::of(words)
+    }
+
+    /// The open incident. Waits for nobody.
+    #[must_use]
+    pub fn open(&self) -> Option<Arc<Open>> {
+        self.shared.open.load_full()
+    }
+
+    /// The latest incidents with all that is known of them.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
     }
 
     pub(super) fn set_open(&self, incident: Option<&Incident>) {
-        self.shared.open.store(incident.map_or(0, Incident::word), Ordering::Relaxed);
+        let open = incident.map(Open::of);
+        if self.shared.open.load().as_deref() != open.as_ref() {
+            self.shared.open.store(open.map(Arc::new));
+        }
     }
 
     /// Ends the thread once it has done what it was told before. Waits for a place in its queue.

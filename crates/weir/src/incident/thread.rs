@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use weir_core::alert::Message;
+use weir_core::config::limits::INCIDENTS_AT_HAND;
 use weir_core::config::settings::{self, Settings};
 use weir_core::incident::{Incident, IncidentDesk, Record, State, Wall, words};
 
@@ -32,12 +33,15 @@ impl Incidents {
         let (reporter, orders) = Reporter::new();
         let wall = wall();
         let dir = settings.state_dir.as_deref().map(Path::new);
+        let keeper = Keeper::open(dir, wall, oldest(&settings.incidents, wall));
+        let price = settings.incidents.price.as_ref();
+        reporter.shelf().fill(keeper.latest(INCIDENTS_AT_HAND, price));
         let desk = Desk {
             desk: IncidentDesk::new(
                 settings.incidents.rules.clone(),
                 u64::from_ne_bytes(chance::bytes()?),
             ),
-            keeper: Keeper::open(dir, wall, oldest(&settings.incidents, wall)),
+            keeper,
             alerts: Alerts::start(settings)?,
             settings: settings.incidents.clone(),
             reporter: reporter.clone(),
@@ -95,6 +99,7 @@ impl Desk {
     fn hand_out(&mut self, records: Vec<Record>) {
         // First to disk: what is shown must survive a crash.
         self.keeper.keep(&records);
+        self.reporter.shelf().take(&records, self.settings.price.as_ref());
         self.reporter.set_open(self.desk.open_incident().as_ref());
         for record in records {
             if let Record::Tell(incident) = record {

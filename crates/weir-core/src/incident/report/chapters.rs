@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::compare::{self, Part};
 use super::document::{Block, Document};
-use super::{Story, picture};
+use super::{Story, otherwise, picture};
 use crate::config::choices::Language;
 use crate::incident::action::{Action, Effect};
 use crate::incident::book::{Change, Counterfactual, Incident};
@@ -36,6 +36,10 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
     blocks.push(done(story, language));
     blocks.push(heading("What would have been enough", "反事实分析"));
     blocks.push(enough(story, language));
+    if let Some(replayed) = &story.replayed {
+        blocks.push(heading("What would have happened otherwise", "假如当时"));
+        blocks.extend(otherwise::blocks(replayed, language));
+    }
     blocks.push(heading("So that it does not come back", "预防措施"));
     blocks.push(prevention(incident, language));
     Document { title, blocks }

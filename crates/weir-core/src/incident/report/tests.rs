@@ -6,7 +6,7 @@ use crate::diagnosis::{Cause, Culprit, Finding, GapEdge, Measure, Severity};
 use crate::healing::{Prediction, Step, Verdict};
 use crate::incident::{
     Action, Effect, EventKind, IncidentDesk, Moment, Note, Reason, Record, Rules, Signals, Slots,
-    Wall,
+    Users, Wall,
 };
 use crate::time::Instant;
 
@@ -33,8 +33,9 @@ fn story(route: &str) -> Story {
         let bad = (60..90).contains(&second);
         signals.requests_total += 100;
         signals.refused_total += if bad { 95 } else { 0 };
-        signals.users_hit =
-            if bad { (second * 10..second * 10 + 10).collect() } else { Vec::new() };
+        signals.users_hit = Users::default();
+        let ten = second * 10..second * 10 + if bad { 10 } else { 0 };
+        ten.for_each(|user| signals.users_hit.insert(u32::try_from(user).unwrap()));
         let (executing, in_transaction, waiting) =
             if bad { (10.0, 90.0, 80.0) } else { (6.0, 0.0, 0.0) };
         signals.slots =
@@ -71,7 +72,7 @@ fn collect(records: Vec<Record>) -> Story {
         }
     }
     let price = Some(Price::parse("26.5 CNY").unwrap());
-    Story { incident: incident.unwrap(), events, flight, price }
+    Story { incident: incident.unwrap(), events, flight, price, replayed: None }
 }
 
 #[track_caller]

@@ -221,13 +221,3 @@ fn what_was_only_foretold_or_is_over_mitigates_nothing() {
     world.note(action(4, Verdict::Done));
     assert_eq!(world.desk.open_incident().unwrap().state, State::Mitigating);
 }
-
-#[test]
-fn a_name_in_one_word_is_the_same_name() {
-    let mut world = World::new();
-    world.second(10, 0, &[]);
-    world.second(10, 4, &[]);
-    let incident = world.desk.open_incident().unwrap();
-    assert_eq!(IncidentId::of_word(incident.word()), Some(incident.id));
-    assert_eq!(IncidentId::of_word(0), None);
-}

@@ -72,6 +72,9 @@ pub const fn reason(reason: Reason, language: Language) -> &'static str {
         Reason::SlowReader => {
             language.pick("the client does not take its rows", "客户端不读取结果")
         }
+        Reason::Repeated => {
+            language.pick("its transactions had to be ended again and again", "其事务多次被迫终止")
+        }
         Reason::Operator => language.pick("an operator ordered it", "运维人员的指令"),
     }
 }

@@ -217,7 +217,7 @@ fn an_end_user_is_known_by_a_tag_and_the_same_in_every_ledger() {
     for same in [
         "SELECT 2 /*user='ann'*/",
         "/*enduser.id:ann*/ SELECT 3",
-        "/*route='/b'*/ SELECT 4 /*session_id=ann*/",
+        "/*route='/b'*/ SELECT 4 /*user.id=ann*/",
     ] {
         assert_eq!(user(2, same), ann, "{same}");
     }

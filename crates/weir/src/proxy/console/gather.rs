@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use weir_core::console::{ConfigRow, History, Holds, Snapshot, View};
+use weir_core::incident::report::Story;
 use weir_core::incident::{Around, ClassNow, DispatchLog};
 use weir_core::ledger::Picture;
 use weir_core::time::Instant;
@@ -35,6 +36,7 @@ pub struct Gathered {
     directory: Arc<Directory>,
     config: Arc<Vec<ConfigRow>>,
     ledger: Picture,
+    incidents: Vec<Arc<Story>>,
     history: History,
     holds: Holds,
     stopping: bool,
@@ -51,11 +53,12 @@ impl Gathered {
         let snapshot = snapshot(house, detail).await?;
         let console = &house.console;
         let ledger = match detail {
-            Detail::Ledger | Detail::Slots => console.picture(&snapshot),
-            Detail::Pools | Detail::Connections => Picture::default(),
+            Detail::Ledger | Detail::Slots | Detail::History => console.picture(&snapshot),
+            Detail::Pools | Detail::Connections | Detail::Healing => Picture::default(),
         };
         Ok(Self {
             ledger,
+            incidents: house.incidents.shelf().all(),
             snapshot,
             directory: house.directory.load_full(),
             config: console.config.load_full(),
@@ -85,6 +88,7 @@ impl Gathered {
             config: &self.config,
             snapshot: &self.snapshot,
             ledger: &self.ledger,
+            incidents: &self.incidents,
             history: &self.history,
             holds: &self.holds,
             stopping: self.stopping,
@@ -95,7 +99,10 @@ impl Gathered {
 }
 
 /// All workers in one snapshot. They are asked at the same time.
-pub(super) async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
+///
+/// # Errors
+/// [`NoAnswer`] of the first worker that is stuck, or has ended.
+pub async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
     let asked = house.mailboxes.iter().map(|mailbox| {
         let (answer, answered) = oneshot::channel();
         mailbox.put(ToWorker::Inspect { detail, answer });

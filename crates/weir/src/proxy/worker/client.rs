@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Driver, Readiness, Received};
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Client, Holder, Stage};
 use crate::proxy::worker::talk::After;
-use crate::proxy::worker::{Worker, notice};
 
 /// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
 /// and most statements are short.
@@ -174,8 +175,12 @@ impl Worker {
             .take_claim()
             .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
         let (class, user) = (mark.class, mark.user);
+        client.end_user = user;
         let (pool, affinity) = (client.pool, client.last_server);
         self.introduce(pool, class);
+        if self.has_quarantines() && self.turned_away(at, pool, mark) {
+            return Next::Again;
+        }
         let claim = Claim { client: ClientId(at), class, affinity, user };
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         match self.pools.checkout(self.now, pool, claim) {
@@ -191,7 +196,7 @@ impl Worker {
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
-                let notice = notice::refusal(&refusal);
+                let notice = self.refusal(at, &refusal);
                 if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
                     self.farewell(at, &notice);
                     return Next::Over;
@@ -205,6 +210,7 @@ impl Worker {
     /// Tells the client that its request was refused.
     pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
         self.log_error(at, notice.sqlstate, &notice.message);
+        self.probe_ended(at, ProbeEnd::Gone);
         self.with_client(at, &[], After::Send, |session, cx| session.refused(cx, notice));
     }
 
@@ -221,6 +227,7 @@ impl Worker {
             server.relayed = 0;
             server.timed_out = None;
         }
+        self.probe_granted(at);
         self.with_client(at, &[], After::Send, |session, cx| session.granted(cx));
     }
 

@@ -1,5 +1,6 @@
 //! Clients and server connections that go.
 
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::{Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
@@ -41,12 +42,21 @@ impl Worker {
     /// Closes a client. What it was told is still sent; its server connection, if it has one, is
     /// put in order by its session, which goes on without it.
     pub(super) fn close_client(&mut self, at: u32, why: &str) {
-        let Some(client) = self.clients.get_mut(at) else { return };
-        if let Some(ticket) = client.ticket.take()
+        self.probe_ended(at, ProbeEnd::Gone);
+        let Some(client) = self.clients.get(at).filter(|client| client.ticket.is_some()) else {
+            return self.close_served(at, why);
+        };
+        self.count_deserter(client);
+        if let Some(ticket) = self.clients.get_mut(at).and_then(|client| client.ticket.take())
             && !self.pools.withdraw(self.now, ticket)
         {
             // Its grant is among the effects already; they find that it is gone.
         }
+        self.close_served(at, why);
+    }
+
+    fn close_served(&mut self, at: u32, why: &str) {
+        let Some(client) = self.clients.get_mut(at) else { return };
         let (server, pool) = (client.server, client.pool);
         log_goodbye(client, &self.homes[pool.0 as usize], self.now, why);
         // Asked before the session adds what cleans the connection: that is not to be cancelled.
@@ -106,6 +116,7 @@ impl Worker {
     /// The server has closed its connection.
     pub(super) fn server_lost(&mut self, at: u32) {
         let Some(server) = self.servers.take(at) else { return };
+        self.count_victim(&server);
         server.socket.close(&mut self.driver);
         let idle = self.pools.server(ServerId(at)).map(|view| view.state);
         if idle == Some(State::Closing) {

@@ -30,6 +30,13 @@ impl Worker {
         seen
     }
 
+    /// The same with every gap edge.
+    pub(super) fn ledger_with_edges(&mut self) -> LedgerSnapshot {
+        let mut seen = self.ledger_snapshot();
+        self.pools.ledger().add_edges(&mut seen);
+        seen
+    }
+
     /// The classes that the dispatch limits at this moment.
     pub(super) fn controls(&self) -> Vec<Control> {
         let of_pool = |&pool: &PoolId| {

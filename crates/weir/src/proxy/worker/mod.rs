@@ -12,14 +12,18 @@
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
+//! | `evict` | ending what a client holds without ending the client |
 //! | `shares` | the budgets that pools draw on |
+//! | `lending` | its parts of pools that other workers serve, too |
 //! | `sweep` | time limits |
 //! | `talk` | calls of sessions, and what they leave to be sent |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `classes` | which route belongs to which class of an operator |
 //! | `totals` | the totals in the log |
+//! | `heal` | the healing ladder |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
+//! | `hurt` | clients that do not get what they came for |
 //! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
@@ -32,8 +36,12 @@ mod client;
 mod command;
 mod departure;
 mod effects;
+mod evict;
+mod heal;
 mod holders;
+mod hurt;
 mod inspect;
+mod lending;
 mod notice;
 mod server;
 mod shares;
@@ -63,6 +71,7 @@ use crate::proxy::shares::Common;
 use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
+use heal::Healing;
 use state::{Client, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
@@ -88,6 +97,7 @@ pub struct Worker {
     shared: Shared,
     desk: Desk,
     cancels: Cancels,
+    healing: Healing,
     /// What is paused, for pools that are made later.
     holds: Holds,
     pausers: Vec<Pauser>,
@@ -173,6 +183,7 @@ impl Worker {
             shared: Shared { statements, overrides: OverrideBook::default() },
             desk: Desk::default(),
             cancels: Cancels::default(),
+            healing: Healing::default(),
             holds: Holds::default(),
             pausers: Vec::new(),
             serial: 0,

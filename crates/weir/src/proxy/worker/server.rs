@@ -1,6 +1,7 @@
 //! A server connection's bytes, and the end of a lease.
 
 use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
 use weir_core::session::{Ask, Fault, Step};
@@ -27,11 +28,12 @@ impl Worker {
     /// Reads the client again when its server connection has taken what was sent and is not too
     /// far behind.
     #[inline]
-    fn unblock_client(&mut self, at: u32) {
+    pub(super) fn unblock_client(&mut self, at: u32) {
         if let Some(server) = self.servers.get(at)
             && let Holder::Client(at) = server.holder
             && let Some(client) = self.clients.get_mut(at)
             && client.blocked
+            && !server.cancelling
             && server.socket.unsent_len(&self.driver) == 0
             && !server.has_long_pipeline()
         {
@@ -117,7 +119,7 @@ impl Worker {
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "a server connection broke the protocol");
-                    self.drop_server(at, &fault.to_string());
+                    self.lose_server(at, &fault.to_string());
                     return input.len();
                 }
             }
@@ -126,7 +128,11 @@ impl Worker {
     }
 
     #[inline]
-    fn client_reply(&mut self, client: u32, input: &[u8]) -> Option<Result<Step, Fault>> {
+    pub(super) fn client_reply(
+        &mut self,
+        client: u32,
+        input: &[u8],
+    ) -> Option<Result<Step, Fault>> {
         self.with_client(client, input, After::Send, |session, cx| session.server_bytes(cx, input))
     }
 
@@ -173,7 +179,7 @@ impl Worker {
                 true
             }
             Ask::Discard => {
-                self.drop_server(at, "");
+                self.lose_server(at, "");
                 false
             }
         }
@@ -185,6 +191,7 @@ impl Worker {
         let id = ServerId(at);
         match std::mem::replace(&mut server.holder, Holder::Nobody) {
             Holder::Client(client) => {
+                self.probe_ended(client, ProbeEnd::Released);
                 if let Some(state) = self.clients.get_mut(client) {
                     state.server = None;
                     if std::mem::take(&mut state.blocked) || !state.parked.is_empty() {

@@ -15,6 +15,7 @@ use crate::proxy::driver::Kind;
 use crate::proxy::endpoint::Endpoint;
 use crate::proxy::mail::ServerKey;
 use crate::proxy::target::{DialSpec, PoolKey, Target};
+use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::Socket;
 use crate::proxy::worker::totals::Told;
 
@@ -40,6 +41,8 @@ pub struct WorkerOptions {
 pub(super) struct Home {
     pub(super) key: PoolKey,
     pub(super) target: Arc<Target>,
+    /// This worker's part of it, where other workers serve it, too.
+    pub(super) lent: Option<Lent>,
     pub(super) tally: Tally,
     pub(super) traffic: Traffic,
     /// How long checkouts waited.
@@ -126,6 +129,8 @@ pub(super) struct Client {
     pub(super) application: Arc<str>,
     /// Whose its statements are when they do not say so themselves.
     pub(super) caller: Caller,
+    /// A hash of the person it asks for, where a tag says so; else 0.
+    pub(super) end_user: u32,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,
@@ -195,8 +200,20 @@ pub(super) struct Server {
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
+    /// PostgreSQL said at the login that its role is a superuser.
+    pub(super) superuser: bool,
     /// Bytes that went through in either direction since then.
     pub(super) relayed: usize,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
+    /// The last cancel that was sent to it.
+    pub(super) cancelled: Option<Cancelled>,
+}
+
+/// A cancel that was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cancelled {
+    /// When the statement began that it was meant for.
+    pub(super) statement: Instant,
+    pub(super) sent: Instant,
 }
