@@ -35,6 +35,7 @@
 //!   have it: Bind gives the failed transaction's error.
 
 mod client;
+mod due;
 mod effects;
 mod encoding;
 mod extended;
@@ -46,7 +47,9 @@ mod inquiry;
 mod names;
 mod outbox;
 mod overrides;
+mod plain;
 mod replies;
+mod samples;
 mod schema;
 mod server;
 mod settings;
