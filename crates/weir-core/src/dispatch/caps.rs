@@ -191,7 +191,7 @@ impl Dispatch {
         class.stands_out = if suspect { class.stands_out.saturating_add(1) } else { 0 };
         let verdict = self.verdict(at, own_wait, scene);
         let roomy = scene.slots.idle > self.size / 8;
-        let size = self.size;
+        let (size, shows) = (self.size, self.advises.shed);
         let patience = match self.policy {
             Policy::Codel => STANDING,
             Policy::Fair | Policy::Fifo => DEADLINE_COMMON,
@@ -201,7 +201,8 @@ impl Dispatch {
             class.steer(size, roomy);
             class.keep_pace(scene.moves);
             class.overload = class.overloaded(own_wait, patience);
-            class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
+            class.newest_first =
+                !shows && class.overload.is_some() && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
     }

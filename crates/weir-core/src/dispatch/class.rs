@@ -1,5 +1,6 @@
 //! One class in the dispatch of one pool.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arena::List;
@@ -21,6 +22,8 @@ pub(super) const UNLIMITED: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) id: ClassId,
+    /// The name an operator gave it, when it is made of the classes that he said.
+    pub(super) group: Option<Arc<str>>,
     pub(super) rules: ClassRules,
     pub(super) account: Account,
     pub(super) baseline: Baseline,
@@ -32,6 +35,8 @@ pub(super) struct Class {
     pub(super) unbound: bool,
     /// Most slots, by the controller.
     pub(super) cap: u32,
+    /// The controller's cap is only shown.
+    pub(super) advised: bool,
     /// Most slots, by an operator's command.
     pub(super) manual_cap: u32,
     /// Those who wait longer than this are refused.
@@ -54,6 +59,7 @@ impl Class {
     pub(super) fn new(id: ClassId) -> Self {
         Self {
             id,
+            group: None,
             rules: ClassRules::default(),
             account: Account::default(),
             baseline: Baseline::default(),
@@ -61,6 +67,7 @@ impl Class {
             active_at: 0,
             unbound: false,
             cap: UNLIMITED,
+            advised: false,
             manual_cap: UNLIMITED,
             overload: None,
             newest_first: false,
@@ -78,7 +85,8 @@ impl Class {
         if self.unbound {
             return UNLIMITED;
         }
-        let cap = self.cap.min(self.manual_cap);
+        let cap = if self.advised { UNLIMITED } else { self.cap };
+        let cap = cap.min(self.manual_cap);
         self.rules.ceiling.map_or(cap, |ceiling| cap.min(ceiling))
     }
 

@@ -1,5 +1,6 @@
 //! The wait queue of one pool: who is next.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arena::List;
@@ -7,6 +8,7 @@ use crate::config::limits::DISPATCH_CLASSES;
 use crate::ids::{ClassId, PoolId, Ticket};
 use crate::time::Instant;
 
+use super::baseline::Baseline;
 use super::claim::{Claim, ClassRules, Policy};
 use super::class::{Class, UNLIMITED};
 use super::shed::Level;
@@ -33,6 +35,15 @@ impl Place {
     pub(super) const fn at(self) -> usize {
         self.0 as usize
     }
+}
+
+/// What the controller of a pool works out and does not do, because operators only want to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advises {
+    /// Caps of classes.
+    pub cap: bool,
+    /// Early refusals.
+    pub shed: bool,
 }
 
 /// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
@@ -68,6 +79,8 @@ pub(crate) struct Dispatch {
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
+    /// What the controller only shows.
+    pub(super) advises: Advises,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
     pub(super) scratch: Vec<(u64, u64, u16)>,
@@ -92,6 +105,7 @@ impl Dispatch {
             moves: false,
             innocent_until: Instant::ZERO,
             frozen: false,
+            advises: Advises::default(),
             level: Level::default(),
             scratch: Vec::new(),
         }
@@ -139,18 +153,71 @@ impl Dispatch {
         if self.places.len() <= at {
             self.places.resize(at + 1, Place::UNKNOWN);
         }
-        let place = Place(u16::try_from(self.classes.len()).unwrap_or(0));
-        let mut fresh = Class::new(class);
+        let own = |one: &Class| one.id == class && one.group.is_none();
+        // The first two are not of one class alone.
+        let place = match self.classes.iter().skip(2).position(own) {
+            Some(known) => Self::place_at(known + 2),
+            None => self.add(Class::new(class)),
+        };
+        self.places[at] = place;
+        place
+    }
+
+    fn add(&mut self, mut fresh: Class) -> Place {
+        let place = Self::place_at(self.classes.len());
         fresh.unbound = self.policy != Policy::Fair;
+        fresh.advised = self.advises.cap;
         self.classes.push(fresh);
         self.active.reserve(self.classes.len());
-        self.places[at] = place;
         place
     }
 
     /// What an operator says about a class.
     pub(crate) fn set_rules(&mut self, class: ClassId, rules: ClassRules) {
         let place = self.named(class);
+        self.rule(place, rules);
+    }
+
+    /// The claims of `class` belong to the class that an operator calls `group` from now on, or
+    /// are a class of their own. Those that wait stay where they are.
+    pub(crate) fn assign(&mut self, class: ClassId, group: Option<(&Arc<str>, ClassRules)>) {
+        let before = self.named(class);
+        if before == Place::SHARED {
+            return;
+        }
+        let at = class.0 as usize;
+        let Some((name, rules)) = group else {
+            self.places[at] = Place::UNKNOWN;
+            self.named(class);
+            return;
+        };
+        let known = self.classes.iter().position(|one| one.group.as_ref() == Some(name));
+        let place = match known {
+            Some(known) => Self::place_at(known),
+            None => self.add(Class { group: Some(Arc::clone(name)), ..Class::new(class) }),
+        };
+        self.places[at] = place;
+        self.rule(place, rules);
+    }
+
+    /// The number of a class stands for another one from now on: nothing is known of it.
+    pub(crate) fn renamed(&mut self, class: ClassId) {
+        self.assign(class, None);
+        let own = self.named(class);
+        self.classes[own.at()].baseline = Baseline::default();
+        self.change(own, Class::acquit);
+    }
+
+    /// An operator's classes are said anew: those of before have no rules any more.
+    pub(crate) fn lift_groups(&mut self) {
+        for at in 0..self.classes.len() {
+            if self.classes[at].group.is_some() {
+                self.rule(Self::place_at(at), ClassRules::default());
+            }
+        }
+    }
+
+    fn rule(&mut self, place: Place, rules: ClassRules) {
         self.minimums -= self.classes[place.at()].rules.minimum;
         self.minimums += rules.minimum;
         self.change(place, |class| class.rules = rules);

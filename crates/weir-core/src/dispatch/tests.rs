@@ -435,3 +435,30 @@ fn a_crowd_is_served_in_order() {
         assert_eq!(tally.served, tally.soon, "round {round}: {tally:?}");
     }
 }
+
+/// Two routes that an operator put into one class share its ceiling, and part again.
+#[test]
+fn an_operators_class_is_one_however_many_routes_it_has() {
+    let hold = Load { every: ms(100_000), hold: ms(10_000) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[hold, hold]);
+    let name = std::sync::Arc::from("slow");
+    let rules = ClassRules { ceiling: Some(4), ..ClassRules::default() };
+    for class in [1, 2] {
+        stage.pools.assign(stage.now, stage.pool, ClassId(class), Some((&name, rules)));
+    }
+    for _ in 0..10 {
+        stage.ask(PAGE);
+        stage.ask(PAY);
+    }
+    let group = |stage: &Stage| {
+        let mut views = stage.pools.classes(stage.pool);
+        views.find(|view| view.group.as_deref() == Some("slow")).expect("it was made")
+    };
+    assert_eq!((group(&stage).held, group(&stage).limit), (4, Some(4)));
+    stage.pools.lift_groups(stage.now, stage.pool);
+    stage.pools.assign(stage.now, stage.pool, ClassId(2), None);
+    stage.perform();
+    assert_eq!((group(&stage).held, group(&stage).limit), (10, None), "those that wait stay");
+    stage.ask(PAY);
+    assert_eq!((stage.class(PAY).waiting, stage.class(PAY).group), (1, None));
+}

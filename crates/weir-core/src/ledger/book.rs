@@ -9,7 +9,7 @@ use super::gap::Gaps;
 use super::histogram::Histogram;
 use super::names::{Caller, NOBODY, Names};
 use super::phase::{Phase, PoolTimes};
-use super::texts::{Mark, NONE, Texts};
+use super::texts::{Mark, NONE, Said, Texts};
 use crate::config::limits::LEDGER_STATEMENTS_AHEAD;
 use crate::ids::{ClassId, PoolId, ServerId};
 use crate::pool::State;
@@ -105,7 +105,7 @@ impl Ledger {
     /// [`weir_wire::sql::template`] gives it.
     #[inline]
     pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
-        let (statement, tag) = self.texts.read(text, template, &mut self.names);
+        let Said { statement, tag, user } = self.texts.read(text, template, &mut self.names);
         let class = tag.unwrap_or_else(|| {
             let texts = &self.texts;
             self.names.of_caller(caller, |names| {
@@ -115,7 +115,7 @@ impl Ledger {
             })
         });
         let evictions = self.evictions();
-        Mark { class: ClassId(class), tagged: tag.is_some(), statement, evictions }
+        Mark { class: ClassId(class), tagged: tag.is_some(), user, statement, evictions }
     }
 
     /// Whether a mark still holds: no class and no statement gave its place to another since.
@@ -135,7 +135,7 @@ impl Ledger {
     pub fn unread(&mut self, caller: &mut Caller) -> Mark {
         let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
         let evictions = self.evictions();
-        Mark { class: ClassId(class), tagged: false, statement: NONE, evictions }
+        Mark { class: ClassId(class), tagged: false, user: 0, statement: NONE, evictions }
     }
 
     /// A client asks for a slot.

@@ -147,6 +147,12 @@ impl PhaseTimes {
         Phase::ALL.into_iter().zip(self.0)
     }
 
+    /// Seconds by the phase's name.
+    #[must_use]
+    pub fn by_name(&self) -> std::collections::BTreeMap<&'static str, f64> {
+        self.iter().map(|(phase, nanos)| (phase.as_str(), seconds(nanos))).collect()
+    }
+
     fn zip(mut self, other: &Self, f: impl Fn(u128, u128) -> u128) -> Self {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine = f(*mine, theirs);
@@ -214,6 +220,13 @@ impl From<WorkTimes> for PhaseTimes {
 #[expect(clippy::cast_precision_loss, reason = "floating point is what is shown")]
 pub(super) fn seconds(nanos: u128) -> f64 {
     nanos as f64 / 1e9
+}
+
+/// Written as seconds by name.
+impl serde::Serialize for PhaseTimes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.by_name().serialize(serializer)
+    }
 }
 
 impl Index<Phase> for PhaseTimes {

@@ -25,6 +25,8 @@ pub struct Mark {
     pub class: ClassId,
     /// A tag in the text says so; otherwise a lower step of the ladder.
     pub tagged: bool,
+    /// A hash of the end user that a tag beside the text names; 0 where none does.
+    pub user: u32,
     pub(super) statement: u32,
     /// How many places had been given to others when it was made, modulo 2^32.
     pub(super) evictions: u32,
@@ -53,6 +55,17 @@ struct Known {
 struct Comment {
     hash: u64,
     tag: Option<ClassRef>,
+    user: u32,
+}
+
+/// What a text says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    pub(super) statement: u32,
+    /// The class that its tags name.
+    pub(super) tag: Option<u32>,
+    /// A hash of the end user that they name; 0 for none.
+    pub(super) user: u32,
 }
 
 /// All statements of a ledger.
@@ -78,14 +91,9 @@ impl Texts {
         }
     }
 
-    /// The statement of a text of this template, and the class that its tags name.
+    /// What a text of this template says.
     #[inline]
-    pub(super) fn read(
-        &mut self,
-        text: &[u8],
-        template: u64,
-        names: &mut Names,
-    ) -> (u32, Option<u32>) {
+    pub(super) fn read(&mut self, text: &[u8], template: u64, names: &mut Names) -> Said {
         if self.known.is_empty() {
             self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
             self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
@@ -93,16 +101,26 @@ impl Texts {
         let known = &self.known[slot(template)];
         if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
             let (statement, commented) = (known.statement, known.commented);
-            return (statement, if commented { self.tag(text, names) } else { None });
+            let (tag, user) = if commented { self.tags(text, names) } else { (None, 0) };
+            return Said { statement, tag, user };
         }
-        (self.learn(text, template), self.tag(text, names))
+        let statement = self.learn(text, template);
+        let (tag, user) = self.tags(text, names);
+        Said { statement, tag, user }
     }
 
-    /// The class that the comments around a text name.
-    fn tag(&mut self, text: &[u8], names: &mut Names) -> Option<u32> {
+    /// The class and the user that the comments around a text name.
+    fn tags(&mut self, text: &[u8], names: &mut Names) -> (Option<u32>, u32) {
         let Edges { lead, tail, .. } = edges(text);
-        let mut said = [lead, tail].into_iter().filter(|comment| !comment.is_empty());
-        said.find_map(|comment| self.comment(comment, names))
+        let (mut tag, mut user) = (None, 0);
+        for comment in [lead, tail] {
+            if !comment.is_empty() {
+                let (class, who) = self.comment(comment, names);
+                tag = tag.or(class);
+                user = if user == 0 { who } else { user };
+            }
+        }
+        (tag, user)
     }
 
     /// The statement of a text of this template, which is remembered from now on.
@@ -118,22 +136,23 @@ impl Texts {
         statement
     }
 
-    fn comment(&mut self, comment: &[u8], names: &mut Names) -> Option<u32> {
+    /// The class and the user that a comment names.
+    fn comment(&mut self, comment: &[u8], names: &mut Names) -> (Option<u32>, u32) {
         // Bit 0 tells a remembered comment from an empty slot.
         let hash = xxh3_64_with_seed(comment, self.seed) | 1;
         let at = slot(hash);
         let known = self.comments[at];
         if known.hash == hash {
             match known.tag.map(|class| names.resolve(class)) {
-                None => return None,
-                Some(Some(place)) => return Some(place),
+                None => return (None, known.user),
+                Some(Some(place)) => return (Some(place), known.user),
                 // Its class has given its place to another: read it again.
                 Some(None) => {}
             }
         }
-        let tag = names.tagged(comment);
-        self.comments[at] = Comment { hash, tag };
-        tag.map(ClassRef::place)
+        let (tag, user) = names.tagged(comment);
+        self.comments[at] = Comment { hash, tag, user };
+        (tag.map(ClassRef::place), user)
     }
 
     fn statement(&mut self, fingerprint: Fingerprint, text: &[u8]) -> u32 {

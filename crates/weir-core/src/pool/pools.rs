@@ -1,10 +1,11 @@
 //! The pools of one worker: checkout, release, and what follows from them.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::dispatch::{Claim, Waiters};
-use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
+use crate::ids::{BudgetId, ClassId, PoolId, ServerId, Ticket};
 use crate::ledger::{Ledger, WaitEnd};
 use crate::time::Instant;
 
@@ -101,6 +102,12 @@ impl Pools {
         }
         self.ledger.claimed(claim.class);
         self.queue_up(now, (pool, place), claim)
+    }
+
+    /// A claim of that class was refused before it came to its pool.
+    pub fn turned_away(&mut self, class: ClassId) {
+        self.ledger.claimed(class);
+        self.ledger.waited(class, WaitEnd::Refused, Duration::ZERO);
     }
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or

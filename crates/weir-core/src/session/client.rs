@@ -246,9 +246,8 @@ impl Session {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
         }
-        if self.engage(cx, message.input)?.is_none() {
-            return Ok(Progress::Checkout);
-        }
+        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
+        server.note_unread_work();
         cx.tell(None, None);
         cx.push_reply(Reply::Query);
         cx.tally.queries += 1;

@@ -44,6 +44,11 @@ impl Due {
         }
     }
 
+    /// None will come.
+    pub(super) fn clear(&mut self) {
+        self.drop_front(self.len());
+    }
+
     /// One more in front of the one at `at`.
     pub(super) fn insert(&mut self, at: usize, reply: Reply) {
         self.replies.insert(self.given + at, reply);

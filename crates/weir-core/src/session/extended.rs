@@ -186,6 +186,7 @@ impl Session {
         server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
+        server.note_unread_work();
         cx.tell(None, None);
         cx.push_reply(Reply::Parse { slot: Slot::Unnamed, undo: false });
         self.forget_unnamed(&mut cx.shared.statements);
@@ -407,6 +408,7 @@ impl Session {
 
     #[inline]
     fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId, facts: Facts) {
+        cx.note_work(facts);
         if !facts.flags.without(HARMLESS).is_empty() || schema::may_change(facts) {
             self.note_effects_of(cx, id, facts);
         }

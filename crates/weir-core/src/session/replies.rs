@@ -181,6 +181,7 @@ impl Session {
     fn command_complete(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Result<(), Fault> {
         let tag = CommandComplete::parse(body).map_err(Fault::Server)?.tag;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        server.lease.work.note_tag(body);
         server.command_complete(tag);
         if matches!(tag, b"DEALLOCATE ALL" | b"DISCARD ALL") {
             if server.lease.aside.take().is_none() {
@@ -399,6 +400,9 @@ impl Lease {
         }
         self.committed = false;
         self.many |= std::mem::replace(&mut self.one, true);
+        if body.first() != Some(&b'S') {
+            self.work.note_tag(body);
+        }
         true
     }
 }

@@ -8,6 +8,7 @@ use weir_wire::message::TransactionStatus;
 use crate::session::due::Due;
 use crate::session::overrides::{Change, OverrideSet};
 use crate::session::statements::{Prepared, StatementId};
+use crate::session::work::Done;
 use crate::time::Instant;
 
 /// One server connection, from the proxy's side.
@@ -184,6 +185,8 @@ pub(super) struct Lease {
     pub(super) failed: bool,
     /// The transaction may have changed the schema.
     pub(super) schema: bool,
+    /// What the transaction has done so far.
+    pub(super) work: Done,
     /// The transaction was begun explicitly.
     pub(super) explicit: bool,
     /// The last command tag was COMMIT.
@@ -330,6 +333,11 @@ impl ServerState {
         waits.then(|| self.requests_before())
     }
 
+    /// The BEGIN that the client was answered earlier is under way.
+    pub(super) fn begins(&self) -> bool {
+        self.replies.contains(&Reply::Hidden(Hidden::Begin))
+    }
+
     /// The client has ended its COPY data, though the server may still be reading it.
     pub(super) fn copy_ended(&self) -> bool {
         self.replies.contains(&Reply::CopyEnd)
@@ -373,6 +381,12 @@ impl ServerState {
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         self.rest.left > 0 && self.rest.forward
+    }
+
+    /// Bytes to come of the message that has passed in part.
+    #[must_use]
+    pub fn message_left(&self) -> usize {
+        if self.rest.forward { self.rest.left } else { 0 }
     }
 
     /// When the statement under way was sent.

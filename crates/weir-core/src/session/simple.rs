@@ -56,6 +56,7 @@ impl Session {
         self.unnamed_is_dropped(cx);
         cx.tell(Some((text, look.template)), self.asked_mark());
         cx.tally.queries += 1;
+        cx.note_work(facts);
         cx.note_schema(text, facts);
         if facts.flags.without(HARMLESS).is_empty() {
             cx.push_reply(Reply::Query);
@@ -74,6 +75,7 @@ impl Session {
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
+        server.note_unread_work();
         cx.tell(None, None);
         cx.push_reply(Reply::Query);
         self.unnamed_is_dropped(cx);
@@ -220,6 +222,14 @@ impl Context<'_> {
         let due = self.server.as_deref().and_then(ServerState::next_due);
         if let Some(mark) = self.scribe.recall(known).or_else(|| self.scribe.read(text)) {
             self.scribe.sent(self.now, mark, due);
+        }
+    }
+
+    /// What a text may do to rows is noted, for whoever thinks of rolling it back.
+    #[inline]
+    pub(super) fn note_work(&mut self, facts: Facts) {
+        if let Some(server) = self.server.as_deref_mut() {
+            server.note_work(facts);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dispatch::Criticality;
@@ -23,7 +23,7 @@ pub enum PlanError {
 }
 
 /// One scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// One sentence: what goes wrong.
@@ -59,7 +59,7 @@ pub struct Plan {
 
 /// One kind of request: a transaction of one statement and, while it is open, maybe a call to
 /// another service. Times are exponential with these means.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPlan {
     /// Its name.
@@ -95,24 +95,11 @@ pub struct ClassPlan {
     pub bulkhead: Option<u32>,
     /// `sheddable`, `normal` or `critical`.
     #[serde(default)]
-    pub criticality: CriticalityWord,
-}
-
-/// [`Criticality`] as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CriticalityWord {
-    /// Refused first.
-    Sheddable,
-    /// Refused next.
-    #[default]
-    Normal,
-    /// Never refused for others.
-    Critical,
+    pub criticality: Criticality,
 }
 
 /// What changes for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventPlan {
     /// From when, in milliseconds.
@@ -135,7 +122,7 @@ pub struct EventPlan {
 }
 
 /// What Weir must reach in this scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
     /// Innocent requests begun in the trouble and served within a second, in tenths of a percent.
@@ -164,7 +151,15 @@ impl Plan {
         Ok(plan)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// The plan as a file that [`Self::parse`] reads.
+    ///
+    /// # Errors
+    /// Should it have no form in TOML.
+    pub fn to_toml(&self) -> Result<String, PlanError> {
+        toml::to_string(self).map_err(|error| PlanError::Text(error.to_string()))
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
         let rate: u64 = self.classes.iter().map(|class| class.rate).sum();
         let most = self.events.iter().map(|event| event.rate_percent).max().unwrap_or(100).max(100);
         let journeys = rate.saturating_mul(self.seconds).saturating_mul(most) / 100;
@@ -231,16 +226,6 @@ pub(super) struct Present {
 impl EventPlan {
     fn is_on(&self, now: Instant) -> bool {
         Instant::from_millis(self.from_ms) <= now && now < Instant::from_millis(self.to_ms)
-    }
-}
-
-impl From<CriticalityWord> for Criticality {
-    fn from(word: CriticalityWord) -> Self {
-        match word {
-            CriticalityWord::Sheddable => Self::Sheddable,
-            CriticalityWord::Normal => Self::Normal,
-            CriticalityWord::Critical => Self::Critical,
-        }
     }
 }
 

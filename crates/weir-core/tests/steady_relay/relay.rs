@@ -173,7 +173,7 @@ impl<'a> Relay<'a> {
 
     fn checkout(&mut self, at: usize) -> bool {
         let client = ClientId(u32::try_from(at).unwrap());
-        let class = self.clients[at].session.take_claim().expect("the text could be read");
+        let class = self.clients[at].session.take_claim().expect("the text could be read").class;
         let claim = Claim { client, class, affinity: self.clients[at].last, user: 0 };
         match self.pools.checkout(self.now, self.pool, claim) {
             Checkout::Granted(server) => {
