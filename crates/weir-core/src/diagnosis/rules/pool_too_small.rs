@@ -1,6 +1,6 @@
 //! The pool has fewer slots than healthy work needs.
 
-use crate::activity::{Phase, Picture, PoolState, Proxy, Session};
+use crate::activity::{Holder, Phase, Picture, PoolState, Proxy, Session};
 use crate::diagnosis::group::count;
 use crate::diagnosis::locality::locality;
 use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Scope, Severity};
@@ -32,6 +32,11 @@ pub(super) fn pool_too_small(picture: &Picture) -> Vec<Finding> {
 
 fn is_healthy(picture: &Picture, proxy: &Proxy, pool: &PoolState) -> bool {
     let all = proxy.holders_of(pool).count();
+    let silent = |holder: &&Holder| holder.phase == Phase::IdleInTransaction;
+    if proxy.holders_of(pool).filter(silent).count() * 2 >= all {
+        // However short each silence is: the slots are lent to the application, not to work.
+        return false;
+    }
     let healthy = proxy
         .holders_of(pool)
         .filter(|holder| {
@@ -44,7 +49,7 @@ fn is_healthy(picture: &Picture, proxy: &Proxy, pool: &PoolState) -> bool {
             }
         })
         .count();
-    all > 0 && healthy * 10 >= all * HEALTHY_TENTHS
+    healthy * 10 >= all * HEALTHY_TENTHS
 }
 
 fn works(picture: &Picture, session: &Session) -> bool {
@@ -123,7 +128,7 @@ mod tests {
 
     #[test]
     fn holds_when_the_holders_are_not_healthy() {
-        for seconds in [0.4, 9.0] {
+        for seconds in [0.05, 0.4, 9.0] {
             let silent = busy(Phase::IdleInTransaction, seconds);
             holds(pool_too_small, &joined(sessions(), Some(silent)));
         }
