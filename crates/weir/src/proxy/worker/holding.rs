@@ -18,7 +18,7 @@ impl Worker {
         let Holder::Client(client) = server.holder else { return None };
         let client = self.clients.get(client)?;
         let home = &self.homes[server.pool.0 as usize];
-        client.session.shares(home.target.session.mode).ok()?;
+        client.session.shares(&server.state, home.target.session.mode).ok()?;
         let hold = self.pools.ledger().hold(id)?;
         let (doing, since) = doing(server, client, &hold)?;
         let superuser = home.welcome.as_ref().is_some_and(|welcome| {
