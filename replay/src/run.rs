@@ -1,6 +1,5 @@
 //! One set-up through all phases.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::Instant;
 
 use crate::books::{self, Books};
+use crate::guard::Guarded;
 use crate::load::{Http, Load, Seen};
 use crate::plan::{PhaseName, Plan};
 use crate::receiver::Receiver;
@@ -22,8 +22,8 @@ use crate::setup::{SetUp, World};
 pub struct Options {
     /// The set-up.
     pub setup: SetUp,
-    /// The Weir program, where the set-up needs one.
-    pub weir: Option<PathBuf>,
+    /// Weir, where the set-up needs it.
+    pub weir: Option<Guarded>,
     /// A statement or transaction is long from here.
     pub long_s: f64,
     /// When the service is killed (-9) and started again.
@@ -56,7 +56,7 @@ pub struct Observed {
     pub drained_after_s: f64,
 }
 
-/// Share of good answers below which the people on call restart the service.
+/// Share of clients served below which the people on call restart the service.
 const RESTART_BELOW: f64 = 0.5;
 /// How far they look back.
 const LOOK_BACK: Duration = Duration::from_secs(3);
@@ -92,7 +92,7 @@ pub async fn run(
 ) -> Result<Observed> {
     let setup = options.setup;
     let receiver = Arc::new(Receiver::start(plan.receiver_latency(Duration::ZERO)).await?);
-    let weir = options.weir.as_deref();
+    let weir = options.weir.as_ref();
     let ground = tokio::task::block_in_place(|| world.prepare(setup, &receiver.url(), weir))?;
     let superuser = world.superuser(&ground.database)?;
     let mut connection = superuser.connect().await?;
@@ -138,7 +138,7 @@ pub async fn run(
     let after = books::stock(&mut connection).await?;
     let books = books::balance(&before, &after, &seen.bulks, &receiver.received());
     drop(connection);
-    tokio::task::block_in_place(|| world.clear(ground))?;
+    tokio::task::block_in_place(|| world.clear(ground, told))?;
     Ok(Observed { setup, seen, samples, events, books, drained_after_s })
 }
 
@@ -186,13 +186,13 @@ impl Director {
 
     /// What the story's people did at 12:45, where there is a reason to.
     async fn react(&mut self, service: Service) -> Result<Service> {
-        let share = self.load.success_in_the_last(LOOK_BACK).unwrap_or(1.0);
+        let share = self.load.served_in_the_last(LOOK_BACK).unwrap_or(1.0);
         let percent = share * 100.0;
         if share >= RESTART_BELOW {
-            self.note(format!("nothing to do: {percent:.1} % of answers are good"));
+            self.note(format!("nothing to do: {percent:.1} % of clients are served"));
             return Ok(service);
         }
-        self.note(format!("{percent:.1} % of answers are good: the service is restarted"));
+        self.note(format!("{percent:.1} % of clients are served: the service is restarted"));
         tokio::task::block_in_place(|| service.stop())?;
         self.start_again().await
     }

@@ -5,6 +5,8 @@ use weir_core::config::choices::PoolMode;
 use weir_core::config::options::UpstreamUrl;
 use weir_core::config::settings::{ServerLogin, Settings, UserSecret};
 use weir_core::config::{Options, Problem, Sources, import, parse_upstream, read, resolve, sample};
+use weir_core::dispatch::Criticality;
+use weir_core::ledger::ClassKind;
 
 const LEAST: &str = "[databases.shop]\nupstream = \"postgres://app:secret@10.0.0.5/shop\"\n";
 
@@ -149,5 +151,26 @@ proptest! {
         }
         let _ = parse_upstream(&text);
         let _ = weir_core::config::hba::parse(&text, "f", &nothing);
+    }
+}
+
+#[test]
+fn classes_are_read_and_checked() {
+    let with = |class: &str| settings(&format!("{LEAST}[classes.reports]\n{class}"));
+    let found = with("routes = [\"GET /reports/*\"]\nceiling = 5\ncriticality = \"sheddable\"\n");
+    let found = found.unwrap();
+    let class = found.classes.find(ClassKind::Tag, "GET /reports/daily").expect("it fits");
+    assert_eq!((&*class.name, class.rules.ceiling), ("reports", Some(5)));
+    assert_eq!(class.rules.criticality, Criticality::Sheddable);
+    for (class, place, message) in [
+        ("weight = 200\n", "classes.reports", "nobody belongs"),
+        ("users = [\"a\"]\nminimum = 3\nceiling = 2\n", "classes.reports.ceiling", "more slots"),
+        ("users = [\"a\"]\nminimum = 20\n", "classes.reports.minimum", "the smallest pool has 20"),
+        ("users = [\"a\"]\nweight = 0\n", "classes.reports.weight", "1 to 10000"),
+    ] {
+        let problems = with(class).expect_err(class);
+        let [problem] = &problems[..] else { panic!("{class}: {problems:?}") };
+        assert_eq!(problem.path, place, "{problem:?}");
+        assert!(problem.message.contains(message), "{problem:?}");
     }
 }

@@ -30,19 +30,20 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 bounds! {
-    /// One read from a socket, into a buffer that the connections of a worker share. A message
-    /// that must be seen whole and is longer is gathered in a buffer of its connection.
-    READ_BYTES = 64 * KIB;
+    /// One read from a socket, into a buffer that the connections of a worker share: large results
+    /// come in few reads. A message that must be seen whole and is longer is gathered in a buffer of
+    /// its connection.
+    READ_BYTES = 256 * KIB;
     /// Reads from one client before others have their turn.
-    CLIENT_READS_PER_TURN = 8;
+    CLIENT_READS_PER_TURN = 4;
     /// Reads from one server connection before others have their turn.
-    SERVER_READS_PER_TURN = 16;
+    SERVER_READS_PER_TURN = 8;
     /// Socket events taken from the kernel at once; the rest is taken in the next turn.
     EVENTS_PER_TURN = 256;
     /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
     /// io_uring. When all are full it goes on after the next turn.
     RECEIVE_BUFFERS = 128;
-    /// One of these buffers.
+    /// One of these buffers. What fills one is followed by reads without them.
     RECEIVE_BUFFER_BYTES = 16 * KIB;
     /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
     /// the kernel.
@@ -56,9 +57,11 @@ bounds! {
     SEND_BUFFERS_KEPT = 256;
     /// The largest of them; larger ones are freed.
     SEND_BUFFER_BYTES_KEPT = 32 * KIB;
-    /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client.
+    /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client. When
+    /// more than this has been relayed already, nothing is gathered: the rest would not fit.
     CLIENT_BUFFER_BYTES = 256 * KIB;
     /// Bytes for a server that its socket does not take. Beyond it the client is no longer read.
+    /// Nothing is gathered, likewise, when more than this has been relayed already.
     SERVER_BUFFER_BYTES = 256 * KIB;
     /// A client's message that must be seen whole before it is acted on: Query and Parse. What is
     /// longer streams through, and what it left in the session is asked for afterwards; a Parse
@@ -107,8 +110,13 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
-    /// Actions of the healer of one pool that are remembered. The oldest goes.
+    /// Actions of the healer of one worker that are remembered. The oldest goes.
     HEALING_RECORDS = 1_000;
+    /// Routes and statements that one worker can keep in quarantine at once. One more is let in.
+    QUARANTINES = 64;
+    /// Users, applications and routes that operators can exempt on the console. One more is
+    /// refused.
+    EXEMPTIONS = 1_000;
     /// Classes that the dispatch of one pool tells apart. Those with higher numbers share one.
     DISPATCH_CLASSES = 1_024;
     /// Rows of one console answer. A notice says how many were left out.
@@ -152,6 +160,18 @@ bounds! {
     LEDGER_SECOND_CLASSES = 32;
     /// The same for stretches of ten seconds.
     LEDGER_TEN_CLASSES = 12;
+    /// Classes by name in one stretch that is kept on disk, those with most time. The rest is
+    /// `other`.
+    LEDGER_SUMMARY_CLASSES = 64;
+    /// Gap edges by name in one such stretch, those with most time. The rest is `other`.
+    LEDGER_SUMMARY_GAPS = 64;
+    /// Pools in one such stretch, those with most time. The rest is `other`.
+    LEDGER_SUMMARY_POOLS = 256;
+    /// Such stretches that the disk did not take, or all of them where there is no state
+    /// directory. The oldest go.
+    LEDGER_SUMMARIES_IN_MEMORY = 240;
+    /// Such stretches in one answer over HTTP, the latest.
+    LEDGER_SUMMARIES_SHOWN = 1_500;
     /// Files read for one configuration, `%include` and user lists among them.
     CONFIG_FILES = 64;
     /// Nesting of `%include`.
@@ -163,8 +183,15 @@ bounds! {
     /// Events kept of one incident. Of further ones only changes of state are kept, and how many
     /// were left out.
     INCIDENT_EVENTS = 2_000;
-    /// Distinct users counted in one incident. Beyond it the count says "at least".
-    INCIDENT_USERS = 100_000;
+    /// Incidents kept in memory with all that is known of them, for console and HTTP. Older ones
+    /// are read from the state directory.
+    INCIDENTS_AT_HAND = 20;
+    /// Actions told of before an incident opened that are kept for it. The oldest goes.
+    INCIDENT_ACTIONS_BEFORE = 32;
+    /// Actions counted in one incident. Further ones are only counted as events left out.
+    INCIDENT_ACTIONS = 1_000;
+    /// Classes whose caps and refusals are followed as actions. Further ones are not told.
+    DISPATCH_ACTIONS = 256;
     /// Looks kept from before an incident: at one a second, five minutes.
     FLIGHT_POINTS_BEFORE = 300;
     /// Looks kept of an incident. For one more the resolution is halved.

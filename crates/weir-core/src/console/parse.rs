@@ -5,6 +5,7 @@ use weir_wire::sql;
 use weir_wire::sql::lex::{Kind, Lexer, Token};
 
 use super::command::{COMMANDS, Command, Means, Operation, Parameter, Shutdown, Topic};
+use super::heal;
 use crate::config::nearest;
 use crate::session::Notice;
 
@@ -60,7 +61,7 @@ pub fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Notic
     }
 }
 
-fn wrong(message: String, hint: String) -> Notice {
+pub(super) fn wrong(message: String, hint: String) -> Notice {
     Notice { sqlstate: SqlState::SYNTAX_ERROR, message, detail: String::new(), hint }
 }
 
@@ -135,6 +136,12 @@ fn command(statement: &Words<'_>) -> Result<Command, Notice> {
             "PAUSE holds clients; to replace the program, start the new one and SHUTDOWN \
              WAIT_FOR_CLIENTS the old one.",
         )),
+        "evict" if rest.len() < 2 => {
+            operation(&verb, rest, database, statement).map(Command::Operate)
+        }
+        "exempt" | "cap" | "evict" | "quarantine" | "freeze" | "unfreeze" => {
+            heal::read(&verb, rest)
+        }
         _ => operation(&verb, rest, database, statement).map(Command::Operate),
     }
 }
@@ -170,8 +177,19 @@ fn operation(
 
 fn show(rest: &[String], statement: &Words<'_>) -> Result<Command, Notice> {
     let name = match rest {
+        [first] if first.eq_ignore_ascii_case("incident") => {
+            return Ok(Command::Incident(String::new()));
+        }
+        [first, id] if first.eq_ignore_ascii_case("incident") => {
+            return Ok(Command::Incident(id.clone()));
+        }
         [] => "help".to_owned(),
         [name] => name.to_ascii_lowercase(),
+        [first, second]
+            if first.eq_ignore_ascii_case("actions") && second.eq_ignore_ascii_case("summary") =>
+        {
+            "actions_summary".into()
+        }
         // SHOW TRANSACTION ISOLATION LEVEL and SHOW TIME ZONE.
         [first, ..] if first.eq_ignore_ascii_case("transaction") => "transaction_isolation".into(),
         [first, second] if first.eq_ignore_ascii_case("time") && second.len() == 4 => {
@@ -270,7 +288,7 @@ fn unknown(verb: &str, statement: &Words<'_>) -> Notice {
     wrong(format!("unknown console command \"{}\"", statement.source()), hint)
 }
 
-fn syntax_of(verb: &str) -> String {
+pub(super) fn syntax_of(verb: &str) -> String {
     let known = COMMANDS.iter().find(|command| command.word == verb);
     known.map_or_else(help, |command| format!("Write: {}", command.syntax))
 }

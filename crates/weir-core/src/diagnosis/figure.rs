@@ -97,6 +97,16 @@ measures! {
     SlotsNeeded = "slots needed", Count;
     /// Clients that wait for a slot.
     Waiting = "clients waiting", Count;
+    /// Most slots a class may hold.
+    SlotsAllowed = "slots allowed", Count;
+    /// How long a holder has done what it does.
+    HeldFor = "has lasted", Seconds;
+    /// Slot time of one transaction.
+    HoldTime = "slot time a transaction", Seconds;
+    /// The same, as it usually is.
+    HoldUsual = "usual slot time", Seconds;
+    /// Longer waits are refused.
+    WaitAllowed = "longest wait allowed", Seconds;
     /// How long the oldest waiter waits.
     OldestWait = "oldest wait", Seconds;
     /// Idle sessions of one origin.
@@ -169,6 +179,9 @@ impl fmt::Display for Figure {
         let (label, value) = (self.measure.label(), self.value);
         match self.unit {
             Unit::Count => write!(f, "{label} {value:.0}"),
+            Unit::Seconds if value > 0.0 && value < 0.95 => {
+                write!(f, "{label} {:.0} ms", value * 1000.0)
+            }
             Unit::Seconds => write!(f, "{label} {value:.1} s"),
             Unit::Percent => write!(f, "{label} {value:.0} %"),
             Unit::PerSecond => write!(f, "{label} {value:.1}/s"),
@@ -188,6 +201,7 @@ mod tests {
         };
         check(Measure::ConnectionsUsed, 97.0, "connections used 97");
         check(Measure::OldestStatement, 42.13, "oldest statement 42.1 s");
+        check(Measure::HoldUsual, 0.031, "usual slot time 31 ms");
         check(Measure::ConnectionsPercent, 99.6, "connections used of possible 100 %");
         check(Measure::ConnectionRate, 55.5, "new connections 55.5/s");
         check(Measure::Inflation, 9.0, "hold time against the usual 9.0 times");

@@ -1,5 +1,8 @@
 //! What a client asks with, and what an operator may say about its class.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{ClassId, ClientId, ServerId};
 
 /// Who asks for a slot.
@@ -31,7 +34,10 @@ pub enum Policy {
 }
 
 /// How much a class matters when everything is slow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Criticality {
     /// Refused first.
     Sheddable,

@@ -1,5 +1,6 @@
 //! One class in the dispatch of one pool.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arena::List;
@@ -21,6 +22,8 @@ pub(super) const UNLIMITED: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) id: ClassId,
+    /// The name an operator gave it, when it is made of the classes that he said.
+    pub(super) group: Option<Arc<str>>,
     pub(super) rules: ClassRules,
     pub(super) account: Account,
     pub(super) baseline: Baseline,
@@ -32,6 +35,8 @@ pub(super) struct Class {
     pub(super) unbound: bool,
     /// Most slots, by the controller.
     pub(super) cap: u32,
+    /// The controller's cap is only shown.
+    pub(super) advised: bool,
     /// Most slots, by an operator's command.
     pub(super) manual_cap: u32,
     /// Those who wait longer than this are refused.
@@ -40,12 +45,16 @@ pub(super) struct Class {
     pub(super) newest_first: bool,
     /// Waiting clients that got a slot since the last look.
     pub(super) fresh_grants: u32,
+    /// The time from one grant to the next, at the last look.
+    pub(super) pace: Duration,
     /// Looks at which the pool's queue moved and its own was longer than can be served in time.
     pub(super) behind: u32,
     /// Looks until its cap may grow while it is to blame.
     pub(super) rests: u32,
     /// Looks in a row at which it stood out.
     pub(super) stands_out: u32,
+    /// Its transactions hold slots much longer than those of the quick.
+    pub(super) long: bool,
     /// What the controller last saw.
     pub(super) verdict: Verdict,
 }
@@ -54,6 +63,7 @@ impl Class {
     pub(super) fn new(id: ClassId) -> Self {
         Self {
             id,
+            group: None,
             rules: ClassRules::default(),
             account: Account::default(),
             baseline: Baseline::default(),
@@ -61,13 +71,16 @@ impl Class {
             active_at: 0,
             unbound: false,
             cap: UNLIMITED,
+            advised: false,
             manual_cap: UNLIMITED,
             overload: None,
             newest_first: false,
             fresh_grants: 0,
+            pace: Duration::ZERO,
             behind: 0,
             rests: 0,
             stands_out: 0,
+            long: false,
             verdict: Verdict::default(),
         }
     }
@@ -78,7 +91,8 @@ impl Class {
         if self.unbound {
             return UNLIMITED;
         }
-        let cap = self.cap.min(self.manual_cap);
+        let cap = if self.advised { UNLIMITED } else { self.cap };
+        let cap = cap.min(self.manual_cap);
         self.rules.ceiling.map_or(cap, |ceiling| cap.min(ceiling))
     }
 
@@ -140,6 +154,7 @@ impl Class {
         self.behind = 0;
         self.rests = 0;
         self.stands_out = 0;
+        self.long = false;
         self.verdict = Verdict::default();
     }
 }

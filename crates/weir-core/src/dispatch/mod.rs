@@ -16,6 +16,7 @@ mod claim;
 mod class;
 mod explain;
 mod queue;
+mod quick;
 mod refuse;
 mod shed;
 mod view;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use claim::{Claim, ClassRules, Criticality, Policy};
 pub use explain::{Explanation, Verdict, Why};
+pub use queue::Advises;
 pub use view::ClassView;
 
 pub(crate) use caps::Slots;

@@ -1,5 +1,6 @@
 //! The wait queue of one pool: who is next.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arena::List;
@@ -7,6 +8,7 @@ use crate::config::limits::DISPATCH_CLASSES;
 use crate::ids::{ClassId, PoolId, Ticket};
 use crate::time::Instant;
 
+use super::baseline::Baseline;
 use super::claim::{Claim, ClassRules, Policy};
 use super::class::{Class, UNLIMITED};
 use super::shed::Level;
@@ -35,6 +37,15 @@ impl Place {
     }
 }
 
+/// What the controller of a pool works out and does not do, because operators only want to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advises {
+    /// Caps of classes.
+    pub cap: bool,
+    /// Early refusals.
+    pub shed: bool,
+}
+
 /// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
 #[derive(Debug)]
 pub(crate) struct Dispatch {
@@ -49,7 +60,9 @@ pub(crate) struct Dispatch {
     /// Waiting clients that the limits of their classes let in.
     eligible: u32,
     /// Slots kept for classes with a minimum.
-    minimums: u32,
+    pub(super) minimums: u32,
+    /// There are slots that not everybody may take.
+    pub(super) guarded: bool,
     /// Slots held by clients.
     pub(super) held: u32,
     /// Most slots of the pool.
@@ -62,15 +75,19 @@ pub(crate) struct Dispatch {
     pub(super) common: bool,
     /// The same, and somebody has waited too long: the newest is served first.
     pub(super) late: bool,
-    /// A waiting client got a slot since the last look.
-    pub(super) moves: bool,
+    /// When a transaction ended last.
+    pub(super) ended_at: Instant,
     /// Until when nobody is blamed, because everything was slow.
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
+    /// What the controller only shows.
+    pub(super) advises: Advises,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
     pub(super) scratch: Vec<(u64, u64, u16)>,
+    /// Hold times and demands, likewise.
+    pub(super) holds: Vec<(u64, u64)>,
 }
 
 impl Dispatch {
@@ -83,17 +100,20 @@ impl Dispatch {
             arrivals: List::EMPTY,
             eligible: 0,
             minimums: 0,
+            guarded: false,
             held: 0,
             size,
             fair_until: Instant::ZERO,
             look_at: Instant::ZERO,
             common: false,
             late: false,
-            moves: false,
+            ended_at: Instant::ZERO,
             innocent_until: Instant::ZERO,
             frozen: false,
+            advises: Advises::default(),
             level: Level::default(),
             scratch: Vec::new(),
+            holds: Vec::new(),
         }
     }
 
@@ -139,20 +159,74 @@ impl Dispatch {
         if self.places.len() <= at {
             self.places.resize(at + 1, Place::UNKNOWN);
         }
-        let place = Place(u16::try_from(self.classes.len()).unwrap_or(0));
-        let mut fresh = Class::new(class);
+        let own = |one: &Class| one.id == class && one.group.is_none();
+        // The first two are not of one class alone.
+        let place = match self.classes.iter().skip(2).position(own) {
+            Some(known) => Self::place_at(known + 2),
+            None => self.add(Class::new(class)),
+        };
+        self.places[at] = place;
+        place
+    }
+
+    fn add(&mut self, mut fresh: Class) -> Place {
+        let place = Self::place_at(self.classes.len());
         fresh.unbound = self.policy != Policy::Fair;
+        fresh.advised = self.advises.cap;
         self.classes.push(fresh);
         self.active.reserve(self.classes.len());
-        self.places[at] = place;
         place
     }
 
     /// What an operator says about a class.
     pub(crate) fn set_rules(&mut self, class: ClassId, rules: ClassRules) {
         let place = self.named(class);
+        self.rule(place, rules);
+    }
+
+    /// The claims of `class` belong to the class that an operator calls `group` from now on, or
+    /// are a class of their own. Those that wait stay where they are.
+    pub(crate) fn assign(&mut self, class: ClassId, group: Option<(&Arc<str>, ClassRules)>) {
+        let before = self.named(class);
+        if before == Place::SHARED {
+            return;
+        }
+        let at = class.0 as usize;
+        let Some((name, rules)) = group else {
+            self.places[at] = Place::UNKNOWN;
+            self.named(class);
+            return;
+        };
+        let known = self.classes.iter().position(|one| one.group.as_ref() == Some(name));
+        let place = match known {
+            Some(known) => Self::place_at(known),
+            None => self.add(Class { group: Some(Arc::clone(name)), ..Class::new(class) }),
+        };
+        self.places[at] = place;
+        self.rule(place, rules);
+    }
+
+    /// The number of a class stands for another one from now on: nothing is known of it.
+    pub(crate) fn renamed(&mut self, class: ClassId) {
+        self.assign(class, None);
+        let own = self.named(class);
+        self.classes[own.at()].baseline = Baseline::default();
+        self.change(own, Class::acquit);
+    }
+
+    /// An operator's classes are said anew: those of before have no rules any more.
+    pub(crate) fn lift_groups(&mut self) {
+        for at in 0..self.classes.len() {
+            if self.classes[at].group.is_some() {
+                self.rule(Self::place_at(at), ClassRules::default());
+            }
+        }
+    }
+
+    fn rule(&mut self, place: Place, rules: ClassRules) {
         self.minimums -= self.classes[place.at()].rules.minimum;
         self.minimums += rules.minimum;
+        self.guarded |= self.minimums > 0;
         self.change(place, |class| class.rules = rules);
     }
 
@@ -188,7 +262,11 @@ impl Dispatch {
     /// True when a class may take a slot that nobody waits for.
     #[inline]
     pub(crate) fn admits(&self, place: Place) -> bool {
-        self.classes[place.at()].room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
+        self.classes[place.at()].room() > 0 && (!self.guarded || self.leaves_guarded(place))
+    }
+
+    fn leaves_guarded(&self, place: Place) -> bool {
+        self.leaves_minimums(place) && self.leaves_quick(place)
     }
 
     /// True when the slots left after this one suffice for the other classes' minimums.
@@ -198,12 +276,14 @@ impl Dispatch {
         self.classes[place.at()].owed() > 0 || self.size.saturating_sub(self.held) > others
     }
 
-    /// A transaction of that class asks for a slot.
+    /// A transaction of that class asks for a slot. True when it may take one that nobody waits
+    /// for.
     #[inline]
-    pub(crate) fn asked(&mut self, now: Instant, place: Place) {
-        let account = &mut self.classes[place.at()].account;
-        account.roll(now);
-        account.ask();
+    pub(crate) fn asked(&mut self, now: Instant, place: Place) -> bool {
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.account.ask();
+        class.room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
     }
 
     /// A client waits from now on.
@@ -254,7 +334,7 @@ impl Dispatch {
         if self.eligible == 0 {
             return None;
         }
-        if self.is_calm(now) && self.eligible == self.arrivals.len() && self.minimums == 0 {
+        if self.is_calm(now) && self.eligible == self.arrivals.len() && !self.guarded {
             return self.arrivals.front();
         }
         self.choose(now, waiters)
@@ -294,17 +374,25 @@ impl Dispatch {
         let class = &mut self.classes[place.at()];
         class.account.grant();
         class.fresh_grants += 1;
-        self.moves = true;
     }
 
     /// A client of that class holds a slot from now on.
     #[inline]
     pub(crate) fn took(&mut self, now: Instant, place: Place) {
-        let class = &mut self.classes[place.at()];
-        let before = class.eligible();
-        class.account.roll(now);
-        class.account.take();
+        self.classes[place.at()].account.roll(now);
+        self.took_at_once(place);
+    }
+
+    /// The same right after [`Self::asked`].
+    #[inline]
+    pub(crate) fn took_at_once(&mut self, place: Place) {
         self.held += 1;
+        let class = &mut self.classes[place.at()];
+        if class.waiting.is_empty() {
+            return class.account.take();
+        }
+        let before = class.eligible();
+        class.account.take();
         self.eligible -= before - class.eligible();
     }
 
@@ -312,13 +400,16 @@ impl Dispatch {
     #[inline]
     pub(crate) fn gave_back(&mut self, now: Instant, place: Place, since: Instant) {
         let frozen = !self.is_calm(now);
-        let class = &mut self.classes[place.at()];
-        let before = class.eligible();
-        class.account.roll(now);
-        class.account.give_back(since);
-        let held = now.as_nanos().saturating_sub(since.as_nanos());
-        class.baseline.note(now, held, frozen || class.cap != UNLIMITED);
         self.held = self.held.saturating_sub(1);
+        self.ended_at = now;
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.baseline.note(now, now.nanos_since(since), frozen || class.cap != UNLIMITED);
+        if class.waiting.is_empty() {
+            return class.account.give_back(since);
+        }
+        let before = class.eligible();
+        class.account.give_back(since);
         self.eligible += class.eligible() - before;
     }
 
@@ -348,6 +439,7 @@ impl Dispatch {
         self.level = Level::default();
         self.common = false;
         self.late = false;
+        self.guarded = self.minimums > 0;
     }
 
     pub(super) fn place_at(at: usize) -> Place {

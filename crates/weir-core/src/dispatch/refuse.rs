@@ -23,11 +23,14 @@ impl Dispatch {
         wait_max: Option<Duration>,
     ) -> Option<Explanation> {
         let class = &self.classes[place.at()];
-        if self.policy != Policy::Fair || self.frozen || class.rules.exempt {
+        if self.policy != Policy::Fair || self.frozen || self.advises.shed || class.rules.exempt {
             return None;
         }
         if !self.level.admits(now, class.rules.criticality, claim.user) {
             return Some(self.explain(place, Why::Shed, Duration::ZERO));
+        }
+        if class.is_to_blame() && class.overload.is_some_and(|limit| class.queue_time() >= limit) {
+            return Some(self.explain(place, class.verdict.why, Duration::ZERO));
         }
         let in_order = class.overload.is_none() && !self.is_calm(now);
         let hopeless = in_order && self.predicted(place).zip(wait_max).is_some_and(|(a, b)| a > b);
@@ -36,6 +39,9 @@ impl Dispatch {
 
     /// A client that has waited beyond the deadline of its overloaded class.
     pub(crate) fn overdue(&self, now: Instant, waiters: &Waiters) -> Option<(u32, Explanation)> {
+        if self.advises.shed {
+            return None;
+        }
         self.active.iter().find_map(|&at| {
             let place = Self::place_at(usize::from(at));
             let class = &self.classes[place.at()];

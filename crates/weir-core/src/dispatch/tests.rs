@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Claim, ClassRules, ClassView, Criticality, Policy, Why};
+use super::{Advises, Claim, ClassRules, ClassView, Criticality, Policy, Why};
 use crate::ids::{ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
 use crate::pool::{Checkout, Effect, PoolSettings, Pools, Refusal, Release};
 use crate::time::Instant;
@@ -334,6 +334,22 @@ fn an_operators_cap_holds_and_freeze_lifts_the_controllers() {
 }
 
 #[test]
+fn what_is_only_advised_is_shown_and_not_done() {
+    let mut stage = shop(Policy::Fair);
+    stage.pools.advise(stage.now, stage.pool, Advises { cap: true, shed: true });
+    stage.loads[PAY].hold = ms(3_000);
+    stage.play(ms(10_000));
+    let view = stage.class(PAY);
+    let cap = view.cap.expect("it is worked out");
+    assert!(view.held > cap && view.limit.is_none(), "{view:?}");
+    let early = |refusal: &&Refusal| matches!(refusal, Refusal::Overload(_));
+    assert_eq!(stage.refusals.iter().find(early), None);
+    stage.pools.advise(stage.now, stage.pool, Advises::default());
+    stage.play(ms(5_000));
+    assert!(stage.class(PAY).limit.is_some() && stage.refusals.iter().any(|one| early(&one)));
+}
+
+#[test]
 fn an_exempt_class_is_neither_capped_nor_refused_early() {
     let mut stage = shop(Policy::Fair);
     let rules = ClassRules { exempt: true, ..ClassRules::default() };
@@ -434,4 +450,78 @@ fn a_crowd_is_served_in_order() {
         assert_eq!(tally.refused, 0, "round {round}: {tally:?}");
         assert_eq!(tally.served, tally.soon, "round {round}: {tally:?}");
     }
+}
+
+/// Two routes that an operator put into one class share its ceiling, and part again.
+#[test]
+fn an_operators_class_is_one_however_many_routes_it_has() {
+    let hold = Load { every: ms(100_000), hold: ms(10_000) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[hold, hold]);
+    let name = std::sync::Arc::from("slow");
+    let rules = ClassRules { ceiling: Some(4), ..ClassRules::default() };
+    for class in [1, 2] {
+        stage.pools.assign(stage.now, stage.pool, ClassId(class), Some((&name, rules)));
+    }
+    for _ in 0..10 {
+        stage.ask(PAGE);
+        stage.ask(PAY);
+    }
+    let group = |stage: &Stage| {
+        let mut views = stage.pools.classes(stage.pool);
+        views.find(|view| view.group.as_deref() == Some("slow")).expect("it was made")
+    };
+    assert_eq!((group(&stage).held, group(&stage).limit), (4, Some(4)));
+    stage.pools.lift_groups(stage.now, stage.pool);
+    stage.pools.assign(stage.now, stage.pool, ClassId(2), None);
+    stage.perform();
+    assert_eq!((group(&stage).held, group(&stage).limit), (10, None), "those that wait stay");
+    stage.ask(PAY);
+    assert_eq!((stage.class(PAY).waiting, stage.class(PAY).group), (1, None));
+}
+
+/// A surge of transactions of which nobody knows whether they are always so long: the quick find a
+/// slot all the same, from the first moment.
+#[test]
+fn the_last_slots_are_for_the_quick() {
+    let loads = [Load { every: ms(10), hold: ms(6) }, Load { every: ms(100_000), hold: ms(9_000) }];
+    let mut stage = Stage::new(settings(Policy::Fair), &loads);
+    stage.play(ms(2_000));
+    stage.since();
+    stage.loads[PAY].every = ms(150);
+    stage.next[PAY] = stage.now;
+    stage.play(ms(6_000));
+    let tally = stage.since();
+    assert_eq!(tally[PAGE].soon, tally[PAGE].asked, "{:?}", tally[PAGE]);
+    assert_eq!(stage.class(PAY).held, 8, "an eighth and one are left of ten");
+    assert!(stage.class(PAY).usual.is_none());
+}
+
+/// Long transactions alone have the whole pool.
+#[test]
+fn without_the_quick_nothing_is_kept_for_them() {
+    let load = Load { every: ms(150), hold: ms(9_000) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[load, load]);
+    stage.play(ms(6_000));
+    assert_eq!(stage.class(PAGE).held + stage.class(PAY).held, 10);
+    assert_eq!(stage.refusals, []);
+}
+
+/// A pool of three with a crowd before it, of which one server connection stands still for
+/// longer than anybody is used to: whoever waits is served, as first in, first out would do.
+#[test]
+fn a_frozen_connection_of_a_tiny_pool_refuses_nobody() {
+    let load = Load { every: ms(30), hold: ms(20) };
+    let settings = PoolSettings { size_max: 3, ..settings(Policy::Fair) };
+    let mut stage = Stage::new(settings, &[load, load, load]);
+    stage.play(ms(10_000));
+    for round in 0..20 {
+        for class in [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2] {
+            stage.ask(class);
+        }
+        stage.loads[round % 3].hold = ms(700);
+        stage.play(ms(40));
+        stage.loads[round % 3].hold = ms(20);
+        stage.play(ms(2_500));
+    }
+    assert_eq!(stage.refusals, []);
 }

@@ -1,5 +1,6 @@
 //! What can be seen of the dispatch from outside, and what an operator may do to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::ClassId;
@@ -8,13 +9,16 @@ use crate::time::Instant;
 use super::claim::ClassRules;
 use super::class::{Class, UNLIMITED};
 use super::explain::Verdict;
-use super::queue::Dispatch;
+use super::queue::{Advises, Dispatch};
 
 /// One class in one pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassView {
-    /// The class; zero stands for all without a place of their own.
+    /// The class; zero stands for all without a place of their own. Of an operator's class the
+    /// first that was seen.
     pub class: ClassId,
+    /// The name an operator gave it.
+    pub group: Option<Arc<str>>,
     /// Slots it holds.
     pub held: u32,
     /// Its waiting clients.
@@ -41,6 +45,7 @@ impl Dispatch {
         };
         self.classes.iter().filter(seen).map(|class| ClassView {
             class: class.id,
+            group: class.group.clone(),
             held: class.account.held,
             waiting: class.waiting.len(),
             limit: Some(class.limit()).filter(|&limit| limit != UNLIMITED),
@@ -56,6 +61,17 @@ impl Dispatch {
     pub(crate) fn cap(&mut self, class: ClassId, cap: Option<u32>) {
         let place = self.named(class);
         self.change(place, |class| class.manual_cap = cap.unwrap_or(UNLIMITED));
+    }
+
+    /// What the controller only shows from now on.
+    pub(crate) fn advise(&mut self, advises: Advises) {
+        if self.advises == advises {
+            return;
+        }
+        self.advises = advises;
+        for at in 0..self.classes.len() {
+            self.change(Self::place_at(at), |class| class.advised = advises.cap);
+        }
     }
 
     /// FREEZE and UNFREEZE: while frozen the controller does nothing, and what it did is lifted.

@@ -1,13 +1,13 @@
 //! Who was hurt, and how much.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::desk::Look;
 use super::signals::Delta;
-use crate::config::limits::INCIDENT_USERS;
+use super::users::Users;
 
 /// Looks over which the failure rate is taken.
 const WINDOW: usize = 10;
@@ -29,7 +29,7 @@ pub struct Impact {
     pub refused: u64,
     /// Of those, failed for want of a connection.
     pub failed: u64,
-    /// Distinct users among them; 0 where no tag names users.
+    /// Distinct users among them, within about one percent; 0 where no tag names users.
     pub users: u64,
     /// There were more users than are counted.
     pub users_at_least: bool,
@@ -53,15 +53,15 @@ impl Impact {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     impact: Impact,
-    users: HashSet<u64>,
+    users: Users,
     window: VecDeque<Delta>,
     /// Requests since the last trouble: part of the incident only if more trouble comes.
     since_trouble: u64,
 }
 
 impl Tally {
-    /// Takes one look; the marks of the failure rate that it crosses for the first time.
-    pub(super) fn add(&mut self, look: &Look<'_>, lasted: Duration) -> Vec<u8> {
+    /// Takes one look; the highest mark of the failure rate that it crosses for the first time.
+    pub(super) fn add(&mut self, look: &Look<'_>, lasted: Duration) -> Option<u8> {
         let (delta, signals, impact) = (look.delta, look.signals, &mut self.impact);
         impact.lasted_ms = millis(lasted);
         self.since_trouble += delta.requests;
@@ -83,18 +83,12 @@ impl Tally {
         &self.impact
     }
 
-    fn count_users(&mut self, users: &[u64]) {
-        for user in users {
-            if self.users.len() < INCIDENT_USERS {
-                self.users.insert(*user);
-            } else if !self.users.contains(user) {
-                self.impact.users_at_least = true;
-            }
-        }
-        self.impact.users = self.users.len() as u64;
+    fn count_users(&mut self, users: &Users) {
+        self.users.join(users);
+        (self.impact.users, self.impact.users_at_least) = self.users.count();
     }
 
-    fn rate(&mut self, delta: Delta) -> Vec<u8> {
+    fn rate(&mut self, delta: Delta) -> Option<u8> {
         self.window.push_back(delta);
         if self.window.len() > WINDOW {
             self.window.pop_front();
@@ -102,12 +96,12 @@ impl Tally {
         let asked: u64 = self.window.iter().map(|delta| delta.requests.max(delta.lost())).sum();
         let lost: u64 = self.window.iter().map(Delta::lost).sum();
         if asked < WINDOW_REQUESTS_MIN {
-            return Vec::new();
+            return None;
         }
         let percent = u8::try_from(lost.saturating_mul(100) / asked).unwrap_or(100).min(100);
         let before = self.impact.failure_percent_max;
         self.impact.failure_percent_max = before.max(percent);
-        MARKS.into_iter().filter(|mark| (before + 1..=percent).contains(mark)).collect()
+        MARKS.into_iter().rfind(|mark| (before + 1..=percent).contains(mark))
     }
 }
 
@@ -121,37 +115,37 @@ mod tests {
     use crate::incident::moment::Moment;
     use crate::incident::signals::Signals;
 
-    fn add(tally: &mut Tally, delta: Delta, signals: &Signals) -> Vec<u8> {
+    fn add(tally: &mut Tally, delta: Delta, signals: &Signals) -> Option<u8> {
         let (now, trouble) = (Moment::default(), delta.lost() > 0);
         tally.add(&Look { now, findings: &[], signals, delta, trouble }, Duration::from_secs(1))
     }
 
-    fn look(tally: &mut Tally, requests: u64, refused: u64) -> Vec<u8> {
+    fn look(tally: &mut Tally, requests: u64, refused: u64) -> Option<u8> {
         add(tally, Delta { requests, refused, failed: 0 }, &Signals::default())
     }
 
     #[test]
     fn a_mark_is_crossed_once_and_few_requests_make_no_rate() {
         let mut tally = Tally::default();
-        assert_eq!(look(&mut tally, 1, 1), [0_u8; 0], "one of one is no rate");
-        assert_eq!(look(&mut tally, 99, 54), [10, 50]);
+        assert_eq!(look(&mut tally, 1, 1), None, "one of one is no rate");
+        assert_eq!(look(&mut tally, 99, 54), Some(50));
         assert_eq!(tally.impact().failure_percent_max, 55);
-        assert_eq!(look(&mut tally, 100, 0), [0_u8; 0]);
-        assert_eq!(look(&mut tally, 100, 100), [0_u8; 0], "155 of 300");
+        assert_eq!(look(&mut tally, 100, 0), None);
+        assert_eq!(look(&mut tally, 100, 100), None, "155 of 300");
         assert_eq!(tally.impact().lost(), 155);
     }
 
     #[test]
-    fn users_are_counted_once_and_up_to_a_bound() {
+    fn users_are_counted_once() {
         let mut tally = Tally::default();
-        let mut hit = |users: Vec<u64>| {
-            let signals = Signals { users_hit: users, ..Signals::default() };
+        let mut hit = |users: &[u32]| {
+            let mut signals = Signals::default();
+            users.iter().for_each(|&user| signals.users_hit.insert(user));
             add(&mut tally, Delta::default(), &signals);
             (tally.impact().users, tally.impact().users_at_least)
         };
-        assert_eq!(hit(vec![1, 2, 2, 1]), (2, false));
-        let bound = INCIDENT_USERS as u64;
-        assert_eq!(hit((0..bound).collect()), (bound, false));
-        assert_eq!(hit(vec![1, bound + 5]), (bound, true));
+        assert_eq!(hit(&[1, 2, 2, 1]), (2, false));
+        assert_eq!(hit(&[]), (2, false));
+        assert_eq!(hit(&[2, 3]), (3, false));
     }
 }

@@ -1,6 +1,8 @@
 //! What an operator does to pools.
 
-use crate::dispatch::ClassRules;
+use std::sync::Arc;
+
+use crate::dispatch::{Advises, ClassRules};
 use crate::ids::{BudgetId, ClassId, PoolId, ServerId};
 use crate::time::Instant;
 
@@ -58,9 +60,40 @@ impl Pools {
         self.pump(now, pool);
     }
 
+    /// The claims of `class` belong to the class that an operator calls `group` from now on, or
+    /// are a class of their own.
+    pub fn assign(
+        &mut self,
+        now: Instant,
+        pool: PoolId,
+        class: ClassId,
+        group: Option<(&Arc<str>, ClassRules)>,
+    ) {
+        self.one_mut(pool).queue.assign(class, group);
+        self.pump(now, pool);
+    }
+
+    /// The number of a class stands for another one from now on: nothing is known of it.
+    pub fn renamed(&mut self, pool: PoolId, class: ClassId) {
+        self.one_mut(pool).queue.renamed(class);
+    }
+
+    /// Takes back the rules of an operator's classes, which are said anew by
+    /// [`assign`](Self::assign).
+    pub fn lift_groups(&mut self, now: Instant, pool: PoolId) {
+        self.one_mut(pool).queue.lift_groups();
+        self.pump(now, pool);
+    }
+
     /// CAP: the most slots one class may hold until told otherwise; none lifts it.
     pub fn cap(&mut self, now: Instant, pool: PoolId, class: ClassId, cap: Option<u32>) {
         self.one_mut(pool).queue.cap(class, cap);
+        self.pump(now, pool);
+    }
+
+    /// What the controller of a pool only shows from now on, and does not do.
+    pub fn advise(&mut self, now: Instant, pool: PoolId, advises: Advises) {
+        self.one_mut(pool).queue.advise(advises);
         self.pump(now, pool);
     }
 

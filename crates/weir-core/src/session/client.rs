@@ -8,7 +8,6 @@ use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 use crate::config::limits::PARSE_BUFFER_BYTES;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
-use crate::session::statements::Look;
 
 /// The longest message that is read whole because its meaning matters. Longer ones are relayed
 /// unread and the session state they may leave is asked for afterwards.
@@ -32,9 +31,6 @@ pub(super) struct Message<'a> {
     pub(super) input: &'a [u8],
     pub(super) at: usize,
     pub(super) header: Header,
-    /// What its text means, if it is the query that was looked at before it asked for a server
-    /// connection.
-    pub(super) look: Option<Look>,
 }
 
 impl<'a> Message<'a> {
@@ -76,12 +72,15 @@ impl Session {
     /// # Errors
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
-        let asked = self.asked.take();
         if cx.server.as_deref().is_some_and(ServerState::is_resetting) {
             // What comes now belongs to the next lease.
+            self.asked = None;
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         }
         let mut at = self.client_rest(cx, input);
+        if at > 0 {
+            self.asked = None;
+        }
         if self.late && self.rest.left == 0 {
             self.late = false;
             let ask = self.tidy(cx, input)?;
@@ -95,10 +94,13 @@ impl Session {
             if bytes > cx.settings.message_bytes_max {
                 return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
             }
-            let look = if at == 0 { asked } else { None };
-            let message = Message { input, at, header, look };
+            let message = Message { input, at, header };
             match self.client_message(cx, &message)? {
-                Progress::Taken(bytes) => at += bytes,
+                Progress::Taken(bytes) => {
+                    at += bytes;
+                    // What is known of one message is not of the next.
+                    self.asked = None;
+                }
                 Progress::More => break,
                 Progress::Checkout if cx.server.is_some() => break,
                 Progress::Checkout => return Ok(Step { taken: at, ask: Ask::Checkout }),
@@ -246,7 +248,7 @@ impl Session {
         }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.note_unread_work();
-        cx.tell(None);
+        cx.tell(None, None);
         cx.push_reply(Reply::Query);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))

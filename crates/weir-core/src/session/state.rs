@@ -8,13 +8,13 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::TransactionStatus;
 
-use crate::ids::ClassId;
-use crate::ledger::Scribe;
+use crate::ledger::{Mark, Scribe};
 use crate::session::encoding;
 use crate::session::greeting::Welcome;
 use crate::session::names::Names;
 use crate::session::outbox::Outbox;
 use crate::session::overrides::{OverrideBook, OverrideSet};
+use crate::session::samples::Hint;
 use crate::session::server::{Rest, ServerState};
 use crate::session::settings::SessionSettings;
 use crate::session::statements::{Look, StatementId, Statements};
@@ -45,10 +45,29 @@ pub struct Session {
     pub(super) late: bool,
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
-    /// What the query means that asked for a server connection; used if its bytes come again next.
-    pub(super) asked: Option<Look>,
-    /// Whose the request is that asked for a server connection, if it could be read.
-    pub(super) claim: Option<ClassId>,
+    /// Where to find the client's last text.
+    pub(super) hint: Hint,
+    /// The message that asked for a server connection; used if its bytes come again next.
+    pub(super) asked: Option<Asked>,
+}
+
+/// What was found out about the message that asked for a server connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) said: Said,
+    /// Whose the request is, if it could be read.
+    pub(super) mark: Option<Mark>,
+    /// The worker knows whose it is.
+    pub(super) told: bool,
+}
+
+/// What asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said {
+    /// A text of this meaning.
+    Text(Look),
+    /// A statement that was prepared.
+    Statement(Option<StatementId>),
 }
 
 /// The transaction, as far as no server connection knows of it.
@@ -230,6 +249,20 @@ pub struct Tally {
     pub pinned: u32,
 }
 
+impl Tally {
+    /// Adds what another worker counted for the same pool.
+    pub fn add(&mut self, other: &Self) {
+        self.transactions += other.transactions;
+        self.queries += other.queries;
+        self.client_parses += other.client_parses;
+        self.server_parses += other.server_parses;
+        self.binds += other.binds;
+        self.query_ns += other.query_ns;
+        self.transaction_ns += other.transaction_ns;
+        self.pinned += other.pinned;
+    }
+}
+
 /// What a session is given for one call.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -346,8 +379,8 @@ impl Session {
             counted: false,
             late: false,
             gone: false,
+            hint: Hint::default(),
             asked: None,
-            claim: None,
         }
     }
 
@@ -391,8 +424,27 @@ impl Session {
 
     /// Whose the request is that asked for a server connection; told once.
     #[inline]
-    pub fn take_claim(&mut self) -> Option<ClassId> {
-        self.claim.take()
+    pub fn take_claim(&mut self) -> Option<Mark> {
+        let asked = self.asked.as_mut()?;
+        if std::mem::replace(&mut asked.told, true) {
+            return None;
+        }
+        asked.mark
+    }
+
+    /// What the text means that asked for a server connection, if it comes again now.
+    #[inline]
+    pub(super) fn asked_look(&self) -> Option<Look> {
+        match self.asked.as_ref()?.said {
+            Said::Text(look) => Some(look),
+            Said::Statement(_) => None,
+        }
+    }
+
+    /// Whose the message is that asked for a server connection, if it comes again now.
+    #[inline]
+    pub(super) fn asked_mark(&self) -> Option<Mark> {
+        self.asked.as_ref()?.mark
     }
 
     /// Why the client keeps its server connection, if it does.

@@ -39,7 +39,13 @@ pub(super) struct Attempt {
     pub(super) servers: [Option<ServerId>; 2],
     /// When it had its last server connection.
     granted: Instant,
+    /// When its stage began.
+    pub(super) since: Instant,
     pub(super) chance: Chance,
+    /// Statements with their calls that it has yet to do.
+    rounds: u32,
+    /// It was sent in the trouble.
+    counts: bool,
     /// It is inside the application.
     inside: bool,
 }
@@ -49,6 +55,7 @@ impl Simulation<'_> {
     pub(super) fn send(&mut self, journey: u32) {
         let index = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
         let tries = self.journeys[journey as usize].tries_left;
+        let (from, to) = self.plan.trouble();
         let seed = self.plan.seed ^ (u64::from(journey) << 8 | u64::from(tries));
         self.attempts.push(Attempt {
             journey,
@@ -56,11 +63,18 @@ impl Simulation<'_> {
             ghost: false,
             servers: [None; 2],
             granted: self.now,
+            since: self.now,
+            rounds: self.plan.classes[self.journeys[journey as usize].class].rounds,
+            counts: (from..to).contains(&self.now),
             chance: Chance::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             inside: false,
         });
         let patience = Duration::from_millis(self.class_of(index).patience_ms);
         self.after(patience, Event::Patience(index));
+        self.outcome.tries += u64::from((from..to).contains(&self.now));
+        if self.plan.is_restarting(self.now) {
+            return self.fail(index);
+        }
         if self.application.enter(index) {
             self.start(index);
         }
@@ -76,6 +90,12 @@ impl Simulation<'_> {
 
     /// Asks the proxy for a server connection; a ticket when the attempt waits.
     fn ask(&mut self, index: u32) -> Option<Ticket> {
+        if self.is_turned_away(index) {
+            self.outcome.refused += 1;
+            self.outcome.refused_early += 1;
+            self.fail(index);
+            return None;
+        }
         let journey = self.attempts[index as usize].journey;
         let class = self.journeys[journey as usize].class;
         let id = ClassId(u32::try_from(class).unwrap_or(0) + 1);
@@ -101,12 +121,14 @@ impl Simulation<'_> {
             return self.proxies[proxy].pools.release(self.now, server, Release::Reusable);
         }
         attempt.granted = self.now;
+        attempt.since = self.now;
         if attempt.servers[0].is_some() {
             attempt.servers[1] = Some(server);
             return self.finish(index);
         }
         attempt.servers[0] = Some(server);
         attempt.stage = Stage::Locked;
+        self.probe_granted(index);
         let lock = self.class_of(index).lock.clone();
         if lock.is_none_or(|name| self.database.lock(&name, index)) {
             self.execute(index);
@@ -118,6 +140,7 @@ impl Simulation<'_> {
         let present = self.present_of(index);
         let attempt = &mut self.attempts[index as usize];
         attempt.stage = Stage::Executing;
+        attempt.since = self.now;
         let usual = exponential(&mut attempt.chance, present.sql);
         let span = self.database.begin(usual);
         self.after(span, Event::Executed(index));
@@ -134,6 +157,7 @@ impl Simulation<'_> {
         let call = self.present_of(index).call;
         let attempt = &mut self.attempts[index as usize];
         attempt.stage = Stage::Calling;
+        attempt.since = self.now;
         let leaks = attempt.chance.percent(leak);
         let span = exponential(&mut attempt.chance, call);
         if let Some(limit) = self.rule.kills_after() {
@@ -154,15 +178,19 @@ impl Simulation<'_> {
 
     /// The outside call has its answer.
     pub(super) fn called(&mut self, index: u32) {
-        if self.attempts[index as usize].stage == Stage::Calling {
-            self.finish(index);
+        let attempt = &mut self.attempts[index as usize];
+        if attempt.stage != Stage::Calling {
+            return;
         }
+        attempt.rounds -= 1;
+        if attempt.rounds > 0 { self.execute(index) } else { self.finish(index) }
     }
 
     /// The transaction ends well.
     fn finish(&mut self, index: u32) {
         let attempt = &self.attempts[index as usize];
         if !attempt.ghost {
+            self.outcome.good += u64::from(attempt.counts);
             let journey = &mut self.journeys[attempt.journey as usize];
             journey.took = Some(attempt.granted - journey.started);
         }
@@ -207,6 +235,23 @@ impl Simulation<'_> {
         self.retry(index);
     }
 
+    /// The application is restarted: everything it was doing is lost.
+    pub(super) fn restart(&mut self) {
+        self.application.empty();
+        self.turn_to.clear();
+        for index in 0..self.attempts.len() {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let stage = self.attempts[index as usize].stage;
+            if let Stage::Waiting(ticket) | Stage::Nesting(Some(ticket)) = stage {
+                let proxy = self.proxy_of(index);
+                self.proxies[proxy].pools.withdraw(self.now, ticket);
+            }
+            if stage != Stage::Over {
+                self.fail(index);
+            }
+        }
+    }
+
     fn retry(&mut self, index: u32) {
         let number = self.attempts[index as usize].journey;
         let pause = Duration::from_millis(self.class_of(index).retry_ms);
@@ -225,6 +270,7 @@ impl Simulation<'_> {
             self.database.end();
         }
         attempt.stage = Stage::Over;
+        let ghost = attempt.ghost;
         let inside = std::mem::take(&mut attempt.inside);
         let servers = std::mem::take(&mut attempt.servers);
         if servers[0].is_some()
@@ -233,6 +279,7 @@ impl Simulation<'_> {
         {
             self.execute(next);
         }
+        self.probe_ended(index, ghost, how);
         let proxy = self.proxy_of(index);
         for server in servers.into_iter().flatten() {
             self.proxies[proxy].pools.release(self.now, server, how);

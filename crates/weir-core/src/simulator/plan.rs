@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dispatch::Criticality;
@@ -23,7 +23,7 @@ pub enum PlanError {
 }
 
 /// One scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// One sentence: what goes wrong.
@@ -38,7 +38,7 @@ pub struct Plan {
     /// Server connections of the proxy's pool; each of several proxies has its part.
     pub slots: u32,
     /// Proxies that share the slots evenly.
-    #[serde(default = "one_proxy")]
+    #[serde(default = "one_of_them")]
     pub proxies: u32,
     /// Requests the application works on at the same time; the others wait before it. Without it
     /// there is no limit.
@@ -59,7 +59,7 @@ pub struct Plan {
 
 /// One kind of request: a transaction of one statement and, while it is open, maybe a call to
 /// another service. Times are exponential with these means.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPlan {
     /// Its name.
@@ -71,6 +71,9 @@ pub struct ClassPlan {
     /// Outside call inside the transaction, in milliseconds.
     #[serde(default)]
     pub call_ms: u64,
+    /// So many statements, each with its call, make a transaction.
+    #[serde(default = "one_of_them")]
+    pub rounds: u32,
     /// True when the trouble is its own doing: it need not be served well.
     #[serde(default)]
     pub culprit: bool,
@@ -95,24 +98,11 @@ pub struct ClassPlan {
     pub bulkhead: Option<u32>,
     /// `sheddable`, `normal` or `critical`.
     #[serde(default)]
-    pub criticality: CriticalityWord,
-}
-
-/// [`Criticality`] as written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CriticalityWord {
-    /// Refused first.
-    Sheddable,
-    /// Refused next.
-    #[default]
-    Normal,
-    /// Never refused for others.
-    Critical,
+    pub criticality: Criticality,
 }
 
 /// What changes for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventPlan {
     /// From when, in milliseconds.
@@ -129,13 +119,16 @@ pub struct EventPlan {
     pub sql_percent: u64,
     /// The outside call's time instead of the usual, in milliseconds.
     pub call_ms: Option<u64>,
+    /// The application is restarted: what it was doing is lost, and nobody can reach it meanwhile.
+    #[serde(default)]
+    pub restart: bool,
     /// PostgreSQL is away: its connections break and none can be opened.
     #[serde(default)]
     pub down: bool,
 }
 
 /// What Weir must reach in this scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
     /// Innocent requests begun in the trouble and served within a second, in tenths of a percent.
@@ -164,7 +157,15 @@ impl Plan {
         Ok(plan)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// The plan as a file that [`Self::parse`] reads.
+    ///
+    /// # Errors
+    /// Should it have no form in TOML.
+    pub fn to_toml(&self) -> Result<String, PlanError> {
+        toml::to_string(self).map_err(|error| PlanError::Text(error.to_string()))
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
         let rate: u64 = self.classes.iter().map(|class| class.rate).sum();
         let most = self.events.iter().map(|event| event.rate_percent).max().unwrap_or(100).max(100);
         let journeys = rate.saturating_mul(self.seconds).saturating_mul(most) / 100;
@@ -177,8 +178,9 @@ impl Plan {
         if self.trouble[0] >= self.trouble[1] || self.trouble[1] >= self.seconds {
             return Err("`trouble` must begin before it ends, and end before `seconds`".into());
         }
-        if self.workers == Some(0) || self.knee == Some(0) {
-            return Err("`workers` and `knee` must be at least 1".into());
+        let rounds = self.classes.iter().all(|class| class.rounds > 0);
+        if self.workers == Some(0) || self.knee == Some(0) || !rounds {
+            return Err("`workers`, `knee` and `rounds` must be at least 1".into());
         }
         let known = |name: &String| self.classes.iter().any(|class| class.name == *name);
         match self.events.iter().filter_map(|event| event.class.as_ref()).find(|name| !known(name))
@@ -213,6 +215,11 @@ impl Plan {
         present
     }
 
+    /// True while the application is being restarted.
+    pub(super) fn is_restarting(&self, now: Instant) -> bool {
+        self.events.iter().any(|event| event.restart && event.is_on(now))
+    }
+
     /// True while PostgreSQL is away.
     pub(super) fn is_down(&self, now: Instant) -> bool {
         self.events.iter().any(|event| event.down && event.is_on(now))
@@ -234,21 +241,11 @@ impl EventPlan {
     }
 }
 
-impl From<CriticalityWord> for Criticality {
-    fn from(word: CriticalityWord) -> Self {
-        match word {
-            CriticalityWord::Sheddable => Self::Sheddable,
-            CriticalityWord::Normal => Self::Normal,
-            CriticalityWord::Critical => Self::Critical,
-        }
-    }
-}
-
 const fn one() -> u64 {
     1
 }
 
-const fn one_proxy() -> u32 {
+const fn one_of_them() -> u32 {
     1
 }
 

@@ -53,13 +53,18 @@ pub(crate) struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    /// `clients` over `servers` open connections.
-    pub(crate) fn new(clients: usize, servers: u32, settings: &'a SessionSettings) -> Self {
+    /// `clients`, which call themselves `application`, over `servers` open connections.
+    pub(crate) fn new(
+        clients: usize,
+        servers: u32,
+        application: &str,
+        settings: &'a SessionSettings,
+    ) -> Self {
         let overrides = OverrideBook::default();
         let empty = overrides.empty();
         let client = |_| Client {
             session: Session::new(empty.clone()),
-            caller: Caller::new("", "app", "app"),
+            caller: Caller::new(application, "app", "app"),
             server: None,
             last: None,
             parked: Vec::new(),
@@ -168,7 +173,7 @@ impl<'a> Relay<'a> {
 
     fn checkout(&mut self, at: usize) -> bool {
         let client = ClientId(u32::try_from(at).unwrap());
-        let class = self.clients[at].session.take_claim().expect("the text could be read");
+        let class = self.clients[at].session.take_claim().expect("the text could be read").class;
         let claim = Claim { client, class, affinity: self.clients[at].last, user: 0 };
         match self.pools.checkout(self.now, self.pool, claim) {
             Checkout::Granted(server) => {

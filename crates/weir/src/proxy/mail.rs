@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
-use weir_core::console::{Means, Serial, Snapshot};
+use weir_core::console::{Hit, Intervention, Means, Serial, Snapshot};
 use weir_core::ids::DialId;
 use weir_core::session::Spared;
 
 use crate::proxy::admission::ClientSlot;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
 
 /// What a worker receives.
@@ -65,15 +66,7 @@ pub enum ToWorker {
 }
 
 /// How much of a worker is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Pools and sums.
-    Pools,
-    /// Each client and server connection too.
-    Connections,
-    /// Pools and sums, and the ledger.
-    Ledger,
-}
+pub use weir_core::console::Needs as Detail;
 
 /// An operator's command to a worker. What names no database is about all of them, those whose
 /// pools are made later included.
@@ -107,6 +100,15 @@ pub enum Command {
         client: Serial,
         /// Answered with whether there was such a client.
         found: oneshot::Sender<bool>,
+    },
+    /// An order to the healing ladder.
+    Heal {
+        /// What.
+        order: Arc<Intervention>,
+        /// Only say what would happen.
+        dry_run: bool,
+        /// Answered with whom it hit, would hit, or spares.
+        answer: oneshot::Sender<Vec<Hit>>,
     },
     /// End what a client or a server connection is busy with, by the number that the console shows.
     End {
@@ -166,8 +168,8 @@ pub enum FromWorker {
 
 /// A client that has proved who it is, on its way from a login thread to a worker.
 ///
-/// `AuthenticationOk` (and `NegotiateProtocolVersion` where due) has been sent; parameter
-/// statuses, key data and the first `ReadyForQuery` have not: the worker sends them.
+/// The worker sends the rest of the login in one go: the [prelude](Self::prelude), parameter
+/// statuses, key data and the first `ReadyForQuery`.
 #[derive(Debug)]
 pub struct Admitted {
     /// The socket, non-blocking.
@@ -176,19 +178,21 @@ pub struct Admitted {
     pub tls: Option<Box<rustls::ServerConnection>>,
     /// Plain bytes that were read behind the login.
     pub leftover: Vec<u8>,
+    /// Messages that end the login, not sent yet: `AuthenticationOk`, and with SCRAM the server's
+    /// proof before it.
+    pub prelude: Vec<u8>,
     /// Which pool serves it.
     pub pool: PoolKey,
-    /// Who it proved to be; differs from the pool's user where the server's user is fixed.
-    pub user: Arc<str>,
-    /// Its place among the clients; dropping it lets another in.
+    /// Its place among the clients, under the user that it proved to be; dropping it lets another
+    /// in.
     pub slot: ClientSlot,
     /// How that pool is made, should it not exist yet.
     pub target: Arc<Target>,
     /// Startup parameters that are settings (`application_name`, `TimeZone`, `options` unpacked
     /// into pairs), in the order they came.
     pub parameters: Vec<(String, String)>,
-    /// Where it comes from: `127.0.0.1:5000` or `unix`.
-    pub address: String,
+    /// Where it comes from.
+    pub address: Endpoint,
     /// The protocol's minor version as negotiated: 0, or 2 (long cancel keys).
     pub minor_version: u16,
 }

@@ -8,6 +8,7 @@
 
 mod actor;
 mod bad_input;
+mod books;
 mod cancels;
 mod chance;
 mod client;

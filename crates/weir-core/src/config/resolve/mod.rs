@@ -4,9 +4,12 @@
 mod address;
 mod auth;
 mod checks;
+mod classes;
 mod database;
 mod guard;
+mod healing;
 mod incident;
+mod ledger;
 
 use std::collections::BTreeMap;
 
@@ -82,6 +85,7 @@ impl Resolver<'_> {
             databases,
             wildcard,
             budgets: self.budgets(),
+            classes: self.classes(),
             dns_ttl: options.pool.dns_ttl.0,
             limits: limits(options),
             timeouts: timeouts(options),
@@ -89,6 +93,9 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            healing: self.healing(),
+            history: self.history(),
+            otlp: self.otlp(),
             incidents: self.incidents(),
             receivers: self.receivers(),
             state_dir: options.state_dir.clone(),

@@ -4,17 +4,24 @@
 //! limits too. Nothing here depends on how it was written: file, `pgbouncer.ini` or flags.
 
 mod auth;
+mod classes;
 mod guard;
+mod healing;
 mod incident;
+mod ledger;
 mod net;
 mod pool;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
+pub use classes::{ClassEntry, Classes};
 pub use guard::Guard;
+pub use healing::Healing;
 pub use incident::{Incidents, Receiver};
+pub use ledger::{History, Otlp};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
 
@@ -43,6 +50,8 @@ pub struct Settings {
     pub wildcard: Option<Database>,
     /// The slots a PostgreSQL can give us, over all pools, where that is stated.
     pub budgets: BTreeMap<UpstreamHost, u32>,
+    /// Classes that operators named.
+    pub classes: Arc<Classes>,
     /// How long an address found by name is used before it is looked up again.
     pub dns_ttl: Duration,
     /// Bounds on clients and what they hold.
@@ -57,6 +66,12 @@ pub struct Settings {
     pub console: Console,
     /// The guard that watches the servers.
     pub guard: Guard,
+    /// The healing ladder.
+    pub healing: Healing,
+    /// The ledger's history.
+    pub history: History,
+    /// The export of metrics.
+    pub otlp: Otlp,
     /// Incidents.
     pub incidents: Incidents,
     /// Who is told of them, by name.
@@ -79,6 +94,7 @@ impl Default for Settings {
             databases: BTreeMap::new(),
             wildcard: None,
             budgets: BTreeMap::new(),
+            classes: Arc::default(),
             dns_ttl: Duration::from_secs(15),
             limits: ClientLimits::default(),
             timeouts: Timeouts::default(),
@@ -86,6 +102,9 @@ impl Default for Settings {
             log: Log::default(),
             console: Console::default(),
             guard: Guard::default(),
+            healing: Healing::default(),
+            history: History::default(),
+            otlp: Otlp::default(),
             incidents: Incidents::default(),
             receivers: BTreeMap::new(),
             state_dir: None,

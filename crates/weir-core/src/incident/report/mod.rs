@@ -4,7 +4,9 @@
 //! | file | job |
 //! | --- | --- |
 //! | `chapters` | what is told, in which order |
+//! | `otherwise` | what other rules and other code would have done |
 //! | `compare` | before, during and after, from the flight recorder |
+//! | `done` | what was done, and what it changed |
 //! | `document` | headings, lists, tables: what both forms have |
 //! | `markdown`, `html` | the two forms |
 //! | `picture` | slots by what they do, over time, as SVG |
@@ -12,13 +14,16 @@
 mod chapters;
 mod compare;
 mod document;
+mod done;
 mod html;
 mod markdown;
+mod otherwise;
 mod picture;
 
 use super::book::Incident;
 use super::event::Event;
 use super::flight::Flight;
+use super::otherwise::Replayed;
 use super::price::Price;
 use crate::config::choices::Language;
 
@@ -33,6 +38,8 @@ pub struct Story {
     pub flight: Flight,
     /// What a failed request costs.
     pub price: Option<Price>,
+    /// The incident played again; `None` where the ledger's history does not have it.
+    pub replayed: Option<Replayed>,
 }
 
 impl Story {

@@ -12,6 +12,9 @@ pub fn figure(figure: &Figure, language: Language) -> String {
     let (label, value) = (chinese(figure.measure), figure.value);
     match figure.unit {
         Unit::Count => format!("{label} {value:.0}"),
+        Unit::Seconds if value > 0.0 && value < 0.95 => {
+            format!("{label} {:.0} 毫秒", value * 1000.0)
+        }
         Unit::Seconds => format!("{label} {value:.1} 秒"),
         Unit::Percent => format!("{label} {value:.0}%"),
         Unit::PerSecond => format!("{label} 每秒 {value:.1}"),
@@ -44,6 +47,11 @@ const fn chinese(measure: Measure) -> &'static str {
         Measure::SlotsExecuting => "执行中的连接",
         Measure::SlotsNeeded => "需要的连接",
         Measure::Waiting => "等待的客户端",
+        Measure::SlotsAllowed => "允许占用的连接",
+        Measure::HeldFor => "已持续",
+        Measure::HoldTime => "每事务占用时间",
+        Measure::HoldUsual => "平时占用时间",
+        Measure::WaitAllowed => "允许的最长等待",
         Measure::OldestWait => "最长等待",
         Measure::IdleSessions => "空闲会话",
         Measure::SessionsOfOrigin => "同一来源的会话",

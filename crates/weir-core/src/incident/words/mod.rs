@@ -5,8 +5,10 @@
 //! | `causes` | names of causes, what helps, what prevents |
 //! | `measures` | evidence |
 //! | `events` | what happened, a sentence each |
+//! | `actions` | what was done and why |
 //! | `culprit` | who |
 
+mod actions;
 mod causes;
 mod culprit;
 mod events;
@@ -14,15 +16,15 @@ mod measures;
 
 use std::time::Duration;
 
+pub use actions::{reason, step, target, verdict};
 pub use causes::{advice, cause};
 pub use culprit::{culprit, gap, place};
 pub use events::event;
 pub use measures::figure;
 
-use super::event::{Intervention, Mode};
 use super::machine::State;
 use crate::config::choices::Language;
-use crate::diagnosis::{Confidence, Finding, Severity};
+use crate::diagnosis::{Confidence, Finding, Scope, Severity};
 
 /// A state in a word.
 #[must_use]
@@ -55,28 +57,19 @@ pub const fn confidence(confidence: Confidence, language: Language) -> &'static 
     }
 }
 
-/// A step of the ladder in a few words.
+/// Whether one route got slow or everything did; `None` where that is not known.
 #[must_use]
-pub const fn intervention(intervention: Intervention, language: Language) -> &'static str {
-    match intervention {
-        Intervention::Shed => language.pick("refuse new work", "拒绝新请求"),
-        Intervention::Cap => language.pick("cap the slots", "限制连接数"),
-        Intervention::Quarantine => language.pick("keep out", "隔离"),
-        Intervention::Evict => language.pick("roll back an idle transaction", "回滚空闲事务"),
-        Intervention::Cancel => language.pick("cancel a statement", "取消语句"),
-        Intervention::CloseConnection => {
-            language.pick("close a server connection", "关闭服务器连接")
-        }
-    }
-}
-
-/// Whether it was done.
-#[must_use]
-pub const fn mode(mode: Mode, language: Language) -> &'static str {
-    match mode {
-        Mode::Observe => language.pick("would have been done", "仅预测，未执行"),
-        Mode::Warn => language.pick("announced, not done", "仅告警，未执行"),
-        Mode::Enforce => language.pick("done", "已执行"),
+pub const fn scope(scope: Scope, language: Language) -> Option<&'static str> {
+    match scope {
+        Scope::Local => Some(language.pick(
+            "local: one route got slow, the others are as usual",
+            "局部：仅该路由变慢，其他路由正常",
+        )),
+        Scope::Common => Some(language.pick(
+            "common: all routes got slow alike, so no route is to blame",
+            "全局：所有路由同时变慢，不归咎于任何路由",
+        )),
+        Scope::Undecided => None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The driver for every kernel: edge-triggered epoll, and a system call for each read and write.
 //!
-//! Connections are registered once, for both directions. The kernel says each thing once, so each
-//! connection remembers what was said.
+//! Connections are registered once for reading, and once more for writing if ever their peer does
+//! not take what it is sent. The kernel says each thing once, so each connection remembers what was
+//! said.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +20,9 @@ use crate::proxy::slab::Slab;
 
 /// Read buffers kept: reads are rarely nested deeper.
 const SCRATCH_KEPT: usize = 4;
+
+/// What each connection is registered for.
+const READING: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ET);
 
 /// Names the bell among events; no connection has this place.
 const BELL: u64 = u64::MAX;
@@ -39,13 +43,22 @@ pub struct Epoll {
 struct Conn {
     fd: OwnedFd,
     token: Token,
-    /// Bytes that the kernel did not take yet.
-    unsent: Vec<u8>,
+    /// Bytes that the kernel did not take yet; never empty.
+    unsent: Option<Box<Unsent>>,
     /// Reading may bring something.
     readable: bool,
+    /// The kernel says when it takes more.
+    told_of_room: bool,
     /// The peer sends nothing more: what is left is read up to its end.
     ending: bool,
     closing: bool,
+}
+
+/// Bytes that wait to be sent, from a place on.
+#[derive(Debug, Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    from: usize,
 }
 
 impl std::fmt::Debug for Epoll {
@@ -73,15 +86,15 @@ impl Epoll {
     }
 
     pub(super) fn open(&mut self, fd: OwnedFd, token: Token) -> io::Result<Link> {
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         let (at, generation) = self.conns.next();
-        let data = u64::from(generation) << 32 | u64::from(at);
-        epoll::add(&self.epoll, &fd, EventData::new_u64(data), flags)?;
+        // What waits already is told of, too.
+        epoll::add(&self.epoll, &fd, event_data(at, generation), READING)?;
         self.conns.insert(Conn {
             fd,
             token,
-            unsent: Vec::new(),
-            readable: true,
+            unsent: None,
+            readable: false,
+            told_of_room: false,
             ending: false,
             closing: false,
         });
@@ -100,7 +113,9 @@ impl Epoll {
         }
         for index in 0..self.events.len() {
             let Event { flags, data } = self.events[index];
-            news.extend(self.note(flags, data.u64()));
+            if let Some(told) = self.note(flags, data.u64()) {
+                news.push(told);
+            }
         }
         Ok(())
     }
@@ -114,16 +129,13 @@ impl Epoll {
         // The lower half is the place, the upper its generation.
         #[expect(clippy::cast_possible_truncation)]
         let (at, generation) = (data as u32, (data >> 32) as u32);
-        if self.conns.generation(at) != generation {
-            return None;
-        }
-        let conn = self.conns.get_mut(at)?;
+        let conn = self.conns.current_mut(at, generation)?;
         let broken = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         let hangup = broken || flags.contains(EventFlags::RDHUP);
         let readable = hangup || flags.contains(EventFlags::IN);
         conn.readable |= readable;
         conn.ending |= hangup;
-        let behind = !conn.unsent.is_empty();
+        let behind = conn.unsent.is_some();
         let drained = behind && (broken || flags.contains(EventFlags::OUT)) && conn.flush();
         if conn.closing {
             if drained || broken {
@@ -149,7 +161,8 @@ impl Epoll {
             }
             Some(filled) => {
                 conn.readable = filled == buffer.len() || conn.ending;
-                Received::Bytes(Chunk { buffer, filled, origin: Origin::Scratch })
+                let last = !conn.readable;
+                Received::Bytes(Chunk { buffer, filled, origin: Origin::Scratch, last })
             }
             None => {
                 conn.readable = false;
@@ -167,28 +180,53 @@ impl Epoll {
     }
 
     #[inline]
-    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) {
-        let Some(conn) = self.conns.get_mut(at) else { return };
-        let sent = if conn.unsent.is_empty() { transmit(&conn.fd, bytes) } else { 0 };
-        conn.unsent.extend_from_slice(&bytes[sent..]);
+    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) -> usize {
+        let Some(conn) = self.conns.get_mut(at) else { return 0 };
+        if conn.unsent.is_none() {
+            let sent = transmit(&conn.fd, bytes);
+            if sent == bytes.len() {
+                return 0;
+            }
+            return self.keep(at, &bytes[sent..]);
+        }
+        self.keep(at, bytes)
     }
 
-    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(conn) = self.conns.get_mut(at) {
-            write(&mut conn.unsent);
-            conn.flush();
+    /// Puts bytes behind those that wait. Returns how many wait then.
+    #[cold]
+    fn keep(&mut self, at: u32, bytes: &[u8]) -> usize {
+        self.tell_of_room(at);
+        self.conns.get_mut(at).map_or(0, |conn| conn.keep(bytes))
+    }
+
+    /// Registers a connection for writing, if it is not.
+    fn tell_of_room(&mut self, at: u32) {
+        let data = event_data(at, self.conns.generation(at));
+        let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.told_of_room) else { return };
+        // It is registered already, so that nothing is left to go wrong. Room that has come
+        // meanwhile is told of.
+        conn.told_of_room =
+            epoll::modify(&self.epoll, &conn.fd, data, READING | EventFlags::OUT).is_ok();
+    }
+
+    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let Some(conn) = self.conns.get_mut(at) else { return 0 };
+        write(&mut conn.unsent.get_or_insert_default().bytes);
+        if conn.flush() {
+            return 0;
         }
+        self.keep(at, &[])
     }
 
     #[inline]
     pub(super) fn unsent(&self, at: u32) -> usize {
-        self.conns.get(at).map_or(0, |conn| conn.unsent.len())
+        self.conns.get(at).map_or(0, Conn::unsent_len)
     }
 
     pub(super) fn close(&mut self, at: u32, farewell: Farewell) {
         let Some(conn) = self.conns.get_mut(at) else { return };
         match farewell {
-            Farewell::Until(deadline) if !conn.unsent.is_empty() => {
+            Farewell::Until(deadline) if conn.unsent.is_some() => {
                 conn.closing = true;
                 self.closing.push((at, deadline));
             }
@@ -218,13 +256,34 @@ impl Epoll {
 impl Conn {
     /// Sends what is left, as far as the kernel takes it. Returns whether nothing is left.
     fn flush(&mut self) -> bool {
-        let sent = transmit(&self.fd, &self.unsent);
-        self.unsent.drain(..sent);
-        if self.unsent.is_empty() {
-            self.unsent = Vec::new();
+        let Some(unsent) = &mut self.unsent else { return true };
+        unsent.from += transmit(&self.fd, &unsent.bytes[unsent.from..]);
+        let sent = unsent.from == unsent.bytes.len();
+        if sent {
+            self.unsent = None;
         }
-        self.unsent.is_empty()
+        sent
     }
+
+    fn keep(&mut self, bytes: &[u8]) -> usize {
+        let unsent = self.unsent.get_or_insert_default();
+        if unsent.from >= unsent.bytes.len() / 2 {
+            // What has gone makes room, at no more than a copy of each byte.
+            unsent.bytes.drain(..std::mem::take(&mut unsent.from));
+        }
+        unsent.bytes.extend_from_slice(bytes);
+        unsent.bytes.len() - unsent.from
+    }
+
+    #[inline]
+    fn unsent_len(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len() - unsent.from)
+    }
+}
+
+/// Names a connection among events.
+fn event_data(at: u32, generation: u32) -> EventData {
+    EventData::new_u64(u64::from(generation) << 32 | u64::from(at))
 }
 
 /// Reads what is waiting, up to the buffer's length: 0 at the end, `None` when nothing is there.

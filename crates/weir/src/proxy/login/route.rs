@@ -51,7 +51,9 @@ pub(super) fn admit(
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
-    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database))?;
+    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database));
+    // Nobody has said yet for whom it is.
+    let slot = slot.inspect_err(|_| house.incidents.failed(0))?;
     Ok(Admission { proven, way: Way::Pool(route, slot), directory })
 }
 
@@ -94,7 +96,7 @@ fn bounds(directory: &Directory, user: &str, database: &str) -> Bounds {
 }
 
 impl Admission {
-    /// Says `AuthenticationOk` and gives the connection to its worker.
+    /// Gives the connection to its worker, which says `AuthenticationOk` with its greeting.
     pub(super) async fn hand_over(
         self,
         house: &House,
@@ -105,7 +107,8 @@ impl Admission {
         let (route, slot) = match way {
             Way::Pool(route, slot) => (route, slot),
             Way::Console(pass) => {
-                return console::hand_over(house, &directory, (conn, hello), pass, peer).await;
+                let visit = console::hand_over(house, &directory, (conn, hello), pass, peer);
+                return Box::pin(visit).await;
             }
         };
         let settings = &directory.settings;
@@ -114,7 +117,7 @@ impl Admission {
         if let Some(notice) = &settings.session.login_notice {
             build::notice_response(&mut ok, &Report::notice(notice));
         }
-        conn.send(&ok).await?;
+        conn.hold(&ok);
         let parts = conn.into_client_parts()?;
         if settings.database(&hello.database).is_some_and(|db| db.pool.application_name_add_host) {
             add_host(&mut hello.parameters, peer);
@@ -122,21 +125,19 @@ impl Admission {
         if settings.log.connections {
             info!(client = %peer, user = %hello.user, database = %hello.database, "connected");
         }
-        let mailbox = house.mailbox(&route.pool);
         if route.changed {
-            let target = Some(Arc::clone(&route.target));
-            mailbox.put(ToWorker::Reconfigure { pool: route.pool.clone(), target });
+            house.reconfigure(&route.pool, Some(&route.target));
         }
-        mailbox.put(ToWorker::Admit(Box::new(Admitted {
+        house.mailbox(&route.pool, &route.target).put(ToWorker::Admit(Box::new(Admitted {
             socket: parts.socket,
             tls: parts.tls,
             leftover: parts.leftover,
+            prelude: parts.held,
             pool: route.pool,
-            user: hello.user,
             slot,
             target: route.target,
             parameters: hello.parameters,
-            address: peer.to_string(),
+            address: peer.into(),
             minor_version: if hello.version.minor() == 2 { 2 } else { 0 },
         })));
         Ok(())

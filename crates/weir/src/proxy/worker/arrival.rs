@@ -5,16 +5,19 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use weir_core::console::Traffic;
+use weir_core::dispatch::Advises;
+use weir_core::healing::Step;
 use weir_core::ids::{DialId, PoolId, ServerId};
 use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
-use crate::proxy::chance;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
+use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::{Socket, Tls};
-use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
+use crate::proxy::worker::state::{Client, Holder, Home, Latest, Place, Secret, Server, Stage};
 use crate::proxy::worker::totals::Told;
 use crate::proxy::worker::{Worker, notice, token};
 
@@ -23,27 +26,27 @@ const CLIENT_BITS: u32 = 24;
 
 const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
 
-/// Bytes of a cancel key in protocol version 3.2.
-const SECRET_LEN: usize = 32;
-
 impl Worker {
     pub(super) fn admit(&mut self, client: Admitted) {
         let pool = self.pool_for(&client.pool, &client.target);
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
-        let application: Arc<str> = application.map_or("", |(_, value)| value.as_str()).into();
+        let application = application.map_or("", |(_, value)| value.as_str());
+        let (application, caller) = self.caller_of(pool, application, client.slot.user());
         let id = self.next_number();
         let (at, generation) = self.clients.next();
-        let secret = match chance::bytes::<SECRET_LEN>() {
-            Ok(secret) if client.minor_version >= 2 => Box::from(secret),
-            // Version 3.0 has room for four bytes.
-            Ok(secret) => Box::from(&secret[..4]),
+        let secret = match client.minor_version {
+            0 | 1 => self.chance.take().map(Secret::Short),
+            2.. => self.chance.take().map(|bytes| Secret::Long(Box::new(bytes))),
+        };
+        let secret = match secret {
+            Ok(secret) => secret,
             Err(error) => {
                 tracing::error!(%error, "no random bytes; a client's connection is closed");
                 return;
             }
         };
-        let local = local_name(&client.socket);
+        let local = local_end(&client.socket);
         let link = match self.driver.open(client.socket, token(at, generation, false)) {
             Ok(link) => link,
             Err(error) => {
@@ -66,41 +69,59 @@ impl Worker {
             parked: client.leftover,
             blocked: false,
             secret,
-            caller: Caller::new(&application, &client.user, &client.pool.user),
-            user: client.user,
-            address: client.address.into(),
+            caller,
+            address: client.address,
             local,
             application,
+            end_user: 0,
             connected: self.now,
             active: self.now,
             waiting_since: self.now,
             told_to_wait: false,
-            _slot: client.slot,
+            slot: client.slot,
         });
         if self.stopping.is_some() {
             return self.farewell(at, &notice::stopping());
         }
-        self.greet_or_wait(at);
-    }
-
-    /// Greets a client when it is known what servers of its pool report, and otherwise gets one to
-    /// learn it.
-    fn greet_or_wait(&mut self, at: u32) {
-        let Some(client) = self.clients.get(at) else { return };
-        if self.homes[client.pool.0 as usize].welcome.is_some() {
-            return self.greet(at);
+        // When it is known what servers of its pool report, it is greeted at once; otherwise a
+        // server connection is got to learn it.
+        if self.homes[pool.0 as usize].welcome.is_some() {
+            return self.greet(at, client.prelude);
+        }
+        if let Some(waiting) = self.clients.get_mut(at) {
+            waiting.socket.send(&mut self.driver, &client.prelude);
         }
         self.checkout_for_greeting(at);
     }
 
-    /// Tells a client what a server would have told it, and listens to it.
-    pub(super) fn greet(&mut self, at: u32) {
+    /// What a client calls itself, and whose its statements are. Kept once for clients that come
+    /// one after the other and are the same in that.
+    fn caller_of(
+        &mut self,
+        pool: PoolId,
+        application: &str,
+        user: &Arc<str>,
+    ) -> (Arc<str>, Caller) {
+        let home = &mut self.homes[pool.0 as usize];
+        let same = |latest: &Latest| *latest.application == *application && latest.user == *user;
+        let latest = home.latest.take().filter(same).unwrap_or_else(|| Latest {
+            user: Arc::clone(user),
+            application: application.into(),
+            caller: Caller::new(application, user, &home.key.user),
+        });
+        let latest = home.latest.insert(latest);
+        (Arc::clone(&latest.application), latest.caller.clone())
+    }
+
+    /// Tells a client what a server would have told it, behind the `prelude`, and listens to it.
+    pub(super) fn greet(&mut self, at: u32, prelude: Vec<u8>) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let home = &mut self.homes[client.pool.0 as usize];
         let Some(welcome) = &home.welcome else { return };
-        let mut hello = Vec::with_capacity(512);
+        let mut hello = prelude;
+        hello.reserve(512);
         let pid = process_id(self.options.index, at);
-        let written = client.session.greet(&mut hello, welcome, pid, &client.secret);
+        let written = client.session.greet(&mut hello, welcome, pid, client.secret.bytes());
         if let Err(fault) = written {
             return self.close_client_for(at, &fault);
         }
@@ -119,12 +140,13 @@ impl Worker {
         if std::mem::take(&mut home.failing) {
             tracing::info!(database = %home.key.database, user = %home.key.user, "server reached again");
         }
+        let superuser = is_superuser(&server.parameters);
         let first = home.welcome.is_none();
         if first {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
-        let local = local_name(&server.socket);
+        let local = local_end(&server.socket);
         let link = match self.driver.open(server.socket, token(id.0, generation, true)) {
             Ok(link) => link,
             Err(error) => {
@@ -149,6 +171,8 @@ impl Worker {
             key: server.key,
             opened: view.opened,
             leased: self.now,
+            superuser,
+            relayed: 0,
             timed_out: None,
             cancelled: None,
         };
@@ -169,7 +193,7 @@ impl Worker {
                 if let Some(client) = self.clients.get_mut(at) {
                     client.ticket = None;
                 }
-                self.greet(at);
+                self.greet(at, Vec::new());
             }
         }
     }
@@ -207,7 +231,8 @@ impl Worker {
         };
         let budgets = self.budgets_for(&target.shares);
         self.pools.draw_on(self.now, pool, &budgets);
-        self.pools.reconfigure(self.now, pool, target.pool.clone());
+        let settings = self.settings_of(pool, &target);
+        self.pools.reconfigure(self.now, pool, settings);
         let before = Arc::clone(&self.homes[pool.0 as usize].target);
         self.retire_budgets(&before.shares);
         let home = &mut self.homes[pool.0 as usize];
@@ -218,6 +243,18 @@ impl Worker {
             home.welcome = None;
             self.pools.reconnect(self.now, pool);
         }
+        if self.homes[pool.0 as usize].target.classes != before.classes {
+            self.introduce_again(pool);
+        }
+        self.advise(pool);
+    }
+
+    /// Tells the dispatch what it may do, and what it may only show.
+    fn advise(&mut self, pool: PoolId) {
+        let rules = &self.homes[pool.0 as usize].target.healing;
+        let advises =
+            Advises { cap: !rules.enforces(Step::Cap), shed: !rules.enforces(Step::Shed) };
+        self.pools.advise(self.now, pool, advises);
     }
 
     fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {
@@ -225,15 +262,20 @@ impl Worker {
             return pool;
         }
         let budgets = self.budgets_for(&target.shares);
-        let pool = self.pools.add_pool(&budgets, target.pool.clone());
+        let lent = Lent::of(target, key, self.options.index, self.options.workers);
+        let settings = lent.as_ref().map_or(target.pool.clone(), |it| it.settings(&target.pool));
+        let pool = self.pools.add_pool(&budgets, settings);
         let home = Home {
             key: key.clone(),
+            lent,
             target: Arc::clone(target),
             tally: Tally::default(),
             traffic: Traffic::default(),
             waits: Histogram::default(),
             welcome: None,
+            introduced: Vec::new(),
             clients: 0,
+            latest: None,
             failing: false,
             place: Place::of(target),
             told: Told::new(self.now),
@@ -244,6 +286,10 @@ impl Worker {
             None => self.homes.push(home),
         }
         self.by_key.insert(key.clone(), pool);
+        self.advise(pool);
+        if self.healing.is_frozen() {
+            self.pools.freeze(self.now, pool, true);
+        }
         if self.holds.is_paused(&key.database) {
             self.pools.pause(self.now, pool);
         }
@@ -251,13 +297,16 @@ impl Worker {
     }
 }
 
-/// Our end of a connection: `127.0.0.1:6432`, or `unix`.
-fn local_name(socket: &OwnedFd) -> Arc<str> {
+/// What the server reported of its role at the login.
+fn is_superuser(parameters: &[(String, String)]) -> bool {
+    parameters.iter().any(|(name, value)| name == "is_superuser" && value == "on")
+}
+
+/// Our end of a connection.
+fn local_end(socket: &OwnedFd) -> Endpoint {
     let name = rustix::net::getsockname(socket).ok();
-    match name.and_then(|name| SocketAddr::try_from(name).ok()) {
-        Some(name) => SocketAddr::new(name.ip().to_canonical(), name.port()).to_string().into(),
-        None => "unix".into(),
-    }
+    let name = name.and_then(|name| SocketAddr::try_from(name).ok());
+    name.map_or(Endpoint::Unix, Endpoint::from)
 }
 
 /// The process id a client is told: where it is found when it wants to cancel. Never 0, which

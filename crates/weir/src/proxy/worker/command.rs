@@ -2,6 +2,7 @@
 
 use tokio::sync::oneshot;
 use weir_core::console::{Means, Serial};
+use weir_core::healing::Step;
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::Mode;
 use weir_core::session::Spared;
@@ -24,6 +25,10 @@ impl Worker {
             Command::KillClient { client, found } => {
                 // Whoever asked may have gone.
                 let _ = found.send(self.kill_client(client));
+            }
+            Command::Heal { order, dry_run, answer } => {
+                // Likewise.
+                let _ = answer.send(self.intervene(&order, dry_run));
             }
             Command::End { id, means, done } => {
                 // Likewise.
@@ -105,11 +110,15 @@ impl Worker {
                 None => return Err(Undone::Unknown),
             },
         };
-        let ended = match means {
-            Means::Evict => self.evict(server, notice::evicted()),
-            Means::Cancel => self.cancel_held(server),
-            Means::CloseServer => self.close_held(server, notice::closed()),
+        let holder = self.holding(server).map(|holder| (holder.clone(), self.who(&holder)));
+        let (step, ended) = match means {
+            Means::Evict => (Step::Evict, self.evict(server, notice::evicted())),
+            Means::Cancel => (Step::Cancel, self.cancel_held(server)),
+            Means::CloseServer => (Step::Close, self.close_held(server, notice::closed())),
         };
+        if ended.is_ok() {
+            self.note_end(step, holder);
+        }
         ended.map_err(Undone::Spared)
     }
 

@@ -9,8 +9,8 @@ use weir_core::time::nanos;
 use weir_wire::build;
 
 use crate::proxy::mail::FromWorker;
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Holder, Stage};
-use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
     /// Performs everything the pools have decided, and what follows from it. Effects of effects
@@ -61,6 +61,8 @@ impl Worker {
                 self.dismiss(pool, |_| true);
                 let target = Arc::clone(&self.homes[pool.0 as usize].target);
                 self.retire_budgets(&target.shares);
+                self.homes[pool.0 as usize].lent = None;
+                self.healing.forget(pool);
             }
             Effect::Drained => self.drained = true,
         }
@@ -79,7 +81,7 @@ impl Worker {
         home.waits.record(waited);
         if client.stage == Stage::Greeting {
             self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
-            self.greet(at);
+            self.greet(at, Vec::new());
             return;
         }
         self.link(at, server);
@@ -95,7 +97,7 @@ impl Worker {
         let home = &mut self.homes[client.pool.0 as usize];
         home.traffic.wait_ns += nanos(waited);
         let greeting = client.stage == Stage::Greeting;
-        let notice = notice::refusal(refusal);
+        let notice = self.refusal(at, refusal);
         if greeting || matches!(refusal, Refusal::Stopping | Refusal::Removed) {
             self.farewell(at, &notice);
             return;
@@ -108,17 +110,21 @@ impl Worker {
     pub(super) fn checkout_for_greeting(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None, user: 0 };
-        match self.pools.checkout(self.now, client.pool, claim) {
+        let pool = client.pool;
+        match self.pools.checkout(self.now, pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
-                self.greet(at);
+                self.greet(at, Vec::new());
             }
             Checkout::Queued(ticket) => {
                 client.ticket = Some(ticket);
                 client.waiting_since = self.now;
                 client.told_to_wait = false;
             }
-            Checkout::Refused(refusal) => self.farewell(at, &notice::refusal(&refusal)),
+            Checkout::Refused(refusal) => {
+                let notice = self.refusal(at, &refusal);
+                self.farewell(at, &notice);
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 //! | [`Worker::cancel_held`] | if the statement was a transaction of its own | gets PostgreSQL's own error |
 //! | [`Worker::close_held`] | at once; the next one needs a login | is in a failed transaction |
 
-use weir_core::healing::Holder as Held;
+use weir_core::healing::{Holder as Held, ProbeEnd};
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
 use weir_core::session::{Activity, Evicted, Notice, Session, Spared};
@@ -16,6 +16,7 @@ use weir_core::session::{Activity, Evicted, Notice, Session, Spared};
 use crate::proxy::driver::Received;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Holder, Server};
+use crate::proxy::worker::talk::After;
 
 /// How much is read on to reach the end of the message that a slow client is in the middle of.
 const READS_TO_MESSAGE_END: usize = 16;
@@ -49,9 +50,8 @@ impl Worker {
     pub(super) fn roll_back(&mut self, id: ServerId, notice: Notice) -> Result<(), Spared> {
         let client = self.holder(id)?;
         let (why, held) = (notice.message.clone(), self.holding(id));
-        let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
-        self.flush_from_client(client, &[]);
-        self.book(id.0);
+        let evicted = self
+            .with_client(client, &[], After::SendAndBook, |session, cx| session.evict(cx, notice));
         match evicted {
             // The session answers with a fault only where a message of ours is too long.
             None | Some(Err(_)) => Err(Spared::NoTransaction),
@@ -104,8 +104,8 @@ impl Worker {
         session.is_abandonable(&server.state, mode)?;
         self.read_to_message_end(id, client)?;
         let (why, held) = (notice.message.clone(), self.holding(id));
-        let abandoned = self.with_client(client, |session, cx| session.abandon(cx, notice));
-        self.flush_from_client(client, &[]);
+        let abandoned =
+            self.with_client(client, &[], After::Send, |session, cx| session.abandon(cx, notice));
         // The session answers with a fault only where a message of ours is too long.
         let Some(Ok(abandoned)) = abandoned else { return Err(Spared::NoClient) };
         abandoned?;
@@ -154,6 +154,7 @@ impl Worker {
 
     /// The client has no server connection any more.
     fn detach(&mut self, at: u32) {
+        self.probe_ended(at, ProbeEnd::Gone);
         let Some(client) = self.clients.get_mut(at) else { return };
         client.server = None;
         client.blocked = false;
@@ -180,10 +181,10 @@ impl Worker {
     fn log_eviction(&self, at: u32, holder: Option<Held>, why: &str) {
         let Some(client) = self.clients.get(at) else { return };
         let database = &self.homes[client.pool.0 as usize].key.database;
-        let (work, doing) = (holder.map(|held| held.work), holder.map(|held| held.doing));
+        let (work, doing) = holder.map(|held| (held.work, held.doing)).unzip();
         tracing::info!(
             client = %client.address,
-            user = %client.user,
+            user = %client.user(),
             %database,
             ?work,
             ?doing,

@@ -1,6 +1,7 @@
 //! What clients are told when they do not get what they asked for.
 
 use weir_core::dispatch::{Explanation, Why};
+use weir_core::healing::Turned;
 use weir_core::pool::{Counts, PoolView, Refusal};
 use weir_core::session::Notice;
 use weir_wire::build;
@@ -36,7 +37,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
         Refusal::Overload(why) => Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
             message: overload(why),
-            detail: why.to_string(),
+            detail: format!("{why}."),
             hint: advice(why.why).into(),
         },
         Refusal::Server(fault) => Notice {
@@ -72,6 +73,24 @@ const fn advice(why: Why) -> &'static str {
         Why::Deserted | Why::Hopeless | Why::Nothing => {
             "Try again later, after a pause that grows. More clients ask than the pool can serve."
         }
+    }
+}
+
+/// A claim of something that is in quarantine.
+pub(super) fn quarantined(turned: &Turned) -> Notice {
+    let (kind, name) = (turned.subject.kind(), turned.subject.name());
+    let until = if turned.probing {
+        "One of them is let in at this moment; how it goes decides about the others.".to_owned()
+    } else {
+        format!("The next is let in after {:.1} s.", turned.next.as_secs_f64())
+    };
+    Notice {
+        sqlstate: SqlState::TOO_MANY_CONNECTIONS,
+        message: format!("refused a server connection: the {kind} \"{name}\" is in quarantine"),
+        detail: format!("Because {}. {until}", turned.why),
+        hint: "Try again later. SHOW QUARANTINE on the console says how it goes; QUARANTINE … OFF \
+               ends it."
+            .into(),
     }
 }
 
