@@ -28,6 +28,8 @@ pub struct Figures {
     pub mean_good_s: Option<f64>,
     /// Share of good tries under load.
     pub success: f64,
+    /// Share of clients under load that were served in the end, each with all its tries.
+    pub served: f64,
     /// Most long statements and transactions seen at once.
     pub long_peak: i64,
     /// Restarts by people.
@@ -100,6 +102,7 @@ impl Figures {
             mean_try_s: mean(tries.iter().map(|t| t.took_s)).unwrap_or(0.0),
             mean_good_s: mean(good.iter().copied()),
             success: share(good.len(), tries.len()),
+            served: share(clients.iter().filter(|c| c.served).count(), clients.len()),
             long_peak: peak(samples, |sample| sample.long),
             restarts: events.iter().filter(|event| event.what.contains("restarted")).count(),
             seconds_below_half: series

@@ -11,7 +11,7 @@ use serde_json::Value;
 use weir_testkit::{Weir, output_within, until};
 
 use crate::cli::STORYS_LONG_S;
-use crate::setup::POOL_SIZE;
+use crate::setup::WEIR_POOL_SIZE;
 
 /// Longest wait for the end of an incident, and for the answer whether it has ended.
 const END_MAX: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ fn configuration(state_dir: &str, upstream: &str, long_s: f64) -> String {
          [listen]\naddresses = [\"127.0.0.1:0\"]\n\
          [http]\naddress = \"127.0.0.1:0\"\n\
          [auth]\nmethod = \"trust\"\n\
-         [pool]\nsize = {POOL_SIZE}\nmode = \"transaction\"\n\
+         [pool]\nsize = {WEIR_POOL_SIZE}\nmode = \"transaction\"\n\
          [databases.\"*\"]\nupstream = {upstream:?}\n\
          [incident]\ncalm = \"2s\"\nquiet = \"3s\"\n{}",
         thresholds(long_s)

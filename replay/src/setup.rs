@@ -18,7 +18,9 @@ use crate::service::Program;
 const ROLE: &str = "shop";
 const SEEDED: &str = "shop_seeded";
 /// Server connections a pooler may open.
-pub const POOL_SIZE: &str = "40";
+const POOL_SIZE: &str = "40";
+/// Weir's pool: one of the server connections is its guard's.
+pub const WEIR_POOL_SIZE: &str = "39";
 
 /// What stands where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -187,12 +189,12 @@ impl World {
                 (pooler, self.through(port, &database).set("code", "problem"))
             }
             SetUp::WeirUnchanged => {
-                let (pooler, port) = self.weir(weir)?;
+                let (pooler, port) = self.weir(&database, weir)?;
                 (pooler, self.through(port, &database).set("code", "problem"))
             }
             SetUp::WeirOptimised => {
                 self.make_ready_for_optimised(&database)?;
-                let (pooler, port) = self.weir(weir)?;
+                let (pooler, port) = self.weir(&database, weir)?;
                 (pooler, self.optimised(self.through(port, &database)))
             }
             SetUp::DirectOptimised => {
@@ -306,9 +308,9 @@ impl World {
         Ok((Pooler::PgBouncer { _running: running }, port))
     }
 
-    fn weir(&self, guarded: Option<&Guarded>) -> Result<(Pooler, u16)> {
+    fn weir(&self, database: &str, guarded: Option<&Guarded>) -> Result<(Pooler, u16)> {
         let guarded = guarded.context("this set-up needs a Weir program: name it with --weir")?;
-        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}", self.server.port());
+        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.server.port());
         let running = guarded.up(&upstream)?;
         let port = running.listen().port();
         Ok((Pooler::Weir { running: Box::new(running), guarded: guarded.clone() }, port))

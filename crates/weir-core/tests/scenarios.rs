@@ -40,7 +40,7 @@ fn complaints(plan: &Plan, weir: &Outcome, fifo: &Outcome) -> Vec<String> {
     must(weir.killed == 0, format!("{} transactions are ended by force", weir.killed));
     let seconds = plan.trouble[1] - plan.trouble[0];
     must(
-        weir.swings <= u64::from(plan.proxies) * (2 + seconds / 4),
+        weir.swings <= u64::from(plan.proxies) * (1 + seconds / 4),
         format!("the cap swings {} times", weir.swings),
     );
     let touched = (weir.capped, weir.refused);

@@ -84,7 +84,14 @@ const STORYS: [Measured; 4] = [
     },
 ];
 
-const OURS: [Measured; 6] = [
+const OURS: [Measured; 7] = [
+    Measured {
+        name: "clients served in the end",
+        of: |f| Some(f.served),
+        show: percent,
+        change: Change::Points,
+        absent: "",
+    },
     Measured {
         name: "mean time of good answers",
         of: |f| f.mean_good_s,

@@ -32,9 +32,6 @@ const COMMON_PERCENT: u64 = 200;
 const OTHERS_SLOW: u64 = 4;
 /// Well again.
 const WELL_PERCENT: u64 = 150;
-/// Without a usual hold time: this much longer than the peers', and no shorter than that.
-const COLD_FACTOR: u64 = 20;
-const COLD_HOLD_MIN: Duration = Duration::from_millis(500);
 /// After everything was slow, nobody is blamed for as long: slow transactions of then still end.
 const INNOCENT_FOR: Duration = Duration::from_secs(3);
 /// Looks in a row before a class with most of the demand is to blame: the few others' long
@@ -46,10 +43,13 @@ const LOOKS_AFTER_CUT: u32 = 20;
 const LOOKS_BETWEEN: u32 = 5;
 /// The wait of others that counts as suffering.
 const SUFFERING: Duration = Duration::from_millis(50);
-/// The deadline of a class to blame, at least.
-const DEADLINE_BLAMED: Duration = Duration::from_millis(100);
-/// The deadline when nobody is to blame, at least.
-const DEADLINE_COMMON: Duration = Duration::from_secs(1);
+/// The deadline in a queue that is too long, at least.
+const DEADLINE: Duration = Duration::from_secs(1);
+/// The same for a class to blame: what waits for it meanwhile may be the application's workers.
+const DEADLINE_BLAMED: Duration = Duration::from_millis(500);
+/// While no transaction ends, the queue tells nothing; but where one class is to blame, it may be
+/// itself that keeps all from ending, and so not for longer than that.
+const STALL_MAX: Duration = Duration::from_millis(500);
 
 /// Looks at which a queue must be too long before somebody is refused while nobody is to blame. One
 /// alone may be the last of a stall.
@@ -80,8 +80,8 @@ struct Scene {
     blameless: bool,
     /// Classes whose clients suffer.
     sufferers: usize,
-    /// A waiting client got a slot since the last look.
-    moves: bool,
+    /// For how long no transaction has ended.
+    still: Duration,
 }
 
 impl Dispatch {
@@ -119,21 +119,23 @@ impl Dispatch {
             self.stay_fair(now);
         }
         self.measure(now);
+        self.part_long_from_quick();
         let common = standing && self.is_common();
         self.common = common && self.policy == Policy::Fair;
         let oldest = self.oldest().map(waited);
         let behind = self.classes.iter().any(|class| class.behind >= LOOKS_BEHIND);
-        self.late = self.common && behind && oldest.is_some_and(|age| age >= DEADLINE_COMMON);
+        self.late = self.common && behind && oldest.is_some_and(|age| age >= DEADLINE);
         if self.common {
             self.innocent_until = now + INNOCENT_FOR;
         }
         let sufferers = self.active.iter().filter(|&&at| {
-            let oldest = self.classes[usize::from(at)].waiting.front();
-            oldest.is_some_and(|oldest| waited(oldest) >= SUFFERING)
+            let class = &self.classes[usize::from(at)];
+            class.suffers(class.waiting.front().map(waited))
         });
         let blameless = now < self.innocent_until;
-        let moves = std::mem::take(&mut self.moves);
-        let scene = Scene { slots, common, blameless, sufferers: sufferers.count(), moves };
+        let still = now.since(self.ended_at);
+        let sufferers = sufferers.count();
+        let scene = Scene { slots, common, blameless, sufferers, still };
         let mut late = false;
         for at in 0..self.classes.len() {
             let oldest = self.classes[at].waiting.front();
@@ -190,16 +192,18 @@ impl Dispatch {
         let class = &mut self.classes[at];
         class.stands_out = if suspect { class.stands_out.saturating_add(1) } else { 0 };
         let verdict = self.verdict(at, own_wait, scene);
-        let roomy = scene.slots.idle > self.size / 8;
+        // What idles for the quick is not to spare for a long class.
+        let kept = if self.classes[at].long { self.quick_reserve() } else { 0 };
+        let roomy = scene.slots.idle > self.size / 8 + kept;
         let (size, shows) = (self.size, self.advises.shed);
         let patience = match self.policy {
             Policy::Codel => STANDING,
-            Policy::Fair | Policy::Fifo => DEADLINE_COMMON,
+            Policy::Fair | Policy::Fifo => DEADLINE,
         };
         self.change(Self::place_at(at), |class| {
             class.verdict = verdict;
             class.steer(size, roomy);
-            class.keep_pace(scene.moves);
+            class.keep_pace(scene.still);
             class.overload = class.overloaded(own_wait, patience);
             class.newest_first =
                 !shows && class.overload.is_some() && class.verdict.why != Why::Nothing;
@@ -209,12 +213,12 @@ impl Dispatch {
 
     fn verdict(&self, at: usize, own_wait: Option<Duration>, scene: Scene) -> Verdict {
         let class = &self.classes[at];
-        let suffers = own_wait.is_some_and(|wait| wait >= SUFFERING);
-        let others_wait = scene.sufferers > usize::from(suffers);
+        let others_wait = scene.sufferers > usize::from(class.suffers(own_wait));
         let hold = Duration::from_nanos(class.account.hold_nanos());
         let usual = class.baseline.usual_nanos().map(Duration::from_nanos);
         let peers_percent = self.peers_percent(at);
-        let enough = if self.is_most(at) { LOOKS_MOST } else { 1 };
+        let sure = usual.is_some() && !self.is_most(at);
+        let enough = if sure { 1 } else { LOOKS_MOST };
         let blamed = class.stands_out >= enough;
         let held = class.account.held;
         let why = if blamed && held * 2 > scene.slots.open {
@@ -236,7 +240,6 @@ impl Dispatch {
     /// can tell.
     fn is_suspect(&self, at: usize) -> bool {
         let class = &self.classes[at];
-        let hold = Duration::from_nanos(class.account.hold_nanos());
         if class.rules.exempt || self.policy != Policy::Fair {
             return false;
         }
@@ -245,7 +248,7 @@ impl Dispatch {
                 self.peers_percent(at).is_some_and(|peers| own * 100 > peers * PEERS_PERCENT)
             }
             Some(_) => false,
-            None => hold >= COLD_HOLD_MIN && self.stands_out(at),
+            None => class.long && class.account.held * 2 > self.size,
         }
     }
 
@@ -253,14 +256,6 @@ impl Dispatch {
     fn is_most(&self, at: usize) -> bool {
         let all: u64 = self.scratch.iter().map(|&(_, weight, _)| weight).sum();
         self.classes[at].account.demand() * 2 > all
-    }
-
-    /// Without knowing what is usual: it holds slots much longer than any other class.
-    fn stands_out(&self, at: usize) -> bool {
-        let others = self.classes.iter().enumerate().filter(|&(other, _)| other != at);
-        let busy = others.filter(|(_, class)| class.account.demand() > 0);
-        let longest = busy.map(|(_, class)| class.account.hold_nanos()).max();
-        longest.is_some_and(|peer| self.classes[at].account.hold_nanos() > peer * COLD_FACTOR)
     }
 }
 
@@ -270,6 +265,16 @@ impl Class {
         let usual = self.baseline.usual_nanos().unwrap_or(0);
         let age = self.account.age_nanos();
         !self.account.is_sparse() || age * 100 >= usual * WELL_PERCENT
+    }
+
+    /// True when its clients wait long, and that is not its own doing.
+    fn suffers(&self, wait: Option<Duration>) -> bool {
+        !self.is_to_blame() && wait.is_some_and(|wait| wait >= SUFFERING)
+    }
+
+    /// True when it got slow and others did not.
+    pub(super) const fn is_to_blame(&self) -> bool {
+        matches!(self.verdict.why, Why::Inflated | Why::Dominant)
     }
 
     /// Moves the cap.
@@ -301,18 +306,25 @@ impl Class {
 
     /// Notes whether those who wait are soon served, as grants go lately. A queue that stands
     /// still says nothing about that.
-    fn keep_pace(&mut self, moves: bool) {
+    fn keep_pace(&mut self, still: Duration) {
         let fresh = std::mem::take(&mut self.fresh_grants);
-        let pace = match fresh {
+        self.pace = match fresh {
             0..GRANTS_MIN => Duration::from_nanos(self.account.grant_interval_nanos()),
             // What stood still and goes on is seen at once.
             GRANTS_MIN.. => LOOK_EVERY / fresh,
         };
-        if pace.saturating_mul(self.waiting.len()) < BACKLOG_MIN {
+        let blamed = self.is_to_blame();
+        let most = if blamed { DEADLINE_BLAMED } else { BACKLOG_MIN };
+        if self.queue_time() < most {
             self.behind = 0;
-        } else if moves {
+        } else if still < LOOK_EVERY || (blamed && still >= STALL_MAX) {
             self.behind = self.behind.saturating_add(1);
         }
+    }
+
+    /// How long those who wait take, at the pace of the last look.
+    pub(super) fn queue_time(&self) -> Duration {
+        self.pace.saturating_mul(self.waiting.len())
     }
 
     /// True when nobody waits long in its queue but for what is over.
@@ -320,20 +332,22 @@ impl Class {
         self.behind < LOOKS_BEHIND
     }
 
-    /// The deadline while its queue is standing and something is wrong, at least `patience` when
+    /// The deadline while its queue is too long and something is wrong, at least `patience` when
     /// nobody is to blame; the last one while the queue is too long.
     fn overloaded(&self, own_wait: Option<Duration>, patience: Duration) -> Option<Duration> {
         let wait = own_wait?;
         let grants = self.account.grant_interval_nanos();
-        let (least, interval, after) = match self.verdict.why {
-            Why::Inflated | Why::Dominant => {
-                (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()), STANDING)
-            }
+        let (least, interval) = match self.verdict.why {
+            // The queue is short because of the limit.
+            Why::Inflated | Why::Dominant if self.overload.is_some() => return self.overload,
             _ if self.is_soon_served() => return None,
-            Why::Common | Why::Deserted => (patience, grants, patience),
+            Why::Inflated | Why::Dominant => {
+                (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()))
+            }
+            Why::Common | Why::Deserted => (patience, grants),
             Why::Nothing | Why::Hopeless | Why::Shed => return self.overload,
         };
-        if wait < after || self.rules.exempt {
+        if wait < least || self.rules.exempt {
             return self.overload;
         }
         Some(least.max(Duration::from_nanos(interval) * 2))

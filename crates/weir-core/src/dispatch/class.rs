@@ -45,12 +45,16 @@ pub(super) struct Class {
     pub(super) newest_first: bool,
     /// Waiting clients that got a slot since the last look.
     pub(super) fresh_grants: u32,
+    /// The time from one grant to the next, at the last look.
+    pub(super) pace: Duration,
     /// Looks at which the pool's queue moved and its own was longer than can be served in time.
     pub(super) behind: u32,
     /// Looks until its cap may grow while it is to blame.
     pub(super) rests: u32,
     /// Looks in a row at which it stood out.
     pub(super) stands_out: u32,
+    /// Its transactions hold slots much longer than those of the quick.
+    pub(super) long: bool,
     /// What the controller last saw.
     pub(super) verdict: Verdict,
 }
@@ -72,9 +76,11 @@ impl Class {
             overload: None,
             newest_first: false,
             fresh_grants: 0,
+            pace: Duration::ZERO,
             behind: 0,
             rests: 0,
             stands_out: 0,
+            long: false,
             verdict: Verdict::default(),
         }
     }
@@ -148,6 +154,7 @@ impl Class {
         self.behind = 0;
         self.rests = 0;
         self.stands_out = 0;
+        self.long = false;
         self.verdict = Verdict::default();
     }
 }

@@ -16,6 +16,7 @@ mod claim;
 mod class;
 mod explain;
 mod queue;
+mod quick;
 mod refuse;
 mod shed;
 mod view;

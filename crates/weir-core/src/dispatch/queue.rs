@@ -60,7 +60,9 @@ pub(crate) struct Dispatch {
     /// Waiting clients that the limits of their classes let in.
     eligible: u32,
     /// Slots kept for classes with a minimum.
-    minimums: u32,
+    pub(super) minimums: u32,
+    /// There are slots that not everybody may take.
+    pub(super) guarded: bool,
     /// Slots held by clients.
     pub(super) held: u32,
     /// Most slots of the pool.
@@ -73,8 +75,8 @@ pub(crate) struct Dispatch {
     pub(super) common: bool,
     /// The same, and somebody has waited too long: the newest is served first.
     pub(super) late: bool,
-    /// A waiting client got a slot since the last look.
-    pub(super) moves: bool,
+    /// When a transaction ended last.
+    pub(super) ended_at: Instant,
     /// Until when nobody is blamed, because everything was slow.
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
@@ -84,6 +86,8 @@ pub(crate) struct Dispatch {
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
     pub(super) scratch: Vec<(u64, u64, u16)>,
+    /// Hold times and demands, likewise.
+    pub(super) holds: Vec<(u64, u64)>,
 }
 
 impl Dispatch {
@@ -96,18 +100,20 @@ impl Dispatch {
             arrivals: List::EMPTY,
             eligible: 0,
             minimums: 0,
+            guarded: false,
             held: 0,
             size,
             fair_until: Instant::ZERO,
             look_at: Instant::ZERO,
             common: false,
             late: false,
-            moves: false,
+            ended_at: Instant::ZERO,
             innocent_until: Instant::ZERO,
             frozen: false,
             advises: Advises::default(),
             level: Level::default(),
             scratch: Vec::new(),
+            holds: Vec::new(),
         }
     }
 
@@ -220,6 +226,7 @@ impl Dispatch {
     fn rule(&mut self, place: Place, rules: ClassRules) {
         self.minimums -= self.classes[place.at()].rules.minimum;
         self.minimums += rules.minimum;
+        self.guarded |= self.minimums > 0;
         self.change(place, |class| class.rules = rules);
     }
 
@@ -255,7 +262,11 @@ impl Dispatch {
     /// True when a class may take a slot that nobody waits for.
     #[inline]
     pub(crate) fn admits(&self, place: Place) -> bool {
-        self.classes[place.at()].room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
+        self.classes[place.at()].room() > 0 && (!self.guarded || self.leaves_guarded(place))
+    }
+
+    fn leaves_guarded(&self, place: Place) -> bool {
+        self.leaves_minimums(place) && self.leaves_quick(place)
     }
 
     /// True when the slots left after this one suffice for the other classes' minimums.
@@ -323,7 +334,7 @@ impl Dispatch {
         if self.eligible == 0 {
             return None;
         }
-        if self.is_calm(now) && self.eligible == self.arrivals.len() && self.minimums == 0 {
+        if self.is_calm(now) && self.eligible == self.arrivals.len() && !self.guarded {
             return self.arrivals.front();
         }
         self.choose(now, waiters)
@@ -363,7 +374,6 @@ impl Dispatch {
         let class = &mut self.classes[place.at()];
         class.account.grant();
         class.fresh_grants += 1;
-        self.moves = true;
     }
 
     /// A client of that class holds a slot from now on.
@@ -391,6 +401,7 @@ impl Dispatch {
     pub(crate) fn gave_back(&mut self, now: Instant, place: Place, since: Instant) {
         let frozen = !self.is_calm(now);
         self.held = self.held.saturating_sub(1);
+        self.ended_at = now;
         let class = &mut self.classes[place.at()];
         class.account.roll(now);
         class.baseline.note(now, now.nanos_since(since), frozen || class.cap != UNLIMITED);
@@ -428,6 +439,7 @@ impl Dispatch {
         self.level = Level::default();
         self.common = false;
         self.late = false;
+        self.guarded = self.minimums > 0;
     }
 
     pub(super) fn place_at(at: usize) -> Place {

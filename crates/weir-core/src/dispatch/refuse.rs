@@ -29,6 +29,9 @@ impl Dispatch {
         if !self.level.admits(now, class.rules.criticality, claim.user) {
             return Some(self.explain(place, Why::Shed, Duration::ZERO));
         }
+        if class.is_to_blame() && class.overload.is_some_and(|limit| class.queue_time() >= limit) {
+            return Some(self.explain(place, class.verdict.why, Duration::ZERO));
+        }
         let in_order = class.overload.is_none() && !self.is_calm(now);
         let hopeless = in_order && self.predicted(place).zip(wait_max).is_some_and(|(a, b)| a > b);
         hopeless.then(|| self.explain(place, Why::Hopeless, Duration::ZERO))

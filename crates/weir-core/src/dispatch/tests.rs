@@ -478,3 +478,50 @@ fn an_operators_class_is_one_however_many_routes_it_has() {
     stage.ask(PAY);
     assert_eq!((stage.class(PAY).waiting, stage.class(PAY).group), (1, None));
 }
+
+/// A surge of transactions of which nobody knows whether they are always so long: the quick find a
+/// slot all the same, from the first moment.
+#[test]
+fn the_last_slots_are_for_the_quick() {
+    let loads = [Load { every: ms(10), hold: ms(6) }, Load { every: ms(100_000), hold: ms(9_000) }];
+    let mut stage = Stage::new(settings(Policy::Fair), &loads);
+    stage.play(ms(2_000));
+    stage.since();
+    stage.loads[PAY].every = ms(150);
+    stage.next[PAY] = stage.now;
+    stage.play(ms(6_000));
+    let tally = stage.since();
+    assert_eq!(tally[PAGE].soon, tally[PAGE].asked, "{:?}", tally[PAGE]);
+    assert_eq!(stage.class(PAY).held, 8, "an eighth and one are left of ten");
+    assert!(stage.class(PAY).usual.is_none());
+}
+
+/// Long transactions alone have the whole pool.
+#[test]
+fn without_the_quick_nothing_is_kept_for_them() {
+    let load = Load { every: ms(150), hold: ms(9_000) };
+    let mut stage = Stage::new(settings(Policy::Fair), &[load, load]);
+    stage.play(ms(6_000));
+    assert_eq!(stage.class(PAGE).held + stage.class(PAY).held, 10);
+    assert_eq!(stage.refusals, []);
+}
+
+/// A pool of three with a crowd before it, of which one server connection stands still for
+/// longer than anybody is used to: whoever waits is served, as first in, first out would do.
+#[test]
+fn a_frozen_connection_of_a_tiny_pool_refuses_nobody() {
+    let load = Load { every: ms(30), hold: ms(20) };
+    let settings = PoolSettings { size_max: 3, ..settings(Policy::Fair) };
+    let mut stage = Stage::new(settings, &[load, load, load]);
+    stage.play(ms(10_000));
+    for round in 0..20 {
+        for class in [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2] {
+            stage.ask(class);
+        }
+        stage.loads[round % 3].hold = ms(700);
+        stage.play(ms(40));
+        stage.loads[round % 3].hold = ms(20);
+        stage.play(ms(2_500));
+    }
+    assert_eq!(stage.refusals, []);
+}

@@ -130,7 +130,7 @@ impl Current {
             }
             self.change(now, step, records);
         }
-        for percent in self.tally.add(look, self.lasted()) {
+        if let Some(percent) = self.tally.add(look, self.lasted()) {
             self.event(now, EventKind::FailureRate { percent }, records);
         }
         self.tell_of_opening(now, records);

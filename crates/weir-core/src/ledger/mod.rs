@@ -39,6 +39,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod top;
 mod turn;
 mod window;
 
@@ -54,4 +55,5 @@ pub use picture::{Demanded, Gap, Hold, Picture, Route, Wait};
 pub use snapshot::{ClassRow, EdgeRow, GapRow, HoldView, HolderRow, LedgerSnapshot, WaiterRow};
 pub use summary::{GapSummary, PoolSummary, Summarizer, Summary};
 pub use texts::Mark;
+pub use top::TopHolder;
 pub use window::{Frame, FrameClass, Recorder};

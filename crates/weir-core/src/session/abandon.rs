@@ -66,7 +66,7 @@ impl Session {
         let out = cx.to_client.own(&[]);
         let failed = server.lease.failed && !explicit || server.lease.skipping;
         let mut told = Told { pending: true, error: failed };
-        for reply in &server.replies {
+        for reply in &*server.replies {
             match reply {
                 Reply::Query | Reply::Ready => {
                     told.pending |= *reply == Reply::Query;

@@ -112,7 +112,7 @@ impl Session {
         let Some(server) = cx.server.as_deref() else {
             return Ok(Evicted::No(Spared::NoTransaction));
         };
-        let front = server.replies.front().copied();
+        let front = server.replies.first().copied();
         let told = server.lease.skipping;
         // A COPY and the transaction of a pipeline fail here and now, an open block at its next
         // statement.

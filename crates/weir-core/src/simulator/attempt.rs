@@ -42,6 +42,10 @@ pub(super) struct Attempt {
     /// When its stage began.
     pub(super) since: Instant,
     pub(super) chance: Chance,
+    /// Statements with their calls that it has yet to do.
+    rounds: u32,
+    /// It was sent in the trouble.
+    counts: bool,
     /// It is inside the application.
     inside: bool,
 }
@@ -51,6 +55,7 @@ impl Simulation<'_> {
     pub(super) fn send(&mut self, journey: u32) {
         let index = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
         let tries = self.journeys[journey as usize].tries_left;
+        let (from, to) = self.plan.trouble();
         let seed = self.plan.seed ^ (u64::from(journey) << 8 | u64::from(tries));
         self.attempts.push(Attempt {
             journey,
@@ -59,11 +64,17 @@ impl Simulation<'_> {
             servers: [None; 2],
             granted: self.now,
             since: self.now,
+            rounds: self.plan.classes[self.journeys[journey as usize].class].rounds,
+            counts: (from..to).contains(&self.now),
             chance: Chance::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             inside: false,
         });
         let patience = Duration::from_millis(self.class_of(index).patience_ms);
         self.after(patience, Event::Patience(index));
+        self.outcome.tries += u64::from((from..to).contains(&self.now));
+        if self.plan.is_restarting(self.now) {
+            return self.fail(index);
+        }
         if self.application.enter(index) {
             self.start(index);
         }
@@ -167,15 +178,19 @@ impl Simulation<'_> {
 
     /// The outside call has its answer.
     pub(super) fn called(&mut self, index: u32) {
-        if self.attempts[index as usize].stage == Stage::Calling {
-            self.finish(index);
+        let attempt = &mut self.attempts[index as usize];
+        if attempt.stage != Stage::Calling {
+            return;
         }
+        attempt.rounds -= 1;
+        if attempt.rounds > 0 { self.execute(index) } else { self.finish(index) }
     }
 
     /// The transaction ends well.
     fn finish(&mut self, index: u32) {
         let attempt = &self.attempts[index as usize];
         if !attempt.ghost {
+            self.outcome.good += u64::from(attempt.counts);
             let journey = &mut self.journeys[attempt.journey as usize];
             journey.took = Some(attempt.granted - journey.started);
         }
@@ -218,6 +233,23 @@ impl Simulation<'_> {
             self.conclude(index, Release::Reusable);
         }
         self.retry(index);
+    }
+
+    /// The application is restarted: everything it was doing is lost.
+    pub(super) fn restart(&mut self) {
+        self.application.empty();
+        self.turn_to.clear();
+        for index in 0..self.attempts.len() {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let stage = self.attempts[index as usize].stage;
+            if let Stage::Waiting(ticket) | Stage::Nesting(Some(ticket)) = stage {
+                let proxy = self.proxy_of(index);
+                self.proxies[proxy].pools.withdraw(self.now, ticket);
+            }
+            if stage != Stage::Over {
+                self.fail(index);
+            }
+        }
     }
 
     fn retry(&mut self, index: u32) {

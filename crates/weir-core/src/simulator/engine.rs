@@ -46,6 +46,8 @@ pub(super) enum Event {
     Answer(usize, u32),
     /// PostgreSQL goes away.
     Down,
+    /// The application is restarted.
+    Restart,
     /// A look at the caps.
     Sample,
 }
@@ -55,6 +57,27 @@ pub(super) enum Event {
 pub(super) struct Proxy {
     pub(super) pools: Pools,
     pub(super) pool: PoolId,
+}
+
+/// A quantity that falls and grows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tide {
+    /// It fell last, or else it grew.
+    ebbs: bool,
+    /// The lowest since it fell, or else the highest since it grew.
+    mark: u32,
+}
+
+impl Tide {
+    /// True when it begins to fall: it is at half or less of what it had grown to.
+    fn turns(&mut self, now: u32) -> bool {
+        self.mark = if self.ebbs { self.mark.min(now) } else { self.mark.max(now) };
+        let turns = if self.ebbs { now >= self.mark * 2 } else { now * 2 <= self.mark };
+        if turns {
+            (self.ebbs, self.mark) = (!self.ebbs, now);
+        }
+        turns && self.ebbs
+    }
 }
 
 /// One world at one moment.
@@ -79,8 +102,8 @@ pub(super) struct Simulation<'plan> {
     pub(super) routes: Vec<Arc<str>>,
     /// Requests the application turns to now.
     pub(super) turn_to: VecDeque<u32>,
-    /// The highest cap of each class and proxy since it last fell by half.
-    peaks: Vec<u32>,
+    /// The cap of each class and proxy, as it moves.
+    tides: Vec<Tide>,
     pub(super) outcome: Outcome,
 }
 
@@ -114,7 +137,7 @@ impl<'plan> Simulation<'plan> {
             rules: enforcing(),
             routes: plan.classes.iter().map(|class| class.name.as_str().into()).collect(),
             turn_to: VecDeque::new(),
-            peaks: vec![0; plan.classes.len() * plan.proxies as usize],
+            tides: vec![Tide::default(); plan.classes.len() * plan.proxies as usize],
             outcome: Outcome::default(),
         };
         for class in classes {
@@ -122,6 +145,9 @@ impl<'plan> Simulation<'plan> {
         }
         for event in plan.events.iter().filter(|event| event.down) {
             world.at(Instant::from_millis(event.from_ms), Event::Down);
+        }
+        for event in plan.events.iter().filter(|event| event.restart) {
+            world.at(Instant::from_millis(event.from_ms), Event::Restart);
         }
         world.after(SAMPLE, Event::Sample);
         world
@@ -157,6 +183,7 @@ impl<'plan> Simulation<'plan> {
             Event::Kill(attempt) => self.kill(attempt),
             Event::Answer(proxy, dial) => self.answer(proxy, dial),
             Event::Down => self.go_down(),
+            Event::Restart => self.restart(),
             Event::Sample => {
                 self.heal();
                 self.sample();
@@ -249,7 +276,7 @@ impl<'plan> Simulation<'plan> {
         }
     }
 
-    /// Counts capped classes and caps that fell to half of what they had grown to.
+    /// Counts capped classes and caps that fell again after they had grown.
     fn sample(&mut self) {
         let mut capped = false;
         for (proxy, one) in self.proxies.iter().enumerate() {
@@ -257,11 +284,7 @@ impl<'plan> Simulation<'plan> {
                 let place = proxy * self.plan.classes.len() + view.class.0 as usize - 1;
                 capped |= view.cap.is_some();
                 let cap = view.cap.unwrap_or(self.plan.slots);
-                if cap * 2 <= self.peaks[place] {
-                    self.outcome.swings += 1;
-                    self.peaks[place] = cap;
-                }
-                self.peaks[place] = self.peaks[place].max(cap);
+                self.outcome.swings += u64::from(self.tides[place].turns(cap));
             }
         }
         self.outcome.capped += u64::from(capped);

@@ -48,13 +48,17 @@ pub struct Outcome {
     /// From the end of the trouble until innocent requests are served well and stay so; none when
     /// that did not come.
     pub recovery: Option<Duration>,
+    /// Attempts sent in the trouble.
+    pub tries: u64,
+    /// Those of them that succeeded while their clients waited.
+    pub good: u64,
     /// Attempts refused, whenever.
     pub refused: u64,
     /// Attempts refused before the usual wait limit.
     pub refused_early: u64,
     /// Transactions ended by force.
     pub killed: u64,
-    /// Times a cap fell to half or less of what it had grown to.
+    /// Times a cap fell to half or less, the first time or after it had doubled.
     pub swings: u64,
     /// Looks at which some class was capped.
     pub capped: u64,

@@ -38,7 +38,7 @@ pub struct Plan {
     /// Server connections of the proxy's pool; each of several proxies has its part.
     pub slots: u32,
     /// Proxies that share the slots evenly.
-    #[serde(default = "one_proxy")]
+    #[serde(default = "one_of_them")]
     pub proxies: u32,
     /// Requests the application works on at the same time; the others wait before it. Without it
     /// there is no limit.
@@ -71,6 +71,9 @@ pub struct ClassPlan {
     /// Outside call inside the transaction, in milliseconds.
     #[serde(default)]
     pub call_ms: u64,
+    /// So many statements, each with its call, make a transaction.
+    #[serde(default = "one_of_them")]
+    pub rounds: u32,
     /// True when the trouble is its own doing: it need not be served well.
     #[serde(default)]
     pub culprit: bool,
@@ -116,6 +119,9 @@ pub struct EventPlan {
     pub sql_percent: u64,
     /// The outside call's time instead of the usual, in milliseconds.
     pub call_ms: Option<u64>,
+    /// The application is restarted: what it was doing is lost, and nobody can reach it meanwhile.
+    #[serde(default)]
+    pub restart: bool,
     /// PostgreSQL is away: its connections break and none can be opened.
     #[serde(default)]
     pub down: bool,
@@ -172,8 +178,9 @@ impl Plan {
         if self.trouble[0] >= self.trouble[1] || self.trouble[1] >= self.seconds {
             return Err("`trouble` must begin before it ends, and end before `seconds`".into());
         }
-        if self.workers == Some(0) || self.knee == Some(0) {
-            return Err("`workers` and `knee` must be at least 1".into());
+        let rounds = self.classes.iter().all(|class| class.rounds > 0);
+        if self.workers == Some(0) || self.knee == Some(0) || !rounds {
+            return Err("`workers`, `knee` and `rounds` must be at least 1".into());
         }
         let known = |name: &String| self.classes.iter().any(|class| class.name == *name);
         match self.events.iter().filter_map(|event| event.class.as_ref()).find(|name| !known(name))
@@ -208,6 +215,11 @@ impl Plan {
         present
     }
 
+    /// True while the application is being restarted.
+    pub(super) fn is_restarting(&self, now: Instant) -> bool {
+        self.events.iter().any(|event| event.restart && event.is_on(now))
+    }
+
     /// True while PostgreSQL is away.
     pub(super) fn is_down(&self, now: Instant) -> bool {
         self.events.iter().any(|event| event.down && event.is_on(now))
@@ -233,7 +245,7 @@ const fn one() -> u64 {
     1
 }
 
-const fn one_proxy() -> u32 {
+const fn one_of_them() -> u32 {
     1
 }
 

@@ -213,6 +213,7 @@ impl Class<'_> {
             rate,
             sql_ms,
             call_ms: millis(Times::of(&sums).call),
+            rounds: 1,
             culprit: false,
             patience_ms: patience_ms(&sums),
             retries: 0,
@@ -231,6 +232,7 @@ impl Class<'_> {
             sql_percent: 100,
             call_ms: None,
             down: false,
+            restart: false,
         };
         plan.events.extend(steps.iter().map(|&(from, to, per_100_s)| EventPlan {
             rate_percent: (per_100_s + rate / 2) / rate,

@@ -31,6 +31,11 @@ impl Application {
         true
     }
 
+    /// All workers begin anew.
+    pub(super) fn empty(&mut self) {
+        self.backlog.clear();
+    }
+
     /// A worker is free: the request it turns to.
     pub(super) fn leave(&mut self) -> Option<u32> {
         let next = self.backlog.pop_front();

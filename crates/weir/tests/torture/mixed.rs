@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use weir_testkit::{Certificates, Options, PgServer, Stop, Want};
 
 use crate::actor::Actor;
+use crate::books::Books;
 use crate::chance::Chance;
 use crate::stage::{Stage, Upstream};
 
@@ -51,12 +52,11 @@ fn check(options: Options, slots: u32, more: &str) {
     let seconds = seconds.map_or(10, |text| text.parse().unwrap());
     let seed = Chance::seed();
     let server = Upstream::Own(Box::new(PgServer::start(options).unwrap()));
-    // A frozen server makes transactions long and one class look to blame; here nobody is refused.
-    let more = format!("dispatch = \"fifo\"\n{more}");
-    let mut stage = Stage::before(server, slots, &more);
+    let mut stage = Stage::before(server, slots, more);
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());
     let over = AtomicBool::new(false);
+    let books = Books::watch(&stage);
     let (ends, done, kills) = std::thread::scope(|scope| {
         let actors: Vec<_> = (0..CLIENTS)
             .map(|n| {
@@ -78,6 +78,8 @@ fn check(options: Options, slots: u32, more: &str) {
         let (ends, done): (Vec<usize>, Vec<usize>) = counts.into_iter().unzip();
         (ends.iter().sum::<usize>(), done.iter().sum::<usize>(), kills)
     });
+    let looks = books.close();
+    println!("{looks} looks into the ledger");
     println!("{done} operations, {ends} connections ended for {kills} servers killed");
     assert!(ends <= kills, "{ends} connections ended for {kills} servers killed");
     stage.check_all_free(slots as usize);

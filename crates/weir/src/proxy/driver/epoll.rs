@@ -113,7 +113,9 @@ impl Epoll {
         }
         for index in 0..self.events.len() {
             let Event { flags, data } = self.events[index];
-            news.extend(self.note(flags, data.u64()));
+            if let Some(told) = self.note(flags, data.u64()) {
+                news.push(told);
+            }
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use weir_core::ids::PoolId;
 use weir_core::pool::Refusal;
 use weir_core::session::{Activity, Notice};
 
@@ -26,8 +25,8 @@ impl Worker {
         }
         let incidents = &self.options.incidents;
         incidents.refused(client.end_user);
-        if let Some(holder) = self.top_holder(client.pool) {
-            notice.detail.push_str(&holder);
+        if let Some(top) = self.pools.ledger().top_holder(client.pool) {
+            notice.detail.push_str(&format!(" {top}"));
         }
         if let Some(open) = incidents.open() {
             notice.detail.push_str(&format!(" {}.", open.line));
@@ -37,13 +36,6 @@ impl Worker {
             ));
         }
         notice
-    }
-
-    /// The class that holds most slots of a pool, in a sentence.
-    fn top_holder(&self, pool: PoolId) -> Option<String> {
-        let top = self.pools.classes(pool).max_by_key(|class| class.held)?;
-        let route = self.pools.ledger().class_name(top.class);
-        (top.held > 0).then(|| format!(" Most are held by \"{route}\": {}.", top.held))
     }
 
     /// A client that leaves while it waits may have given up.

@@ -37,7 +37,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
         Refusal::Overload(why) => Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
             message: overload(why),
-            detail: why.to_string(),
+            detail: format!("{why}."),
             hint: advice(why.why).into(),
         },
         Refusal::Server(fault) => Notice {
