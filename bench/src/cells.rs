@@ -19,6 +19,8 @@ pub(crate) enum Work {
     Once(Script),
     /// As `Load`, the proxy's system calls counted (which slows it).
     Calls(Script),
+    /// `pgbench -S`, the proxy's user instructions counted (which slows it much more).
+    Instructions(Protocol),
     /// A connection for each transaction: `pgbench -C -S`.
     Logins(Login),
     /// Queries with a storm of SCRAM logins beside them.
@@ -29,6 +31,8 @@ pub(crate) enum Work {
     Bulk(Bulk),
     /// Nothing.
     Idle,
+    /// Nothing, over TLS.
+    IdleTls,
 }
 
 /// A cell.
@@ -44,6 +48,7 @@ impl fmt::Display for Cell {
         let Self { work, clients, pool } = self;
         match work {
             Work::Load(script) | Work::Calls(script) => write!(f, "{script}, {clients} clients")?,
+            Work::Instructions(protocol) => write!(f, "{}, {clients} clients", protocol.name())?,
             Work::Saturate(script) => {
                 write!(f, "saturated: {script}, {clients} clients, instant server")?;
             }
@@ -53,6 +58,7 @@ impl fmt::Display for Cell {
             Work::Recovery => write!(f, "restart of the server under {clients} clients")?,
             Work::Bulk(bulk) => write!(f, "{}", bulk.name())?,
             Work::Idle => write!(f, "{clients} idle clients")?,
+            Work::IdleTls => write!(f, "{clients} idle clients over TLS")?,
         }
         if *pool == POOL { Ok(()) } else { write!(f, ", pool of {pool}") }
     }
@@ -76,22 +82,38 @@ impl Cell {
     /// Whether the contender can do it, and whether it says anything there.
     pub(crate) fn is_for(self, contender: &Contender) -> bool {
         let direct = *contender == Contender::Direct;
+        let prepared = |script| script == Script::Select(Protocol::Prepared);
         match self.work {
-            Work::Load(script) | Work::Calls(script) => {
-                let counted = matches!(self.work, Work::Calls(_));
-                let prepared = script == Script::Select(Protocol::Prepared);
-                !(direct && (counted || self.clients > DIRECT_MAX))
-                    && (!prepared || contender.prepares())
+            Work::Load(script) => {
+                !(direct && self.clients > DIRECT_MAX)
+                    && (!prepared(script) || contender.prepares())
+                    && self.fits(contender)
             }
+            Work::Calls(script) => {
+                contender.is_process() && (!prepared(script) || contender.prepares())
+            }
+            Work::Instructions(protocol) => {
+                contender.program().is_some()
+                    && (protocol != Protocol::Prepared || contender.prepares())
+            }
+            // The others' server is one of its own here.
             Work::Saturate(script) => {
-                script != Script::Select(Protocol::Prepared) || contender.prepares()
+                (direct || contender.program().is_some())
+                    && (!prepared(script) || contender.prepares())
             }
             Work::Once(_) => !direct && contender.prepares(),
             // The server itself asks for no password here.
-            Work::Logins(login) => !direct || login == Login::Trust,
+            Work::Logins(login) => contender.program().is_some() || login == Login::Trust,
             Work::Bulk(_) => true,
-            Work::Storm | Work::Recovery | Work::Idle => !direct,
+            Work::Storm | Work::Recovery | Work::IdleTls => contender.program().is_some(),
+            Work::Idle => contender.is_process(),
         }
+    }
+
+    /// Whether the pool has the size that the cell asks for: others come with the one they have,
+    /// which is to be the usual.
+    fn fits(self, contender: &Contender) -> bool {
+        self.pool == POOL || contender.program().is_some() || *contender == Contender::Direct
     }
 }
 
@@ -150,13 +172,15 @@ impl Plan {
             let of = |protocol| Cell::new(Work::Calls(Script::Select(protocol)), clients);
             cells.extend(PROTOCOLS.map(of));
         }
-        let logins = [Login::Trust, Login::Scram, Login::TlsScram];
+        cells.extend(PROTOCOLS.map(|protocol| Cell::new(Work::Instructions(protocol), 8)));
+        let logins = [Login::Trust, Login::Scram, Login::Tls, Login::TlsScram];
         cells.extend(logins.map(|login| Cell::new(Work::Logins(login), 8)));
         cells.push(Cell::new(Work::Storm, 20));
         cells.push(Cell::new(Work::Recovery, 200));
         let bulk = [Bulk::Select, Bulk::CopyOut, Bulk::CopyIn];
         cells.extend(bulk.map(|bulk| Cell::new(Work::Bulk(bulk), 1)));
         cells.extend([1_000, 9_000].map(|clients| Cell::new(Work::Idle, clients)));
+        cells.push(Cell::new(Work::IdleTls, 500));
         Self {
             name: "long",
             cells,
@@ -198,7 +222,14 @@ mod tests {
             let mut names: Vec<_> = plan
                 .cells
                 .iter()
-                .map(|cell| (cell.to_string(), matches!(cell.work, Work::Calls(_))))
+                .map(|cell| {
+                    let counted = match cell.work {
+                        Work::Calls(_) => "calls",
+                        Work::Instructions(_) => "instructions",
+                        _ => "",
+                    };
+                    (cell.to_string(), counted)
+                })
                 .collect();
             names.sort();
             names.dedup();

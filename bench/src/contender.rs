@@ -1,8 +1,10 @@
 //! What is measured: no proxy, Weir, PgBouncer, or any other by a command.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use weir_testkit::{Account, PgBouncer, Scratch, Weir};
@@ -18,6 +20,34 @@ pub(crate) enum Contender {
     Weir { program: PathBuf, driver: Option<String> },
     /// PgBouncer.
     PgBouncer { program: PathBuf, version: String },
+    /// Any other proxy, that somebody else has started before the server's port.
+    Other(Other),
+}
+
+/// A proxy that runs already: its name, its port on 127.0.0.1, and its process where its cost is to
+/// be measured too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Other {
+    name: String,
+    port: u16,
+    pid: Option<i32>,
+}
+
+impl FromStr for Other {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let form = "expected NAME=127.0.0.1:PORT or NAME=127.0.0.1:PORT,PID; the proxy must run on \
+                    this machine, as the load does";
+        let (name, place) = text.split_once('=').context(form)?;
+        let (address, pid) = match place.split_once(',') {
+            Some((address, pid)) => (address, Some(pid.parse().context(form)?)),
+            None => (place, None),
+        };
+        let address: SocketAddrV4 = address.parse().context(form)?;
+        anyhow::ensure!(*address.ip() == Ipv4Addr::LOCALHOST && !name.is_empty(), form);
+        Ok(Self { name: name.to_owned(), port: address.port(), pid })
+    }
 }
 
 /// How a proxy is set up. Between proxy and server there is never TLS: PgBouncer tries it by
@@ -43,6 +73,8 @@ pub(crate) enum Login {
     Scram,
     /// The same over TLS.
     TlsScram,
+    /// Whoever says so, over TLS.
+    Tls,
 }
 
 impl Login {
@@ -51,7 +83,16 @@ impl Login {
             Self::Trust => "trust",
             Self::Scram => "SCRAM",
             Self::TlsScram => "TLS and SCRAM",
+            Self::Tls => "TLS",
         }
+    }
+
+    pub(crate) const fn has_password(self) -> bool {
+        matches!(self, Self::Scram | Self::TlsScram)
+    }
+
+    pub(crate) const fn has_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::TlsScram)
     }
 }
 
@@ -59,17 +100,24 @@ impl Login {
 #[derive(Debug)]
 pub(crate) struct Files {
     dir: Scratch,
+    authority: String,
 }
 
 impl Files {
     pub(crate) fn new() -> Result<Self> {
         let dir = Scratch::new(Account::own())?;
-        let pem = weir_testkit::Certificates::new(USER)?.server;
+        let weir_testkit::Certificates { authority, server: pem, .. } =
+            weir_testkit::Certificates::new(USER)?;
         let users = format!("\"{USER}\" \"{PASSWORD}\"\n");
         for (name, text) in [("cert", &pem.certificate), ("key", &pem.key), ("users", &users)] {
             fs::write(dir.path().join(name), text).with_context(|| format!("writing {name}"))?;
         }
-        Ok(Self { dir })
+        Ok(Self { dir, authority })
+    }
+
+    /// Who vouches for the certificate, PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
     }
 
     fn path(&self, name: &str) -> String {
@@ -83,14 +131,27 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     /// The proxy's process.
     pub(crate) pid: Option<i32>,
-    _process: Option<Process>,
+    process: Option<Process>,
 }
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "kept for what their drop ends")]
 enum Process {
     Weir(Weir),
     PgBouncer(PgBouncer),
+}
+
+impl Running {
+    /// Ends it in good order. Dropping it ends it too, with less patience.
+    pub(crate) fn end(self) -> Result<()> {
+        match self.process {
+            Some(Process::Weir(weir)) => weir.stop(),
+            Some(Process::PgBouncer(bouncer)) => {
+                drop(bouncer);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Contender {
@@ -119,7 +180,37 @@ impl Contender {
             Self::Weir { driver: None, .. } => "weir".to_owned(),
             Self::Weir { driver: Some(driver), .. } => format!("weir {driver}"),
             Self::PgBouncer { version, .. } => format!("pgbouncer {version}"),
+            Self::Other(other) => other.name.clone(),
         }
+    }
+
+    /// The program that is started, where one is.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        match self {
+            Self::Direct | Self::Other(_) => None,
+            Self::Weir { program, .. } | Self::PgBouncer { program, .. } => Some(program),
+        }
+    }
+
+    /// Whether there is a process to watch.
+    pub(crate) fn is_process(&self) -> bool {
+        match self {
+            Self::Direct => false,
+            Self::Weir { .. } | Self::PgBouncer { .. } => true,
+            Self::Other(other) => other.pid.is_some(),
+        }
+    }
+
+    /// The same with another program in its place, such as a wrapper of it.
+    pub(crate) fn with_program(&self, path: &Path) -> Self {
+        let mut wrapped = self.clone();
+        match &mut wrapped {
+            Self::Direct | Self::Other(_) => {}
+            Self::Weir { program, .. } | Self::PgBouncer { program, .. } => {
+                path.clone_into(program);
+            }
+        }
+        wrapped
     }
 
     /// Whether it can serve named prepared statements in transaction mode: PgBouncer since 1.21.
@@ -132,12 +223,12 @@ impl Contender {
     /// Starts it before the server.
     pub(crate) fn start(&self, set_up: SetUp<'_>) -> Result<Running> {
         match self {
-            Self::Direct => Ok(Running { port: set_up.upstream, pid: None, _process: None }),
+            Self::Direct => Ok(Running { port: set_up.upstream, pid: None, process: None }),
             Self::Weir { program, driver } => {
                 let toml = weir_toml(set_up, driver.as_deref());
                 let weir = Weir::configured(program, &toml)?;
                 let (port, pid) = (weir.listen().port(), Some(weir.pid()));
-                Ok(Running { port, pid, _process: Some(Process::Weir(weir)) })
+                Ok(Running { port, pid, process: Some(Process::Weir(weir)) })
             }
             Self::PgBouncer { program, .. } => {
                 let settings = pgbouncer_settings(set_up, self.prepares());
@@ -145,7 +236,10 @@ impl Contender {
                     settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 let bouncer = PgBouncer::start_program(program, (set_up.upstream, ""), &settings)?;
                 let (port, pid) = (bouncer.port(), Some(bouncer.pid()));
-                Ok(Running { port, pid, _process: Some(Process::PgBouncer(bouncer)) })
+                Ok(Running { port, pid, process: Some(Process::PgBouncer(bouncer)) })
+            }
+            Self::Other(Other { port, pid, .. }) => {
+                Ok(Running { port: *port, pid: *pid, process: None })
             }
         }
     }
@@ -154,8 +248,8 @@ impl Contender {
 fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>) -> String {
     let SetUp { upstream, pool, login, files } = set_up;
     let driver = driver.map_or(String::new(), |name| format!("[workers]\ndriver = \"{name}\"\n"));
-    let method = if login == Login::Trust { "trust" } else { "scram" };
-    let tls = if login == Login::TlsScram { "prefer" } else { "disable" };
+    let method = if login.has_password() { "scram" } else { "trust" };
+    let tls = if login.has_tls() { "prefer" } else { "disable" };
     let (cert, key) = (files.path("cert"), files.path("key"));
     format!(
         "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n{driver}\
@@ -179,11 +273,11 @@ fn pgbouncer_settings(set_up: SetUp<'_>, prepares: bool) -> Vec<(&'static str, S
     if prepares {
         settings.push(("max_prepared_statements", "200".to_owned()));
     }
-    if login != Login::Trust {
+    if login.has_password() {
         settings.push(("auth_type", "scram-sha-256".to_owned()));
         settings.push(("auth_file", files.path("users")));
     }
-    if login == Login::TlsScram {
+    if login.has_tls() {
         settings.push(("client_tls_sslmode", "allow".to_owned()));
         settings.push(("client_tls_cert_file", files.path("cert")));
         settings.push(("client_tls_key_file", files.path("key")));
@@ -206,5 +300,21 @@ mod tests {
         check("1.25.2", true);
         check("2.0", true);
         assert!(Contender::Direct.prepares());
+    }
+
+    #[test]
+    fn another_proxy_is_named_with_its_port_and_process() {
+        let check = |text: &str, expected: Option<(&str, u16, Option<i32>)>| {
+            let expected =
+                expected.map(|(name, port, pid)| Other { name: name.to_owned(), port, pid });
+            assert_eq!(text.parse::<Other>().ok(), expected, "{text}");
+        };
+        check("odyssey=127.0.0.1:6432", Some(("odyssey", 6432, None)));
+        check("odyssey=127.0.0.1:6432,77", Some(("odyssey", 6432, Some(77))));
+        check("odyssey=db.example:6432", None);
+        check("odyssey=10.0.0.1:6432", None);
+        check("=127.0.0.1:6432", None);
+        check("127.0.0.1:6432", None);
+        check("odyssey=127.0.0.1:6432,all", None);
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use weir_testkit::{Options, PgServer, Want, Weir};
 
 use crate::pgbench;
-use crate::tools::{Counts, Load, Tool};
+use crate::tools::{Counts, Load, Tool, Watched};
 use table::{Driver, GATES, Gate, Measure};
 
 /// How Weir runs: with 20 slots, on this driver.
@@ -20,9 +20,6 @@ const fn flags(driver: Driver) -> [&'static str; 6] {
 /// A count that is too high is taken again so often: what else happens in the process (a time
 /// limit looked at, a turn of the loop for one event alone) can only add to it.
 const TRIES: usize = 3;
-
-/// Transactions of all clients together in the shorter and in the longer run of a comparison.
-const TRANSACTIONS: [u32; 2] = [4_000, 16_000];
 
 /// Runs every gate and prints a line for each.
 ///
@@ -104,10 +101,12 @@ fn measured(weir: &Path, server: &PgServer, gate: Gate) -> Result<Counts> {
         let bytes = idle::bytes_per_client(weir, server, gate.clients, &flags(gate.driver))?;
         return Ok([("bytes".to_owned(), bytes)].into());
     };
-    let each = TRANSACTIONS.map(|all| all / gate.clients);
-    let flags = flags(gate.driver);
-    let load = Load { protocol: gate.protocol, clients: gate.clients, each, flags: &flags };
-    tool.per_transaction(weir, server, load)
+    let url = server.url(pgbench::DATABASE);
+    let start = |program: &Path| {
+        let proxy = Weir::up(program, &url, &flags(gate.driver))?;
+        Ok(Watched { port: proxy.listen().port(), end: Box::new(|| proxy.stop()) })
+    };
+    tool.per_transaction(weir, start, Load::new(server, gate.protocol, gate.clients))
 }
 
 /// The parts that matter, where there are several.

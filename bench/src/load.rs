@@ -5,3 +5,4 @@ pub(crate) mod closed;
 pub(crate) mod connection;
 mod messages;
 pub(crate) mod script;
+pub(crate) mod tls;

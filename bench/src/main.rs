@@ -27,7 +27,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use cells::Plan;
-use contender::Contender;
+use contender::{Contender, Other};
 use machine::Machine;
 use report::Report;
 
@@ -57,6 +57,14 @@ struct RunArgs {
     /// PgBouncer programs to measure; ratios are to the last. Without it: the installed one.
     #[arg(long)]
     pgbouncer: Vec<PathBuf>,
+    /// Another proxy that runs already, before 127.0.0.1 and the port of `--server-port`, in
+    /// transaction mode with 20 server connections and without a password:
+    /// NAME=127.0.0.1:PORT, or NAME=127.0.0.1:PORT,PID to measure its cost too.
+    #[arg(long, requires = "server_port")]
+    proxy: Vec<Other>,
+    /// The port of the server. Without it: any.
+    #[arg(long)]
+    server_port: Option<u16>,
     /// Only cells with this in their name.
     #[arg(long)]
     only: Option<String>,
@@ -92,7 +100,7 @@ fn main() -> Result<()> {
 fn measure(weir: &std::path::Path, plan: Plan, args: &RunArgs) -> Result<()> {
     let plan = narrowed(plan, args)?;
     let contenders = contenders(weir, args)?;
-    let stage = rounds::stage()?;
+    let stage = rounds::stage(args.server_port)?;
     let mut machine = Machine::look(&stage.server);
     let records = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"))?;
     machine.look_again();
@@ -134,5 +142,6 @@ fn contenders(weir: &std::path::Path, args: &RunArgs) -> Result<Vec<Contender>> 
     for program in &bouncers {
         contenders.push(Contender::pgbouncer(program)?);
     }
+    contenders.extend(args.proxy.iter().cloned().map(Contender::Other));
     Ok(contenders)
 }

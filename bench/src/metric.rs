@@ -7,6 +7,7 @@ pub(crate) enum Metric {
     CpuUser,
     CpuSystem,
     Calls,
+    Instructions,
     Tps,
     P50,
     P99,
@@ -26,11 +27,12 @@ pub(crate) enum Metric {
 
 impl Metric {
     /// All of them, in the order of the page.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Cpu,
         Self::CpuUser,
         Self::CpuSystem,
         Self::Calls,
+        Self::Instructions,
         Self::Tps,
         Self::P50,
         Self::P99,
@@ -55,6 +57,7 @@ impl Metric {
             Self::CpuUser => "cpu_user_us",
             Self::CpuSystem => "cpu_system_us",
             Self::Calls => "system_calls",
+            Self::Instructions => "user_instructions",
             Self::Tps => "tps",
             Self::P50 => "p50_ms",
             Self::P99 => "p99_ms",
@@ -80,6 +83,7 @@ impl Metric {
             Self::CpuUser => "… of it in user mode, µs",
             Self::CpuSystem => "… of it in the kernel, µs",
             Self::Calls => "System calls a transaction, under strace",
+            Self::Instructions => "User instructions a transaction, under callgrind",
             Self::Tps => "Transactions a second",
             Self::P50 => "Median latency, ms",
             Self::P99 => "Latency that 1 in 100 exceeds, ms",

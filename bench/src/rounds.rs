@@ -20,8 +20,10 @@ pub(crate) struct Record {
 }
 
 /// A server for measurements: nothing is forced to a disk, all data in memory.
-pub(crate) fn stage() -> Result<Stage> {
+/// It listens on `port`, or on any.
+pub(crate) fn stage(port: Option<u16>) -> Result<Stage> {
     let options = Options::new(Want::any())
+        .port(port)
         .set("shared_buffers", "512MB")
         .set("max_wal_size", "1GB")
         .set("autovacuum", "off");

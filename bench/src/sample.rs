@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -14,10 +15,12 @@ use crate::load::bulk::Bulk;
 use crate::load::closed::Clients;
 use crate::load::connection::Connection;
 use crate::load::script::Script;
+use crate::load::tls;
 use crate::metric::Metric;
 use crate::pgbench::{self, Protocol};
 use crate::process::{self, Cpu};
-use crate::{recovery, stats, storm, tools};
+use crate::tools::{self, Load, Tool, Watched};
+use crate::{recovery, stats, storm};
 
 /// What was measured.
 pub(crate) type Sample = BTreeMap<Metric, f64>;
@@ -49,6 +52,15 @@ pub(crate) fn take(
         Work::Saturate(script) => load(&before(stage.stub, Login::Trust)?, script, clients, plan),
         Work::Once(script) => once(&with(Login::Trust)?, script, clients),
         Work::Calls(script) => calls(&with(Login::Trust)?, script, clients, plan),
+        Work::Instructions(protocol) => {
+            let set_up = SetUp {
+                upstream: stage.server.port(),
+                pool,
+                login: Login::Trust,
+                files: &stage.files,
+            };
+            instructions(contender, set_up, Load::new(&stage.server, protocol, clients))
+        }
         Work::Logins(login) => logins(&stage.server, &with(login)?, login, clients, plan),
         Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan),
         Work::Recovery => {
@@ -57,7 +69,14 @@ pub(crate) fn take(
             recovery(&mut server, &proxy, clients)
         }
         Work::Bulk(bulk) => transfer(&with(Login::Trust)?, bulk),
-        Work::Idle => idle(&with(Login::Trust)?, clients),
+        Work::Idle => {
+            let of = |port, count| Clients::connect(port, Script::Select(Protocol::Simple), count);
+            idle(&with(Login::Trust)?, clients, of)
+        }
+        Work::IdleTls => {
+            let authority = stage.files.authority();
+            idle(&with(Login::Tls)?, clients, |port, count| tls::connect(port, authority, count))
+        }
     }
 }
 
@@ -129,6 +148,17 @@ fn calls(proxy: &Running, script: Script, clients: u32, plan: &Plan) -> Result<S
     Ok([(Metric::Calls, all / count(seen.latencies.len()))].into())
 }
 
+/// User instructions of each transaction, as callgrind counts them.
+fn instructions(contender: &Contender, set_up: SetUp<'_>, load: Load<'_>) -> Result<Sample> {
+    let program = contender.program().context("no program to count in")?;
+    let start = |wrapper: &Path| {
+        let running = contender.with_program(wrapper).start(set_up)?;
+        Ok(Watched { port: running.port, end: Box::new(|| running.end()) })
+    };
+    let counts = Tool::Callgrind.per_transaction(program, start, load)?;
+    Ok([(Metric::Instructions, counts.values().sum())].into())
+}
+
 fn logins(
     server: &PgServer,
     proxy: &Running,
@@ -138,7 +168,7 @@ fn logins(
 ) -> Result<Sample> {
     let mut command = pgbench::select_only(server, proxy.port, Protocol::Simple);
     command.args(["--connect"]).env("PGPASSWORD", pgbench::PASSWORD);
-    if login == Login::TlsScram {
+    if login.has_tls() {
         command.env("PGSSLMODE", "require");
     }
     let each = (plan.logins / clients).max(1);
@@ -183,16 +213,18 @@ fn transfer(proxy: &Running, bulk: Bulk) -> Result<Sample> {
     Ok(sample)
 }
 
-/// Memory that each of so many clients adds once it has run a query and rests.
-fn idle(proxy: &Running, clients: u32) -> Result<Sample> {
+/// Memory that each of so many clients adds that have come and rest.
+fn idle<C>(
+    proxy: &Running,
+    clients: u32,
+    connect: impl Fn(u16, u32) -> Result<C>,
+) -> Result<Sample> {
     /// What the first clients bring into memory stays whether others come or not.
     const FIRST: u32 = 20;
     let pid = proxy.pid.context("no proxy to weigh")?;
-    let connect = |count| Clients::connect(proxy.port, Script::Select(Protocol::Simple), count);
-    let mut first = connect(FIRST)?;
-    first.run(Duration::ZERO, Duration::from_millis(50), || Ok(()))?;
+    let _first = connect(proxy.port, FIRST)?;
     let before = process::memory_bytes(pid)?;
-    let _idle = connect(clients)?;
+    let _idle = connect(proxy.port, clients)?;
     let after = process::memory_bytes(pid)?;
     #[expect(clippy::cast_precision_loss, reason = "memory fits 52 bits")]
     let kib = |bytes: u64| bytes as f64 / 1024.0;

@@ -1,4 +1,4 @@
-//! Weir under a tool that counts what it does: system calls by strace, user instructions by
+//! A proxy under a tool that counts what it does: system calls by strace, user instructions by
 //! callgrind. Two runs of different length are compared, so that what is not a transaction (start,
 //! logins, end) counts for nothing.
 
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_testkit::{Account, PgServer, Scratch, Weir, until};
+use weir_testkit::{Account, PgServer, Scratch, until};
 
 use crate::pgbench::{self, Protocol};
 
@@ -29,15 +29,31 @@ pub(crate) enum Tool {
 /// What was counted, by name; callgrind has one name only.
 pub(crate) type Counts = BTreeMap<String, f64>;
 
-/// What Weir is asked to do while it is watched.
+/// What the proxy is asked to do while it is watched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load<'a> {
+    /// The server that pgbench comes from.
+    pub(crate) server: &'a PgServer,
     pub(crate) protocol: Protocol,
     pub(crate) clients: u32,
     /// Transactions of each client, in the shorter and in the longer run.
     pub(crate) each: [u32; 2],
-    /// Flags of `weir up`.
-    pub(crate) flags: &'a [&'a str],
+}
+
+/// Transactions of all clients together in the shorter and in the longer run of a comparison.
+const TRANSACTIONS: [u32; 2] = [4_000, 16_000];
+
+impl<'a> Load<'a> {
+    pub(crate) fn new(server: &'a PgServer, protocol: Protocol, clients: u32) -> Self {
+        Self { server, protocol, clients, each: TRANSACTIONS.map(|all| all / clients) }
+    }
+}
+
+/// A proxy that runs under a tool.
+pub(crate) struct Watched {
+    pub(crate) port: u16,
+    /// Ends it in good order, so that the tool writes what it has counted.
+    pub(crate) end: Box<dyn FnOnce() -> Result<()>>,
 }
 
 impl Tool {
@@ -55,16 +71,17 @@ impl Tool {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// What Weir does for one transaction, by name.
+    /// What `program` does for one transaction, by name. `start` starts it as the path it is given
+    /// says.
     pub(crate) fn per_transaction(
         self,
-        weir: &Path,
-        server: &PgServer,
+        program: &Path,
+        start: impl Fn(&Path) -> Result<Watched>,
         load: Load<'_>,
     ) -> Result<Counts> {
         let [short, long] = load.each;
-        let less = self.counted(weir, server, load, short)?;
-        let mut counts = self.counted(weir, server, load, long)?;
+        let less = self.counted(program, &start, load, short)?;
+        let mut counts = self.counted(program, &start, load, long)?;
         let transactions = f64::from(load.clients * (long - short));
         for (name, count) in &mut counts {
             *count = (*count - less.get(name).copied().unwrap_or(0.0)) / transactions;
@@ -72,32 +89,37 @@ impl Tool {
         Ok(counts)
     }
 
-    fn counted(self, weir: &Path, server: &PgServer, load: Load<'_>, each: u32) -> Result<Counts> {
-        let home = Scratch::new(Account::own())?;
+    fn counted(
+        self,
+        program: &Path,
+        start: impl Fn(&Path) -> Result<Watched>,
+        load: Load<'_>,
+        each: u32,
+    ) -> Result<Counts> {
+        // The proxy may run as another account than ours.
+        let home = Scratch::new(Account::unprivileged()?)?;
         let output = home.path().join("counts");
-        let wrapper = self.wrapper(weir, &output, home.path())?;
-        let url = server.url(pgbench::DATABASE);
-        let proxy = Weir::up(&wrapper, &url, load.flags)?;
-        let mut command = pgbench::select_only(server, proxy.listen().port(), load.protocol);
+        let proxy = start(&self.wrapper(program, &output, home.path())?)?;
+        let mut command = pgbench::select_only(load.server, proxy.port, load.protocol);
         pgbench::run_transactions(&mut command, load.clients, each)?;
-        proxy.stop()?;
+        (proxy.end)()?;
         until(&format!("{} to write its counts", self.program()), PATIENCE, || {
             Ok(self.read(&fs::read_to_string(&output).unwrap_or_default()))
         })
     }
 
-    /// A script that runs Weir under the tool as the same process, so that signals reach Weir.
-    fn wrapper(self, weir: &Path, output: &Path, home: &Path) -> Result<PathBuf> {
+    /// A script that runs the program under the tool as the same process, so that signals reach it.
+    fn wrapper(self, program: &Path, output: &Path, home: &Path) -> Result<PathBuf> {
         let output = output.display();
         let tool = match self {
-            // -D: strace is a process apart, and this one stays Weir.
+            // -D: strace is a process apart, and this one stays the program.
             Self::Strace => format!("strace -D -f -c -U calls,name -o {output}"),
             Self::Callgrind => {
                 format!("valgrind -q --tool=callgrind --callgrind-out-file={output}")
             }
         };
-        let path = home.join("weir-watched");
-        let script = format!("#!/bin/sh\nexec {tool} '{}' \"$@\"\n", weir.display());
+        let path = home.join("watched");
+        let script = format!("#!/bin/sh\nexec {tool} '{}' \"$@\"\n", program.display());
         fs::write(&path, script).with_context(|| format!("writing {}", path.display()))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         Ok(path)

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use weir_testkit::PgBouncer;
 
 use crate::figures::Figures;
+use crate::guard::Guarded;
 use crate::plan::Plan;
 use crate::report::{self, Report};
 use crate::run::{self, Options};
@@ -21,7 +22,8 @@ const ORDERS: u64 = 300_000;
 const OUT: &str = "replay-report";
 /// Long from here in a run of scale 1: the story's 30 s, with the time of the phases.
 const LONG_S: f64 = 3.0;
-const STORYS_LONG_S: f64 = 30.0;
+/// Long in the story, seconds.
+pub(crate) const STORYS_LONG_S: f64 = 30.0;
 const SCALE_MIN: f64 = 0.1;
 /// Four set-ups of two hours and a quarter each, as long as the story.
 const SCALE_MAX: f64 = 300.0;
@@ -100,8 +102,10 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
     for setup in setups(arguments) {
         say(begun, &format!("set-up {}", setup.name()));
         let kill_at = arguments.kill_at_s.map(Duration::from_secs_f64);
-        let weir = Some(weir.to_owned());
-        let options = Options { setup, weir, long_s: report.long_s, kill_at };
+        let state_dir = arguments.out.join(setup.name());
+        let long_s = report.long_s;
+        let weir = Some(Guarded { program: weir.to_owned(), state_dir, long_s });
+        let options = Options { setup, weir, long_s, kill_at };
         match run::run(&world, &report.plan, &options, told).await {
             Ok(observed) => report.set_ups.push(Figures::of(&observed, &report.plan)),
             // The others are still worth their time.
@@ -115,6 +119,10 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
     show(&format!("\n{}\n", report::text::table(&report)));
     show(&format!("The whole of it, with plots over time: {}\n", files.page.display()));
     show(&format!("The figures: {}, {}\n", files.json.display(), files.markdown.display()));
+    if report.set_ups.iter().any(|figures| figures.setup == SetUp::WeirUnchanged) {
+        let kept = arguments.out.join(SetUp::WeirUnchanged.name());
+        show(&format!("What Weir wrote down: weir incident show --state-dir {}\n", kept.display()));
+    }
     anyhow::ensure!(
         failed.is_empty(),
         "not every set-up could be run; `weir replay --setups NAME` tries one alone:\n- {}",

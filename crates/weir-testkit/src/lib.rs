@@ -28,7 +28,7 @@ pub use proxy::Weir;
 pub use run::{output, output_within, run};
 pub use rustix::process::Signal;
 pub use server::{Auth, Options, PgServer, Stop};
-pub use session::{Rows, Session, SqlError};
+pub use session::{Rows, Session, SqlError, cancel};
 #[cfg(feature = "tls")]
 pub use tls::{Certificates, Pem};
 pub use wait::until;

@@ -56,7 +56,7 @@ impl PgServer {
         cluster::create(&installation, account, &home.path().join("data"))?;
         let mut server = Self { installation, account, options, port: 0, running: None, home };
         server.configure()?;
-        server.start_on_free_port()?;
+        server.start_on_a_port()?;
         if let Some(password) = server.password() {
             let sql = format!("ALTER ROLE {SUPERUSER} PASSWORD '{password}'");
             server.execute("postgres", &sql)?;
@@ -175,7 +175,11 @@ impl PgServer {
         self.account.give(&self.log_path())
     }
 
-    fn start_on_free_port(&mut self) -> Result<()> {
+    fn start_on_a_port(&mut self) -> Result<()> {
+        if let Some(port) = self.options.fixed_port() {
+            self.port = port;
+            return self.start_again();
+        }
         for _ in 0..PORT_TRIES {
             self.port = free_port()?;
             match self.start_again() {

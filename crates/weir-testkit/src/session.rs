@@ -48,6 +48,27 @@ impl fmt::Display for PasswordAsked {
 
 impl std::error::Error for PasswordAsked {}
 
+/// The code of a cancel request, where a startup message has its version.
+const CANCEL: i32 = 80_877_102;
+
+/// Asks for the cancellation of what the session with this key runs, at a port of the loopback
+/// address, and waits until the connection that it takes is closed.
+///
+/// # Errors
+/// When nobody listens, or the connection is answered.
+pub fn cancel(port: u16, key: &[u8]) -> Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    let length = i32::try_from(key.len() + 8).context("a key that is too long")?;
+    stream.write_all(&[&length.to_be_bytes()[..], &CANCEL.to_be_bytes()[..], key].concat())?;
+    match stream.read(&mut [0]) {
+        Ok(0) => Ok(()),
+        Err(err) if err.kind() == ErrorKind::ConnectionReset => Ok(()),
+        Ok(_) => bail!("a cancel request was answered"),
+        Err(err) => Err(err).context("waiting for the end of a cancel request"),
+    }
+}
+
 /// Rows as text; `None` is NULL.
 pub type Rows = Vec<Vec<Option<String>>>;
 
@@ -57,7 +78,8 @@ impl<S: Read + Write + Send> Stream for S {}
 /// A connection to a server or a proxy that asks for no password.
 pub struct Session {
     stream: BufReader<Box<dyn Stream>>,
-    backend_pid: i32,
+    /// What cancels its statements: a process id and a secret.
+    key: Vec<u8>,
     /// Whether the server has said once that it is ready: errors before that end the connection.
     started: bool,
 }
@@ -85,7 +107,7 @@ impl Session {
     }
 
     fn begin(stream: Box<dyn Stream>, user: &str, database: &str) -> Result<Self> {
-        let mut session = Self { stream: BufReader::new(stream), backend_pid: 0, started: false };
+        let mut session = Self { stream: BufReader::new(stream), key: Vec::new(), started: false };
         let mut body = PROTOCOL.to_be_bytes().to_vec();
         for text in ["user", user, "database", database, "application_name", "weir-testkit", ""] {
             body.extend_from_slice(text.as_bytes());
@@ -99,7 +121,13 @@ impl Session {
     /// The process id that the server gave for cancelling.
     #[must_use]
     pub fn backend_pid(&self) -> i32 {
-        self.backend_pid
+        int(&self.key).unwrap_or(0)
+    }
+
+    /// What [`cancel`] needs to cancel its statements.
+    #[must_use]
+    pub fn key(&self) -> Vec<u8> {
+        self.key.clone()
     }
 
     /// Runs `sql` (one or more statements) and returns all rows, as text.
@@ -146,7 +174,7 @@ impl Session {
                     return failed.map_or(Ok(rows), |err: SqlError| Err(err.into()));
                 }
                 b'D' => rows.push(row(&body).context("a row that is cut short")?),
-                b'K' => self.backend_pid = int(&body).context("a key that is cut short")?,
+                b'K' => self.key = body,
                 b'R' if int(&body) != Some(0) => return Err(PasswordAsked.into()),
                 b'E' => {
                     let err = sql_error(&body);
@@ -176,7 +204,7 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("backend_pid", &self.backend_pid).finish_non_exhaustive()
+        f.debug_struct("Session").field("backend_pid", &self.backend_pid()).finish_non_exhaustive()
     }
 }
 

@@ -16,6 +16,11 @@ fn postgres_15() {
 }
 
 #[test]
+fn postgres_17() {
+    check(17);
+}
+
+#[test]
 fn postgres_18() {
     check(18);
 }

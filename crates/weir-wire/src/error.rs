@@ -19,6 +19,8 @@ impl SqlState {
     pub const CONNECTION_REJECTED: Self = Self(*b"08004");
     /// The connection to the server broke.
     pub const CONNECTION_FAILURE: Self = Self(*b"08006");
+    /// Whether the transaction took place is not known.
+    pub const TRANSACTION_RESOLUTION_UNKNOWN: Self = Self(*b"08007");
     /// The peer broke the protocol.
     pub const PROTOCOL_VIOLATION: Self = Self(*b"08P01");
     /// Weir does not offer this.

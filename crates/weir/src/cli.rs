@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 use weir_core::config::choices::{AuthMethod, DriverChoice, Language, LogFormat, PoolMode};
 use weir_core::config::options::UpstreamUrl;
+use weir_core::config::units::TimeSpan;
 use weir_core::config::{Options, Place, Places, parse_upstream};
 
 /// A connection manager for PostgreSQL: pools connections, accounts for every second of them.
@@ -41,6 +42,9 @@ pub enum Command {
     },
     /// Show who has the server connections, who waits, and what their time goes into.
     Top(TopArgs),
+    /// What the time of server connections went into: the history in the state directory, while
+    /// Weir runs and when it does not.
+    Ledger(LedgerArgs),
     /// Look at a PostgreSQL once, with or without a proxy before it: who holds its connections,
     /// what is wrong and why. Exits with 0 when nothing is, 1 for a warning, 2 when it is
     /// critical, 3 when it cannot tell.
@@ -99,6 +103,19 @@ pub enum IncidentCommand {
         /// markdown or html.
         #[arg(long, value_enum, default_value_t = ReportFormat::Markdown)]
         format: ReportFormat,
+    },
+    /// Play one incident again as the ledger recorded it: under other rules, and with the call to
+    /// blame outside of its transaction.
+    WhatIf {
+        /// Its name, or how it begins. Without it, the latest.
+        #[arg(default_value = "")]
+        id: String,
+        /// Where it is.
+        #[command(flatten)]
+        place: IncidentPlace,
+        /// Print the scenario instead, to change it and play it with `weir simulate`.
+        #[arg(long)]
+        scenario: bool,
     },
 }
 
@@ -166,6 +183,30 @@ pub struct TopArgs {
     /// Print what `/api/v1/ledger` answers.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which time of the ledger's history, and how to show it.
+#[derive(Debug, Clone, Args)]
+pub struct LedgerArgs {
+    /// From how long ago: 90s, 2h, 7d.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = span)]
+    pub since: TimeSpan,
+    /// Until how long ago.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = span)]
+    pub until: TimeSpan,
+    /// Every stretch, as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration, which names the state directory.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+    /// The state directory.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+}
+
+fn span(text: &str) -> Result<TimeSpan, String> {
+    text.to_owned().try_into()
 }
 
 /// What can be done with a configuration.

@@ -45,6 +45,18 @@ pub fn load(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
     }
 }
 
+/// Reads a file that a command names beside its own flags.
+///
+/// # Errors
+/// Every problem of the configuration, a line each.
+pub fn load_file(file: &str) -> anyhow::Result<Loaded> {
+    let args = ConfigArgs { config: Some(file.to_owned()), ..ConfigArgs::default() };
+    load(&args).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!(lines.join("\n"))
+    })
+}
+
 /// Reads a file by its kind: `.ini` is PgBouncer's, everything else TOML.
 fn read_options(
     name: &str,

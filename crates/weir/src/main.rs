@@ -3,11 +3,14 @@
 
 pub mod alert;
 pub mod app;
+pub mod changes;
 pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod export;
+pub mod history;
 pub mod http;
 pub mod incident;
 #[cfg(feature = "lint")]
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
         Command::Simulate { scenario } => simulate::run(&scenario).map(|()| ExitCode::SUCCESS),
         Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Ledger(args) => history::command::run(&args, &mut io::stdout()),
         Command::Check(args) => check::run(&args),
         Command::Watch(args) => check::watch(&args),
         Command::Incident(command) => incident::command::run(&command, &mut io::stdout()),

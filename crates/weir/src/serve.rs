@@ -15,7 +15,10 @@ use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
 
-use crate::http::HttpListener;
+use crate::changes::Changes;
+use crate::export;
+use crate::history::History;
+use crate::http::{HttpListener, Shown};
 use crate::incident::{self, Incidents};
 use crate::monitor::guard::{Guard, Lookout};
 use crate::proxy::chance;
@@ -46,8 +49,9 @@ pub struct Proxy {
     ended: UnboundedReceiver<Result<()>>,
     _state: Option<StateDir>,
     ordered: Receiver<Order>,
-    _guard: Option<Guard>,
-    incidents: Arc<Incidents>,
+    guard: Guard,
+    incidents: Incidents,
+    history: Arc<History>,
     /// Where HTTP is served.
     http: Option<SocketAddr>,
     /// Workers that have not ended.
@@ -79,7 +83,10 @@ impl Proxy {
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
-        let logins = Arc::new(LoginThreads::start(settings.clone(), mailboxes.clone())?);
+        let incidents = Incidents::start(settings)?;
+        let reporter = incidents.reporter().clone();
+        let logins = LoginThreads::start(settings.clone(), mailboxes.clone(), reporter)?;
+        let logins = Arc::new(logins);
         let driver = choose_driver(settings.workers.driver)?;
         tracing::info!(workers = count, "the event loop is {}", driver.name());
         if let Some(visitors) = logins.visitors() {
@@ -88,12 +95,19 @@ impl Proxy {
         }
         logins.house().console.config.store(config.into());
         let lookout = Lookout::default();
-        let http = settings.http.as_ref();
-        let http = http.map(|http| serve_http(http, &logins, lookout.clone())).transpose()?;
-        let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
-        let incidents = Arc::new(Incidents::start(settings)?);
         let house = Arc::clone(logins.house());
-        logins.runtime().spawn(incident::feed(Arc::clone(&incidents), lookout, house));
+        let history = Arc::new(History::start(settings, logins.runtime(), Arc::clone(&house)));
+        let shown = Shown {
+            house: Arc::clone(&house),
+            lookout: lookout.clone(),
+            history: Arc::clone(&history),
+            guarded: settings.http.as_ref().is_some_and(|http| http.token.is_some()),
+        };
+        let http = settings.http.as_ref();
+        let http = http.map(|http| serve_http(http, &logins, shown)).transpose()?;
+        export::start(&settings.otlp, logins.runtime(), Arc::clone(&house))?;
+        let guard = Guard::start(Arc::clone(logins.house()), lookout.clone())?;
+        logins.runtime().spawn(incident::feed(lookout, house));
         let (ends, ended) = unbounded_channel();
         let threads = mailboxes
             .iter()
@@ -110,8 +124,9 @@ impl Proxy {
             ended,
             _state: state,
             ordered,
-            _guard: guard,
+            guard,
             incidents,
+            history,
             http,
             running,
             told_to_stop: false,
@@ -160,7 +175,10 @@ impl Proxy {
                     }
                 };
                 match next {
-                    Event::Stop(how) => self.begin_stop(how),
+                    Event::Stop(how) => {
+                        self.history.flush().await;
+                        self.begin_stop(how);
+                    }
                     Event::Reload(answer) => {
                         let done = self.reload(reload());
                         if let Some(answer) = answer {
@@ -207,8 +225,12 @@ impl Proxy {
     fn reload(&self, read: Result<Reloaded, String>) -> Result<(), String> {
         let done = read.and_then(|Reloaded { settings, config }| {
             self.logins.reload(settings.clone()).map_err(|error| format!("{error:#}"))?;
-            self.incidents.reload(&settings);
-            self.logins.house().console.config.store(config.into());
+            self.guard.reload();
+            let shown = &self.logins.house().console.config;
+            let changes = Changes::between(&shown.load(), &config);
+            changes.say_what_needs_a_restart();
+            self.incidents.reporter().reload(&settings, changes.to_string());
+            shown.store(config.into());
             Ok(())
         });
         match &done {
@@ -314,10 +336,10 @@ impl Signals {
     }
 }
 
-fn serve_http(settings: &Http, logins: &LoginThreads, lookout: Lookout) -> Result<SocketAddr> {
+fn serve_http(settings: &Http, logins: &LoginThreads, shown: Shown) -> Result<SocketAddr> {
     let listener = logins.runtime().block_on(HttpListener::bind(settings))?;
     let address = listener.address();
-    logins.runtime().spawn(listener.serve(Arc::clone(logins.house()), lookout, settings.clone()));
+    logins.runtime().spawn(listener.serve(shown, settings.clone()));
     Ok(address)
 }
 
@@ -337,6 +359,7 @@ fn start_worker(
 ) -> Result<JoinHandle<()>> {
     let options = WorkerOptions {
         index,
+        incidents: logins.house().incidents.clone(),
         seed: u64::from_ne_bytes(chance::bytes()?),
         workers: usize::from(settings.workers.count.max(1)),
         driver,

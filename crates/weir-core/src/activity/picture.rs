@@ -170,10 +170,20 @@ impl Picture {
     /// use, or a fifth of the slots that clients wait for.
     #[must_use]
     pub fn matters(&self, sessions: usize) -> bool {
+        self.is_part(sessions, 5)
+    }
+
+    /// The same of half of them.
+    #[must_use]
+    pub fn is_half(&self, sessions: usize) -> bool {
+        self.is_part(sessions, 2)
+    }
+
+    fn is_part(&self, sessions: usize, of: usize) -> bool {
         let waited_for = self.proxy.iter().flat_map(|proxy| &proxy.pools);
         let slots: u32 = waited_for.filter(|pool| pool.waiting > 0).map(|pool| pool.held).sum();
         let whole = if slots > 0 { slots.min(self.used()) } else { self.used() };
-        sessions > 0 && sessions * 5 >= usize::try_from(whole).unwrap_or(usize::MAX)
+        sessions > 0 && sessions * of >= usize::try_from(whole).unwrap_or(usize::MAX)
     }
 
     /// Whether this session's long work is no fault.

@@ -49,6 +49,8 @@ pub struct Outbox {
     under_way: Option<Waiting>,
     /// Messages that went because the queue was full.
     dropped: u64,
+    /// There is no later: each message is tried once more.
+    hurried: bool,
 }
 
 impl Outbox {
@@ -61,7 +63,34 @@ impl Outbox {
             tried: VecDeque::new(),
             under_way: None,
             dropped: 0,
+            hurried: false,
         }
+    }
+
+    /// One for a successor that takes so many messages a minute: with all that was not sent, which
+    /// is tried anew. What was on its way is sent again, and may arrive twice.
+    #[must_use]
+    pub fn handed_over(mut self, now: Instant, per_minute: u32) -> Self {
+        let mut next = Self::new(per_minute);
+        let left = self.under_way.take().into_iter().chain(self.queue);
+        let anew = |waiting: Waiting| Waiting { tries: 0, not_before: now, ..waiting };
+        next.queue = left.map(anew).collect();
+        let known = self.tried.len().saturating_sub(next.per_minute);
+        next.tried = self.tried.split_off(known);
+        next
+    }
+
+    /// Everything that waits is due now and tried once: the end is near. The pace that the service
+    /// takes is kept all the same.
+    pub fn hurry(&mut self, now: Instant) {
+        self.hurried = true;
+        self.queue.iter_mut().for_each(|waiting| waiting.not_before = now);
+    }
+
+    /// Whether it is hurried and has nothing left.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.hurried && self.unsent() == 0
     }
 
     /// Takes a message. It replaces one about the same incident that has not been sent yet; when
@@ -121,6 +150,7 @@ impl Outbox {
         let wait = match verdict {
             Verdict::Delivered => return Settled::Delivered,
             Verdict::Refused { .. } => return Settled::GivenUp,
+            Verdict::Failed { .. } if self.hurried => return Settled::GivenUp,
             Verdict::Failed { retry_after, .. } => {
                 back_off(waiting.tries).max(retry_after.unwrap_or_default())
             }
@@ -140,10 +170,10 @@ impl Outbox {
         Settled::Again(wait)
     }
 
-    /// Messages that wait.
+    /// Messages that wait or are on their way.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
+    pub fn unsent(&self) -> usize {
+        self.queue.len() + usize::from(self.under_way.is_some())
     }
 
     /// Messages that went unsent because the queue was full.

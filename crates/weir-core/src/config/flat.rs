@@ -6,7 +6,7 @@ use super::options::Options;
 use crate::console::ConfigRow;
 
 /// Keys, by their beginning, that only a restart changes.
-const FIXED: [&str; 4] = ["listen.", "http.", "workers.", "state_dir"];
+const FIXED: [&str; 6] = ["listen.", "http.", "workers.", "state_dir", "ledger.", "otlp."];
 
 /// Every key in force with its value and its default. Secrets are `***`.
 #[must_use]

@@ -107,8 +107,13 @@ bounds! {
     DIALS_IN_FLIGHT = 32;
     /// Pools of one process. A login that would make one more is refused.
     POOLS = 10_000;
-    /// Actions of the healer of one pool that are remembered. The oldest goes.
+    /// Actions of the healer of one worker that are remembered. The oldest goes.
     HEALING_RECORDS = 1_000;
+    /// Routes and statements that one worker can keep in quarantine at once. One more is let in.
+    QUARANTINES = 64;
+    /// Users, applications and routes that operators can exempt on the console. One more is
+    /// refused.
+    EXEMPTIONS = 1_000;
     /// Classes that the dispatch of one pool tells apart. Those with higher numbers share one.
     DISPATCH_CLASSES = 1_024;
     /// Rows of one console answer. A notice says how many were left out.
@@ -152,6 +157,18 @@ bounds! {
     LEDGER_SECOND_CLASSES = 32;
     /// The same for stretches of ten seconds.
     LEDGER_TEN_CLASSES = 12;
+    /// Classes by name in one stretch that is kept on disk, those with most time. The rest is
+    /// `other`.
+    LEDGER_SUMMARY_CLASSES = 64;
+    /// Gap edges by name in one such stretch, those with most time. The rest is `other`.
+    LEDGER_SUMMARY_GAPS = 64;
+    /// Pools in one such stretch, those with most time. The rest is `other`.
+    LEDGER_SUMMARY_POOLS = 256;
+    /// Such stretches that the disk did not take, or all of them where there is no state
+    /// directory. The oldest go.
+    LEDGER_SUMMARIES_IN_MEMORY = 240;
+    /// Such stretches in one answer over HTTP, the latest.
+    LEDGER_SUMMARIES_SHOWN = 1_500;
     /// Files read for one configuration, `%include` and user lists among them.
     CONFIG_FILES = 64;
     /// Nesting of `%include`.
@@ -163,8 +180,15 @@ bounds! {
     /// Events kept of one incident. Of further ones only changes of state are kept, and how many
     /// were left out.
     INCIDENT_EVENTS = 2_000;
-    /// Distinct users counted in one incident. Beyond it the count says "at least".
-    INCIDENT_USERS = 100_000;
+    /// Incidents kept in memory with all that is known of them, for console and HTTP. Older ones
+    /// are read from the state directory.
+    INCIDENTS_AT_HAND = 20;
+    /// Actions told of before an incident opened that are kept for it. The oldest goes.
+    INCIDENT_ACTIONS_BEFORE = 32;
+    /// Actions counted in one incident. Further ones are only counted as events left out.
+    INCIDENT_ACTIONS = 1_000;
+    /// Classes whose caps and refusals are followed as actions. Further ones are not told.
+    DISPATCH_ACTIONS = 256;
     /// Looks kept from before an incident: at one a second, five minutes.
     FLIGHT_POINTS_BEFORE = 300;
     /// Looks kept of an incident. For one more the resolution is halved.

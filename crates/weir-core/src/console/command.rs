@@ -1,5 +1,6 @@
 //! What can be asked on the console.
 
+use super::healing::Intervention;
 use super::table::{Heading, Kind, Relation};
 use super::tables;
 
@@ -8,6 +9,8 @@ use super::tables;
 pub enum Command {
     /// SHOW of a table.
     Show(Topic),
+    /// SHOW INCIDENT: what happened in the one of this name.
+    Incident(String),
     /// SHOW HELP.
     Help,
     /// SHOW of a parameter that drivers ask for.
@@ -19,6 +22,13 @@ pub enum Command {
     Transaction(&'static str),
     /// Something that changes the process, for administrators only.
     Operate(Operation),
+    /// An order to the healers, likewise.
+    Heal {
+        /// What.
+        order: Intervention,
+        /// Only say what would happen.
+        dry_run: bool,
+    },
 }
 
 /// What SHOW shows.
@@ -54,6 +64,16 @@ pub enum Topic {
     Gaps,
     /// The ledger as a whole.
     Ledger,
+    /// What the healers did.
+    Actions,
+    /// The same of seven days, in sums.
+    ActionsSummary,
+    /// Classes whose slots are limited.
+    Caps,
+    /// Who is let in one at a time.
+    Quarantine,
+    /// The latest incidents.
+    Incidents,
     /// Counts.
     Lists,
     /// Memory.
@@ -66,7 +86,7 @@ pub enum Topic {
 
 impl Topic {
     /// All of them, in the order of the reference.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::Pools,
         Self::Clients,
         Self::Servers,
@@ -82,6 +102,11 @@ impl Topic {
         Self::Routes,
         Self::Gaps,
         Self::Ledger,
+        Self::Actions,
+        Self::ActionsSummary,
+        Self::Caps,
+        Self::Quarantine,
+        Self::Incidents,
         Self::Lists,
         Self::Mem,
         Self::State,
@@ -107,6 +132,11 @@ impl Topic {
             Self::Routes => &tables::ROUTES,
             Self::Gaps => &tables::GAPS,
             Self::Ledger => &tables::LEDGER,
+            Self::Actions => &tables::ACTIONS,
+            Self::ActionsSummary => &tables::SUMMARY,
+            Self::Caps => &tables::CAPS,
+            Self::Quarantine => &tables::QUARANTINE,
+            Self::Incidents => &tables::INCIDENTS,
             Self::Lists => &tables::LISTS,
             Self::Mem => &tables::MEM,
             Self::State => &tables::STATE,
@@ -114,11 +144,15 @@ impl Topic {
         }
     }
 
-    /// Whether it shows each client or server connection; the others need the pools only.
+    /// What workers are asked for.
     #[must_use]
-    pub const fn needs_connections(self) -> bool {
+    pub const fn needs(self) -> Needs {
         match self {
-            Self::Clients | Self::Servers => true,
+            Self::Clients | Self::Servers => Needs::Connections,
+            Self::Holders | Self::Waiters | Self::Routes | Self::Gaps | Self::Ledger => {
+                Needs::Ledger
+            }
+            Self::Actions | Self::ActionsSummary | Self::Caps | Self::Quarantine => Needs::Healing,
             Self::Pools
             | Self::Stats
             | Self::StatsTotals
@@ -127,43 +161,32 @@ impl Topic {
             | Self::Databases
             | Self::Users
             | Self::Config
-            | Self::Holders
-            | Self::Waiters
-            | Self::Routes
-            | Self::Gaps
-            | Self::Ledger
+            | Self::Incidents
             | Self::Lists
             | Self::Mem
             | Self::State
-            | Self::Version => false,
-        }
-    }
-
-    /// Whether it shows the ledger.
-    #[must_use]
-    pub const fn needs_ledger(self) -> bool {
-        match self {
-            Self::Holders | Self::Waiters | Self::Routes | Self::Gaps | Self::Ledger => true,
-            Self::Pools
-            | Self::Clients
-            | Self::Servers
-            | Self::Stats
-            | Self::StatsTotals
-            | Self::StatsAverages
-            | Self::Totals
-            | Self::Databases
-            | Self::Users
-            | Self::Config
-            | Self::Lists
-            | Self::Mem
-            | Self::State
-            | Self::Version => false,
+            | Self::Version => Needs::Pools,
         }
     }
 
     pub(super) fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|topic| topic.table().name().eq_ignore_ascii_case(name))
     }
+}
+
+/// How much of a worker is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Pools and sums.
+    Pools,
+    /// Each client and server connection too.
+    Connections,
+    /// Pools and sums, and the ledger.
+    Ledger,
+    /// The same, and every gap edge.
+    History,
+    /// Pools and sums, and what the healer did.
+    Healing,
 }
 
 /// A parameter of PostgreSQL that drivers look at.
@@ -214,6 +237,8 @@ pub enum Operation {
     Kill(Option<String>),
     /// Close one client.
     KillClient(u64),
+    /// End what a client or server connection is busy with; the client stays connected.
+    End(Means, u64),
     /// Refuse new clients.
     Disable(String),
     /// Let new clients in again.
@@ -235,6 +260,7 @@ impl Operation {
             Self::WaitClose(_) => "WAIT_CLOSE",
             Self::Kill(_) => "KILL",
             Self::KillClient(_) => "KILL_CLIENT",
+            Self::End(means, _) => means.tag(),
             Self::Disable(_) => "DISABLE",
             Self::Enable(_) => "ENABLE",
             Self::Reload => "RELOAD",
@@ -252,7 +278,30 @@ impl Operation {
             | Self::WaitClose(name)
             | Self::Kill(name) => name.as_deref(),
             Self::Disable(name) | Self::Enable(name) => Some(name),
-            Self::KillClient(_) | Self::Reload | Self::Shutdown(_) => None,
+            Self::KillClient(_) | Self::End(..) | Self::Reload | Self::Shutdown(_) => None,
+        }
+    }
+}
+
+/// How what somebody is busy with is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// An idle transaction is rolled back and its server connection goes to others.
+    Evict,
+    /// A statement is cancelled.
+    Cancel,
+    /// The server connection is closed under its client.
+    CloseServer,
+}
+
+impl Means {
+    /// The command's word.
+    #[must_use]
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Evict => "EVICT",
+            Self::Cancel => "CANCEL",
+            Self::CloseServer => "CLOSE_SERVER",
         }
     }
 }
@@ -280,7 +329,7 @@ pub struct Usage {
 }
 
 /// Every command besides SHOW.
-pub const COMMANDS: [Usage; 13] = [
+pub const COMMANDS: [Usage; 21] = [
     Usage {
         word: "pause",
         syntax: "PAUSE [database]",
@@ -320,6 +369,30 @@ pub const COMMANDS: [Usage; 13] = [
         about: "Closes one client: `id` is that of SHOW CLIENTS. Its transaction is rolled back.",
     },
     Usage {
+        word: "evict",
+        syntax: "EVICT id | CLIENT id | ROUTE name [FORCE] [DRY RUN]",
+        about: "Rolls back idle transactions and gives their server connections to others. The \
+                clients stay connected and get an error until they roll back. `id` alone is that \
+                of SHOW CLIENTS or SHOW SERVERS: whatever it wrote, and refused with the reason \
+                where a statement or COMMIT is under way or where the client's session lives on \
+                its server connection. CLIENT and ROUTE spare those that are exempt, and without \
+                FORCE those that wrote rows; they answer a line for each. With DRY RUN nothing \
+                is done.",
+    },
+    Usage {
+        word: "cancel",
+        syntax: "CANCEL id",
+        about: "Cancels the statement of a client; `id` as for EVICT. Nothing else is sent on its \
+                server connection before PostgreSQL has acknowledged that.",
+    },
+    Usage {
+        word: "close_server",
+        syntax: "CLOSE_SERVER id",
+        about: "Closes a server connection under its client, for what CANCEL does not end; `id` \
+                as for EVICT. The client stays connected: its statement ends with an error, and \
+                its transaction has failed.",
+    },
+    Usage {
         word: "disable",
         syntax: "DISABLE database",
         about: "Refuses new clients of the database. Those that are connected stay.",
@@ -339,6 +412,35 @@ pub const COMMANDS: [Usage; 13] = [
                 by itself. New connections are not accepted meanwhile.",
     },
     Usage {
+        word: "cap",
+        syntax: "CAP ROUTE name slots | OFF [DRY RUN]",
+        about: "Most slots that a route may hold in each pool, until OFF or the end of the \
+                process. What it holds beyond that it keeps until its transactions end.",
+    },
+    Usage {
+        word: "quarantine",
+        syntax: "QUARANTINE ROUTE name | FINGERPRINT digits [OFF] [DRY RUN]",
+        about: "Lets the transactions of a route, or those that begin with a statement, in one at \
+                a time, and refuses the others (53300) until three in a row were well.",
+    },
+    Usage {
+        word: "exempt",
+        syntax: "EXEMPT USER name | APPLICATION name | ROUTE name [OFF] [DRY RUN]",
+        about: "The healing ladder ends no work of theirs, until OFF or the end of the process. \
+                For good: `healing.exempt_users` and its like.",
+    },
+    Usage {
+        word: "freeze",
+        syntax: "FREEZE [DRY RUN]",
+        about: "Stops the healing ladder and the controller of caps at once, on all workers, and \
+                lifts what they did. Commands of operators work still.",
+    },
+    Usage {
+        word: "unfreeze",
+        syntax: "UNFREEZE [DRY RUN]",
+        about: "Ends FREEZE, and closes a breaker that opened because actions did not help.",
+    },
+    Usage {
         word: "suspend",
         syntax: "SUSPEND",
         about: "Refused: there is no hand-over of sockets to another process. PAUSE holds \
@@ -353,8 +455,10 @@ pub const COMMANDS: [Usage; 13] = [
     },
     Usage {
         word: "show",
-        syntax: "SHOW table",
-        about: "Answers one of the tables below. SHOW HELP lists them.",
+        syntax: "SHOW table | SHOW INCIDENT [id]",
+        about: "Answers one of the tables below; SHOW HELP lists them. SHOW INCIDENT answers what \
+                happened in an incident, with the columns time, severity and what: that of this \
+                name, or whose name begins so; without it, in the latest.",
     },
 ];
 

@@ -1,16 +1,70 @@
-//! The view as Prometheus text, format version 0.0.4.
+//! Every metric: its definition, and its points at one moment.
 
-use std::fmt::Write as _;
-
+use super::healing_metrics::HEALING_METRICS;
+use super::ledger_metrics::LEDGER_METRICS;
 use super::snapshot::PoolRow;
 use super::view::View;
 use crate::config::limits;
-use crate::ledger::Phase;
+use crate::ledger::{Histogram, Phase};
+
+/// What the values of a metric are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A value at a moment.
+    Gauge,
+    /// A sum since the start.
+    Counter,
+    /// Durations since the start, by size.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of Prometheus.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// A metric at one moment.
+#[derive(Debug)]
+pub(super) struct Family {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) about: &'static str,
+    pub(super) points: Vec<Point>,
+}
+
+/// One value with what tells it from the others of its metric.
+#[derive(Debug)]
+pub(super) struct Point {
+    pub(super) labels: Vec<(&'static str, String)>,
+    pub(super) reading: Reading,
+}
+
+/// A value.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// Of a gauge or a counter.
+    Number(f64),
+    /// Of a histogram, with the sum of all durations in nanoseconds.
+    Spans(Histogram, u128),
+}
+
+impl Point {
+    /// A number with its labels.
+    pub(super) fn number(labels: Vec<(&'static str, String)>, value: f64) -> Self {
+        Self { labels, reading: Reading::Number(value) }
+    }
+}
 
 /// What a family of series means and how it is read from a pool.
 pub(super) struct Metric {
     pub(super) name: &'static str,
-    pub(super) kind: &'static str,
+    pub(super) kind: Kind,
     pub(super) about: &'static str,
     pub(super) series: &'static [Series],
 }
@@ -30,10 +84,10 @@ const fn state(label: &'static str, value: fn(&PoolRow) -> f64) -> Series {
 }
 
 /// The families with a line for each pool.
-pub(super) const METRICS: [Metric; 15] = [
+pub(super) const METRICS: [Metric; 17] = [
     Metric {
         name: "weir_pool_clients",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Client connections, by state.",
         series: &[
             state("waiting", |pool| pool.view.waiting.into()),
@@ -46,7 +100,7 @@ pub(super) const METRICS: [Metric; 15] = [
     },
     Metric {
         name: "weir_pool_servers",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Server connections, by state.",
         series: &[
             state("active", |pool| pool.view.active.into()),
@@ -59,55 +113,55 @@ pub(super) const METRICS: [Metric; 15] = [
     },
     Metric {
         name: "weir_pool_slots",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Server connections there may be, without the reserve.",
         series: &[plain(|pool| pool.view.size_max.into())],
     },
     Metric {
         name: "weir_pool_wait_max_seconds",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "How long the longest waiting client has waited.",
         series: &[plain(|pool| pool.wait_max.as_secs_f64())],
     },
     Metric {
         name: "weir_pool_connect_failures",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Failed connects in a row.",
         series: &[plain(|pool| pool.view.failures.into())],
     },
     Metric {
         name: "weir_transactions_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Transactions that ended.",
         series: &[plain(|pool| number(pool.tally.transactions))],
     },
     Metric {
         name: "weir_statements_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Statements: simple queries and Executes.",
         series: &[plain(|pool| number(pool.tally.queries))],
     },
     Metric {
         name: "weir_checkouts_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Times a client got a server connection.",
         series: &[plain(|pool| number(pool.traffic.assignments))],
     },
     Metric {
         name: "weir_wait_seconds_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Seconds clients waited for a server connection.",
         series: &[plain(|pool| number(pool.traffic.wait_ns) / 1e9)],
     },
     Metric {
         name: "weir_logins_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Clients that logged in.",
         series: &[plain(|pool| number(pool.traffic.logins))],
     },
     Metric {
         name: "weir_client_bytes_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Bytes from clients (state received) and to clients (state sent).",
         series: &[
             state("received", |pool| number(pool.traffic.received)),
@@ -116,7 +170,7 @@ pub(super) const METRICS: [Metric; 15] = [
     },
     Metric {
         name: "db_client_connection_count",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Open server connections, by phase.",
         series: &[
             state("idle", |pool| number(pool.phases[Phase::Idle as usize].into())),
@@ -138,19 +192,31 @@ pub(super) const METRICS: [Metric; 15] = [
     },
     Metric {
         name: "db_client_connection_max",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Server connections there may be.",
         series: &[plain(|pool| pool.view.size_max.into())],
     },
     Metric {
+        name: "db_client_connection_idle_max",
+        kind: Kind::Gauge,
+        about: "Server connections that may be idle: all there may be.",
+        series: &[plain(|pool| pool.view.size_max.into())],
+    },
+    Metric {
+        name: "db_client_connection_idle_min",
+        kind: Kind::Gauge,
+        about: "Server connections that are kept open when nobody needs them.",
+        series: &[plain(|pool| pool.view.size_min.into())],
+    },
+    Metric {
         name: "db_client_connection_pending_requests",
-        kind: "gauge",
+        kind: Kind::Gauge,
         about: "Clients that wait for a server connection.",
         series: &[plain(|pool| pool.view.waiting.into())],
     },
     Metric {
         name: "weir_phase_seconds_total",
-        kind: "counter",
+        kind: Kind::Counter,
         about: "Time of server connections, by phase.",
         series: &[
             state("connecting", |pool| pool.times.seconds(Phase::Connecting)),
@@ -174,39 +240,39 @@ fn number(count: u64) -> f64 {
 }
 
 /// All metrics. Pools beyond [`limits::METRIC_POOLS`] are summed up under the name `other`.
-#[must_use]
-pub fn metrics(view: &View<'_>) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "# HELP weir_up Whether the process serves; 0 while it stops.");
-    let _ = writeln!(text, "# TYPE weir_up gauge\nweir_up {}", u8::from(!view.stopping));
-    let pools = &view.snapshot.pools;
+pub(super) fn families(view: &View<'_>) -> Vec<Family> {
+    let up = Family {
+        name: "weir_up",
+        kind: Kind::Gauge,
+        about: "Whether the process serves; 0 while it stops.",
+        points: vec![Point::number(Vec::new(), u8::from(!view.stopping).into())],
+    };
+    let pools = METRICS.iter().map(|metric| of_pools(metric, &view.snapshot.pools));
+    let others = LEDGER_METRICS.iter().chain(&HEALING_METRICS).map(|metric| metric.family(view));
+    std::iter::once(up).chain(pools).chain(others).collect()
+}
+
+fn of_pools(metric: &Metric, pools: &[PoolRow]) -> Family {
     let (named, rest) = pools.split_at(pools.len().min(limits::METRIC_POOLS));
-    for metric in &METRICS {
-        let _ = writeln!(text, "# HELP {} {}", metric.name, metric.about);
-        let _ = writeln!(text, "# TYPE {} {}", metric.name, metric.kind);
-        for series in metric.series {
-            for pool in named {
-                let labels = labels(&pool.database, &pool.user, series.label);
-                let _ = writeln!(text, "{}{labels} {}", metric.name, (series.value)(pool));
-            }
-            if !rest.is_empty() {
-                let sum: f64 = rest.iter().map(series.value).sum();
-                let labels = labels("other", "other", series.label);
-                let _ = writeln!(text, "{}{labels} {sum}", metric.name);
-            }
+    let mut points = Vec::with_capacity(metric.series.len() * (named.len() + 1));
+    for series in metric.series {
+        points.extend(named.iter().map(|pool| {
+            let labels = labels(&pool.database, &pool.user, series.label);
+            Point::number(labels, (series.value)(pool))
+        }));
+        if !rest.is_empty() {
+            let sum: f64 = rest.iter().map(series.value).sum();
+            points.push(Point::number(labels("other", "other", series.label), sum));
         }
     }
-    super::ledger_metrics::write(view, &mut text);
-    text
+    let Metric { name, kind, about, .. } = *metric;
+    Family { name, kind, about, points }
 }
 
-fn labels(database: &str, user: &str, state: &str) -> String {
-    let (database, user) = (escaped(database), escaped(user));
-    let state = if state.is_empty() { String::new() } else { format!(",state=\"{state}\"") };
-    format!("{{database=\"{database}\",user=\"{user}\"{state}}}")
-}
-
-pub(super) fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+fn labels(database: &str, user: &str, state: &str) -> Vec<(&'static str, String)> {
+    let mut labels = vec![("database", database.to_owned()), ("user", user.to_owned())];
+    if !state.is_empty() {
+        labels.push(("state", state.to_owned()));
+    }
+    labels
 }

@@ -4,7 +4,8 @@ use weir_wire::error::SqlState;
 use weir_wire::sql;
 use weir_wire::sql::lex::{Kind, Lexer, Token};
 
-use super::command::{COMMANDS, Command, Operation, Parameter, Shutdown, Topic};
+use super::command::{COMMANDS, Command, Means, Operation, Parameter, Shutdown, Topic};
+use super::heal;
 use crate::config::nearest;
 use crate::session::Notice;
 
@@ -60,7 +61,7 @@ pub fn unsupported(message: impl Into<String>, hint: impl Into<String>) -> Notic
     }
 }
 
-fn wrong(message: String, hint: String) -> Notice {
+pub(super) fn wrong(message: String, hint: String) -> Notice {
     Notice { sqlstate: SqlState::SYNTAX_ERROR, message, detail: String::new(), hint }
 }
 
@@ -135,6 +136,12 @@ fn command(statement: &Words<'_>) -> Result<Command, Notice> {
             "PAUSE holds clients; to replace the program, start the new one and SHUTDOWN \
              WAIT_FOR_CLIENTS the old one.",
         )),
+        "evict" if rest.len() < 2 => {
+            operation(&verb, rest, database, statement).map(Command::Operate)
+        }
+        "exempt" | "cap" | "evict" | "quarantine" | "freeze" | "unfreeze" => {
+            heal::read(&verb, rest)
+        }
         _ => operation(&verb, rest, database, statement).map(Command::Operate),
     }
 }
@@ -156,7 +163,10 @@ fn operation(
         "reconnect" => Operation::Reconnect(database()?),
         "wait_close" => Operation::WaitClose(database()?),
         "kill" => Operation::Kill(database()?),
-        "kill_client" => Operation::KillClient(number(rest, statement)?),
+        "kill_client" => Operation::KillClient(number(verb, rest, statement)?),
+        "evict" => Operation::End(Means::Evict, number(verb, rest, statement)?),
+        "cancel" => Operation::End(Means::Cancel, number(verb, rest, statement)?),
+        "close_server" => Operation::End(Means::CloseServer, number(verb, rest, statement)?),
         "disable" => Operation::Disable(needed()?),
         "enable" => Operation::Enable(needed()?),
         "reload" if rest.is_empty() => Operation::Reload,
@@ -167,8 +177,19 @@ fn operation(
 
 fn show(rest: &[String], statement: &Words<'_>) -> Result<Command, Notice> {
     let name = match rest {
+        [first] if first.eq_ignore_ascii_case("incident") => {
+            return Ok(Command::Incident(String::new()));
+        }
+        [first, id] if first.eq_ignore_ascii_case("incident") => {
+            return Ok(Command::Incident(id.clone()));
+        }
         [] => "help".to_owned(),
         [name] => name.to_ascii_lowercase(),
+        [first, second]
+            if first.eq_ignore_ascii_case("actions") && second.eq_ignore_ascii_case("summary") =>
+        {
+            "actions_summary".into()
+        }
         // SHOW TRANSACTION ISOLATION LEVEL and SHOW TIME ZONE.
         [first, ..] if first.eq_ignore_ascii_case("transaction") => "transaction_isolation".into(),
         [first, second] if first.eq_ignore_ascii_case("time") && second.len() == 4 => {
@@ -228,15 +249,16 @@ fn optional(rest: &[String], statement: &Words<'_>) -> Result<Option<String>, No
     }
 }
 
-fn number(rest: &[String], statement: &Words<'_>) -> Result<u64, Notice> {
+fn number(verb: &str, rest: &[String], statement: &Words<'_>) -> Result<u64, Notice> {
     match rest {
         [word] => word.parse().map_err(|_| {
-            wrong(
-                format!("\"{word}\" is no client's id"),
-                "The id is a number: column id of SHOW CLIENTS.".into(),
-            )
+            let hint = match verb {
+                "kill_client" => "The id is a number: column id of SHOW CLIENTS.",
+                _ => "The id is a number: column id of SHOW CLIENTS or SHOW SERVERS.",
+            };
+            wrong(format!("\"{word}\" is no id"), hint.into())
         }),
-        [] => Err(wrong("KILL_CLIENT needs an id".into(), syntax_of("kill_client"))),
+        [] => Err(wrong(format!("{} needs an id", verb.to_ascii_uppercase()), syntax_of(verb))),
         [..] => Err(too_many(statement)),
     }
 }
@@ -266,7 +288,7 @@ fn unknown(verb: &str, statement: &Words<'_>) -> Notice {
     wrong(format!("unknown console command \"{}\"", statement.source()), hint)
 }
 
-fn syntax_of(verb: &str) -> String {
+pub(super) fn syntax_of(verb: &str) -> String {
     let known = COMMANDS.iter().find(|command| command.word == verb);
     known.map_or_else(help, |command| format!("Write: {}", command.syntax))
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::command::{COMMANDS, Topic};
+use super::healing_metrics::HEALING_METRICS;
 use super::ledger_metrics::LEDGER_METRICS;
 use super::metrics::METRICS;
 use super::table::{Heading, Relation};
@@ -84,6 +85,14 @@ pub fn metrics_page() -> String {
 summed up under the name `other`. This page is made by `cargo xtask gen` from the definitions the
 program uses.
 
+With `otlp.url` the same metrics are sent to an OpenTelemetry collector, as OTLP/HTTP with JSON,
+each `otlp.every`. There `weir_client_bytes_total` is `weir.client` with the unit `By`, and
+`db_client_connection_create_time_seconds` is `db.client.connection.create_time` with the unit `s`;
+of the latter family `database` and `user` are `db.client.connection.pool.name` (`user@database`),
+and `state` is `db.client.connection.state`, with our phases as its values. A collector that is
+away, slow or refuses delays nothing: an export that is not taken is dropped and said once, and the
+next one holds the whole sums.
+
 | metric | type | what it is | values of the label `state` |
 | --- | --- | --- | --- |
 | `weir_up` | gauge | Whether the process serves; 0 while it stops. No labels. | |
@@ -91,12 +100,13 @@ program uses.
     .to_owned();
     for metric in &METRICS {
         let states: Vec<&str> = metric.series.iter().map(|series| series.label).collect();
-        let (name, kind, about) = (metric.name, metric.kind, metric.about);
+        let (name, kind, about) = (metric.name, metric.kind.as_str(), metric.about);
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {} |", states.join(", "));
     }
     page.push_str(LEDGER_METRICS_INTRODUCTION);
-    for metric in &LEDGER_METRICS {
-        let (name, kind, about, labels) = (metric.name, metric.kind, metric.about, metric.labels);
+    for metric in LEDGER_METRICS.iter().chain(&HEALING_METRICS) {
+        let (name, kind) = (metric.name, metric.kind.as_str());
+        let (about, labels) = (metric.about, metric.labels);
         let _ = writeln!(page, "| `{name}` | {kind} | {about} | {labels} |");
     }
     page

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::healing::HealingSnapshot;
+use crate::incident::Control;
 use crate::ledger::{Histogram, LedgerSnapshot, Phase, PhaseTimes};
 use crate::pool::PoolView;
 use crate::session::{PoolMode, Tally};
@@ -23,16 +25,27 @@ pub struct Snapshot {
     pub statements: u64,
     /// Their ledgers; empty where that was not asked for.
     pub ledger: LedgerSnapshot,
+    /// Their healers.
+    pub healing: HealingSnapshot,
+    /// Classes that the dispatch limits; likewise.
+    pub controls: Vec<Control>,
 }
 
 impl Snapshot {
     /// Adds another worker's.
     pub fn merge(&mut self, other: Self) {
-        self.pools.extend(other.pools);
+        for pool in other.pools {
+            match self.pools.iter_mut().find(|known| known.is_the_same(&pool)) {
+                Some(known) => known.add(pool),
+                None => self.pools.push(pool),
+            }
+        }
         self.clients.extend(other.clients);
         self.servers.extend(other.servers);
         self.statements += other.statements;
         self.ledger.merge(other.ledger);
+        self.healing.merge(other.healing);
+        self.controls.extend(other.controls);
         for store in other.stores {
             match self.stores.iter_mut().find(|known| known.name == store.name) {
                 Some(known) => known.add(store),
@@ -47,6 +60,7 @@ impl Snapshot {
         self.clients.sort_by_key(|client| client.id.0);
         self.servers.sort_by_key(|server| server.id.0);
         self.ledger.sort();
+        self.healing.sort();
     }
 }
 
@@ -72,7 +86,7 @@ impl Serial {
     }
 }
 
-/// Bytes, waits and logins of one pool, since the start.
+/// Bytes, waits, logins and cancels of one pool, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes from clients.
@@ -85,6 +99,18 @@ pub struct Traffic {
     pub assignments: u64,
     /// Clients that logged in.
     pub logins: u64,
+    /// Cancel requests that named a client and had its secret.
+    pub cancels: u64,
+}
+
+impl Traffic {
+    fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.wait_ns += other.wait_ns;
+        self.assignments += other.assignments;
+        self.logins += other.logins;
+    }
 }
 
 /// A pool at one moment.
@@ -127,6 +153,26 @@ pub struct PoolRow {
 }
 
 impl PoolRow {
+    fn is_the_same(&self, other: &Self) -> bool {
+        (&self.database, &self.user) == (&other.database, &other.user)
+    }
+
+    /// Adds the part of the same pool that another worker serves.
+    fn add(&mut self, other: Self) {
+        self.view.add(other.view);
+        self.tally.add(&other.tally);
+        self.traffic.add(&other.traffic);
+        self.waits.add(&other.waits);
+        self.clients += other.clients;
+        self.clients_idle_in_transaction += other.clients_idle_in_transaction;
+        self.cancels_asked += other.cancels_asked;
+        self.cancels += other.cancels;
+        self.stale += other.stale;
+        self.wait_max = self.wait_max.max(other.wait_max);
+        self.phases.iter_mut().zip(other.phases).for_each(|(mine, theirs)| *mine += theirs);
+        self.times += &other.times;
+    }
+
     /// Server connections that are open.
     #[must_use]
     pub fn servers(&self) -> u32 {

@@ -106,6 +106,18 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 }
 
 impl Value {
+    /// As JSON.
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Text(text) => text.as_str().into(),
+            Self::Number(number) => (*number).into(),
+            // Exact up to 2^53 thousandths.
+            #[expect(clippy::cast_precision_loss)]
+            Self::Thousandths(number) => (*number as f64 / 1000.0).into(),
+        }
+    }
+
     /// As it goes over the wire in text format; `None` is NULL.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {
@@ -193,6 +205,19 @@ pub struct Answer {
     pub rows: Vec<Vec<Value>>,
     /// How many rows were left out.
     pub left_out: usize,
+}
+
+impl Answer {
+    /// As a list of objects, with the columns' names as keys.
+    #[must_use]
+    pub fn json(&self, headings: &[Heading]) -> serde_json::Value {
+        let row = |values: &Vec<Value>| {
+            let names = headings.iter().map(|heading| heading.name.to_owned());
+            let fields = names.zip(values.iter().map(Value::json));
+            serde_json::Value::Object(fields.collect())
+        };
+        self.rows.iter().map(row).collect()
+    }
 }
 
 /// A table of rows of one type.

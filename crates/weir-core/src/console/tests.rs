@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::settings::Settings;
+use crate::dispatch::Policy;
+use crate::healing::{
+    Door, Exempted, Healer, Origin, Record, Rules, Scene, Sign, Step, Subject, Ward,
+};
+use crate::ids::{ClassId, PoolId};
 use crate::ledger::{
     ClassKind, ClassRow, ClassSums, GapRow, GapSums, Histogram, HolderRow, LedgerSnapshot, Phase,
     PhaseTimes, Picture, Recorder, WaiterRow,
@@ -101,6 +106,9 @@ fn texts_are_read_as_commands() {
     check("RESUME 'it''s'", Command::Operate(Operation::Resume(some("it's"))));
     check("WAIT_CLOSE d", Command::Operate(Operation::WaitClose(some("d"))));
     check("KILL_CLIENT 192", Command::Operate(Operation::KillClient(192)));
+    check("evict 7", Command::Operate(Operation::End(Means::Evict, 7)));
+    check("CANCEL 7", Command::Operate(Operation::End(Means::Cancel, 7)));
+    check("CLOSE_SERVER 7", Command::Operate(Operation::End(Means::CloseServer, 7)));
     check("Shutdown", Command::Operate(Operation::Shutdown(Shutdown::Now)));
     let waiting = Operation::Shutdown(Shutdown::WaitForClients);
     check("SHUTDOWN wait_for_clients", Command::Operate(waiting));
@@ -108,6 +116,68 @@ fn texts_are_read_as_commands() {
     check("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", Command::SetIgnored);
     check("SET TIME ZONE 'UTC'", Command::SetIgnored);
     check("BEGIN", Command::Transaction("BEGIN"));
+}
+
+#[test]
+fn orders_to_the_healers_are_read_from_text_and_from_json() {
+    let check = |text: &str, verb: &str, body: &str, expected: Intervention| {
+        let command = |dry_run| Command::Heal { order: expected.clone(), dry_run };
+        assert_eq!(read(text), [Ok(command(false))], "{text}");
+        assert_eq!(read(&format!("{text} Dry Run;")), [Ok(command(true))], "{text}");
+        let asked: HealingRequest = serde_json::from_str(body).expect(body);
+        assert_eq!(asked.order(verb), Ok(expected), "{body}");
+    };
+    let route = || "/a".to_owned();
+    let evict = |whom, force| Intervention::Evict { whom, force };
+    check("EVICT CLIENT 7", "evict", r#"{"client":7}"#, evict(Victims::Client(Serial(7)), false));
+    check(
+        "evict route /a force",
+        "evict",
+        r#"{"route":"/a","force":true}"#,
+        evict(Victims::Route(route()), true),
+    );
+    check(
+        "EVICT ROUTE \"force\"",
+        "evict",
+        r#"{"route":"force"}"#,
+        evict(Victims::Route("force".into()), false),
+    );
+    let cap = |slots| Intervention::Cap { route: route(), slots };
+    check("CAP ROUTE /a 3", "cap", r#"{"route":"/a","slots":3}"#, cap(Some(3)));
+    check("CAP ROUTE /a OFF", "cap", r#"{"route":"/a","off":true}"#, cap(None));
+    let exempt = |whom, off| Intervention::Exempt { whom, off };
+    check(
+        "EXEMPT USER eve",
+        "exempt",
+        r#"{"user":"eve"}"#,
+        exempt(Exempted::User("eve".into()), false),
+    );
+    check(
+        "EXEMPT APPLICATION \"nightly job\" OFF",
+        "exempt",
+        r#"{"application":"nightly job","off":true}"#,
+        exempt(Exempted::Application("nightly job".into()), true),
+    );
+    let fingerprint = Subject::Fingerprint(Fingerprint(255));
+    check(
+        "QUARANTINE FINGERPRINT 00000000000000ff",
+        "quarantine",
+        r#"{"fingerprint":"00000000000000ff"}"#,
+        Intervention::Quarantine { subject: fingerprint, off: false },
+    );
+    check(
+        "QUARANTINE ROUTE /a OFF",
+        "quarantine",
+        r#"{"route":"/a","off":true}"#,
+        Intervention::Quarantine { subject: Subject::Route("/a".into()), off: true },
+    );
+    check("FREEZE", "freeze", "{}", Intervention::Freeze);
+    check("UNFREEZE", "unfreeze", "{}", Intervention::Unfreeze);
+    for (verb, body) in [("evict", "{}"), ("cap", r#"{"route":"/a"}"#), ("exempt", "{}")] {
+        let asked: HealingRequest = serde_json::from_str(body).expect(body);
+        assert!(matches!(asked.order(verb), Err(Some(_))), "{verb} {body}");
+    }
+    assert_eq!(HealingRequest::default().order("destroy"), Err(None));
 }
 
 #[test]
@@ -126,10 +196,18 @@ fn what_cannot_be_read_is_told_with_what_is_near() {
     check("PAUSE a b", "42601", "too many words");
     check("DISABLE", "42601", "DISABLE database");
     check("KILL_CLIENT", "42601", "KILL_CLIENT id");
-    check("KILL_CLIENT x", "42601", "is no client's id");
-    check("KILL_CLIENT -1", "42601", "is no client's id");
+    check("EVICT", "42601", "EVICT needs an id");
+    check("CANCEL 1 2", "42601", "too many words");
+    check("KILL_CLIENT x", "42601", "is no id");
+    check("KILL_CLIENT -1", "42601", "is no id");
     check("SHUTDOWN now", "42601", "WAIT_FOR_SERVERS");
     check("RELOAD x", "42601", "RELOAD x");
+    check("EVICT CLIENT", "42601", "is no id");
+    check("EVICT CLIENT x", "42601", "EVICT id | CLIENT id");
+    check("CAP ROUTE /a 0", "42601", "CAP ROUTE name");
+    check("QUARANTINE FINGERPRINT ff", "42601", "digits");
+    check("FREEZE everything", "42601", "FREEZE [DRY RUN]");
+    check("EXEMPT ROLE eve", "42601", "EXEMPT USER");
 }
 
 #[test]
@@ -160,6 +238,7 @@ pub(crate) fn pool(database: &str, transactions: u64) -> PoolRow {
             waiting: 3,
             oldest_wait_since: None,
             size_max: 4,
+            size_min: 1,
             failures: 0,
             retry_at: None,
             fault: None,
@@ -221,6 +300,54 @@ fn server() -> ServerRow {
     }
 }
 
+/// A healer that has done one thing, and one quarantine.
+fn healing() -> HealingSnapshot {
+    let mut healer = Healer::default();
+    let scene = Scene {
+        pool: PoolId(0),
+        holders: &[],
+        waiting: 5,
+        oldest: Duration::from_secs(1),
+        classes: None,
+    };
+    let sign =
+        Sign { number: 7, step: Step::Cap, route: "/pay".into(), slots: 2, why: "slow".into() };
+    healer.sign(Instant::ZERO, scene, &Rules::default(), sign);
+    let mut door = Door::default();
+    let whom = (Subject::Route("/pay".into()), None);
+    door.close(Instant::ZERO, whom, (Origin::Operator, "ordered".into()));
+    let action = |record: &Record| ActionRow {
+        record: record.clone(),
+        ago: Duration::from_secs(2),
+        database: "d".into(),
+        pool_user: "u".into(),
+    };
+    let ward = |ward: &Ward| WardRow {
+        ward: ward.clone(),
+        database: Some("d".into()),
+        since: Duration::from_secs(3),
+        next: Duration::from_millis(500),
+    };
+    let mut dispatch = crate::dispatch::Dispatch::new(Policy::Fair, 4);
+    dispatch.cap(ClassId(1), Some(2));
+    let cap = |view| CapRow {
+        database: "d".into(),
+        pool_user: "u".into(),
+        route: "/pay".into(),
+        view,
+        enforced: true,
+    };
+    HealingSnapshot {
+        total: *healer.total(),
+        week: *healer.total(),
+        quarantined: 1,
+        actions: healer.records().map(action).collect(),
+        wards: door.wards().iter().map(ward).collect(),
+        caps: dispatch.views().map(cap).collect(),
+        ..HealingSnapshot::default()
+    }
+}
+
 /// Calls with a view of these pools, one client and one server connection.
 fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
     let stores = vec![Store { name: "client", size: 10, used: 2, free: 1 }];
@@ -231,6 +358,8 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         stores,
         statements: 0,
         ledger: ledger(),
+        healing: healing(),
+        controls: Vec::new(),
     };
     let config = [ConfigRow {
         key: "pool.size".into(),
@@ -246,6 +375,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         config: &config,
         snapshot: &snapshot,
         ledger: &Picture::of(&ledger(), &Recorder::default(), Duration::from_secs(10), 4),
+        incidents: &[],
         history: &History::default(),
         holds: &Holds::default(),
         stopping: false,
@@ -367,4 +497,30 @@ fn snapshots_of_workers_are_put_together() {
     assert_eq!(names, ["a".into(), "b".into()]);
     assert_eq!(whole.stores, [Store { used: 5, free: 2, ..store(0) }]);
     assert_eq!(Serial::new(63, 2).worker(), 63);
+}
+
+#[test]
+fn a_collector_gets_every_metric_with_bounded_attributes() {
+    let most = crate::config::limits::METRIC_POOLS;
+    let pools = (0..most + 2).map(|n| pool(&format!("d{n}"), 1)).collect();
+    let period = Period { start_nanos: 5, now_nanos: 17 };
+    let (text, body) = with_view(pools, |view| (metrics(view), otlp(view, "a", period)));
+    let resource = &body["resourceMetrics"][0];
+    let metrics = resource["scopeMetrics"][0]["metrics"].as_array().unwrap();
+    assert_eq!(metrics.len(), text.matches("# TYPE ").count());
+    let named = |name: &str| metrics.iter().find(|metric| metric["name"] == name).unwrap();
+    let slots = named("weir.pool_slots")["gauge"]["dataPoints"].as_array().unwrap();
+    assert_eq!(slots.len(), most + 1);
+    assert_eq!((&slots[0]["asDouble"], &slots[0]["timeUnixNano"]), (&4.0.into(), &"17".into()));
+    let transactions = &named("weir.transactions")["sum"];
+    assert_eq!(
+        (&transactions["isMonotonic"], &transactions["aggregationTemporality"]),
+        (&true.into(), &2.into())
+    );
+    let max = &named("db.client.connection.max")["gauge"]["dataPoints"][0]["attributes"][0];
+    assert_eq!(max["key"], "db.client.connection.pool.name");
+    assert_eq!(max["value"]["stringValue"], "u\"x@d0");
+    let used = &named("db.client.connection.use_time")["histogram"]["dataPoints"];
+    assert_eq!(used[6]["attributes"][0]["value"]["stringValue"], "idle_in_transaction");
+    assert_eq!(used[6]["sum"], 2.0);
 }

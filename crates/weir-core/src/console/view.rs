@@ -8,6 +8,7 @@ use super::holds::Holds;
 use super::snapshot::{PoolRow, Snapshot};
 use super::totals::{History, Totals};
 use crate::config::settings::Settings;
+use crate::incident::report::Story;
 use crate::ledger::Picture;
 use crate::time::Instant;
 
@@ -28,6 +29,8 @@ pub struct View<'a> {
     pub snapshot: &'a Snapshot,
     /// Who has the slots, and what their time goes into.
     pub ledger: &'a Picture,
+    /// The latest incidents, the latest first.
+    pub incidents: &'a [Arc<Story>],
     /// What averages are made against.
     pub history: &'a History,
     /// What is paused and disabled.

@@ -102,6 +102,17 @@ impl Cause {
     pub const fn is_symptom(self) -> bool {
         matches!(self, Self::LimitNear)
     }
+
+    /// How far from the root it is: 0 is a cause, 1 what is found when no other cause is, 2 a
+    /// symptom. Of the same severity the smaller is first.
+    #[must_use]
+    pub const fn depth(self) -> u8 {
+        match (self.is_symptom(), matches!(self, Self::PoolTooSmall)) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
+        }
+    }
 }
 
 #[cfg(test)]

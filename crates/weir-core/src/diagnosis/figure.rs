@@ -97,6 +97,16 @@ measures! {
     SlotsNeeded = "slots needed", Count;
     /// Clients that wait for a slot.
     Waiting = "clients waiting", Count;
+    /// Most slots a class may hold.
+    SlotsAllowed = "slots allowed", Count;
+    /// How long a holder has done what it does.
+    HeldFor = "has lasted", Seconds;
+    /// Slot time of one transaction.
+    HoldTime = "slot time a transaction", Seconds;
+    /// The same, as it usually is.
+    HoldUsual = "usual slot time", Seconds;
+    /// Longer waits are refused.
+    WaitAllowed = "longest wait allowed", Seconds;
     /// How long the oldest waiter waits.
     OldestWait = "oldest wait", Seconds;
     /// Idle sessions of one origin.

@@ -27,7 +27,7 @@ fn order(finding: &Finding) -> impl Ord + use<> {
     let explained = finding.value(Measure::Explained).unwrap_or(0.0) as u64;
     (
         Reverse(finding.severity),
-        finding.cause.is_symptom(),
+        finding.cause.depth(),
         Reverse(explained),
         Reverse(finding.confidence),
         finding.cause,

@@ -195,7 +195,7 @@ impl Dispatch {
         // What idles for the quick is not to spare for a long class.
         let kept = if self.classes[at].long { self.quick_reserve() } else { 0 };
         let roomy = scene.slots.idle > self.size / 8 + kept;
-        let size = self.size;
+        let (size, shows) = (self.size, self.advises.shed);
         let patience = match self.policy {
             Policy::Codel => STANDING,
             Policy::Fair | Policy::Fifo => DEADLINE,
@@ -205,7 +205,8 @@ impl Dispatch {
             class.steer(size, roomy);
             class.keep_pace(scene.still);
             class.overload = class.overloaded(own_wait, patience);
-            class.newest_first = class.overload.is_some() && class.verdict.why != Why::Nothing;
+            class.newest_first =
+                !shows && class.overload.is_some() && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
     }

@@ -35,6 +35,8 @@ pub(super) struct Class {
     pub(super) unbound: bool,
     /// Most slots, by the controller.
     pub(super) cap: u32,
+    /// The controller's cap is only shown.
+    pub(super) advised: bool,
     /// Most slots, by an operator's command.
     pub(super) manual_cap: u32,
     /// Those who wait longer than this are refused.
@@ -69,6 +71,7 @@ impl Class {
             active_at: 0,
             unbound: false,
             cap: UNLIMITED,
+            advised: false,
             manual_cap: UNLIMITED,
             overload: None,
             newest_first: false,
@@ -88,7 +91,8 @@ impl Class {
         if self.unbound {
             return UNLIMITED;
         }
-        let cap = self.cap.min(self.manual_cap);
+        let cap = if self.advised { UNLIMITED } else { self.cap };
+        let cap = cap.min(self.manual_cap);
         self.rules.ceiling.map_or(cap, |ceiling| cap.min(ceiling))
     }
 

@@ -27,6 +27,7 @@ mod tests;
 
 pub use claim::{Claim, ClassRules, Criticality, Policy};
 pub use explain::{Explanation, Verdict, Why};
+pub use queue::Advises;
 pub use view::ClassView;
 
 pub(crate) use caps::Slots;

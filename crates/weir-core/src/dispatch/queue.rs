@@ -37,6 +37,15 @@ impl Place {
     }
 }
 
+/// What the controller of a pool works out and does not do, because operators only want to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advises {
+    /// Caps of classes.
+    pub cap: bool,
+    /// Early refusals.
+    pub shed: bool,
+}
+
 /// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
 #[derive(Debug)]
 pub(crate) struct Dispatch {
@@ -72,6 +81,8 @@ pub(crate) struct Dispatch {
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
+    /// What the controller only shows.
+    pub(super) advises: Advises,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
     pub(super) scratch: Vec<(u64, u64, u16)>,
@@ -99,6 +110,7 @@ impl Dispatch {
             ended_at: Instant::ZERO,
             innocent_until: Instant::ZERO,
             frozen: false,
+            advises: Advises::default(),
             level: Level::default(),
             scratch: Vec::new(),
             holds: Vec::new(),
@@ -160,6 +172,7 @@ impl Dispatch {
     fn add(&mut self, mut fresh: Class) -> Place {
         let place = Self::place_at(self.classes.len());
         fresh.unbound = self.policy != Policy::Fair;
+        fresh.advised = self.advises.cap;
         self.classes.push(fresh);
         self.active.reserve(self.classes.len());
         place
@@ -263,12 +276,14 @@ impl Dispatch {
         self.classes[place.at()].owed() > 0 || self.size.saturating_sub(self.held) > others
     }
 
-    /// A transaction of that class asks for a slot.
+    /// A transaction of that class asks for a slot. True when it may take one that nobody waits
+    /// for.
     #[inline]
-    pub(crate) fn asked(&mut self, now: Instant, place: Place) {
-        let account = &mut self.classes[place.at()].account;
-        account.roll(now);
-        account.ask();
+    pub(crate) fn asked(&mut self, now: Instant, place: Place) -> bool {
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.account.ask();
+        class.room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
     }
 
     /// A client waits from now on.
@@ -364,11 +379,20 @@ impl Dispatch {
     /// A client of that class holds a slot from now on.
     #[inline]
     pub(crate) fn took(&mut self, now: Instant, place: Place) {
-        let class = &mut self.classes[place.at()];
-        let before = class.eligible();
-        class.account.roll(now);
-        class.account.take();
+        self.classes[place.at()].account.roll(now);
+        self.took_at_once(place);
+    }
+
+    /// The same right after [`Self::asked`].
+    #[inline]
+    pub(crate) fn took_at_once(&mut self, place: Place) {
         self.held += 1;
+        let class = &mut self.classes[place.at()];
+        if class.waiting.is_empty() {
+            return class.account.take();
+        }
+        let before = class.eligible();
+        class.account.take();
         self.eligible -= before - class.eligible();
     }
 
@@ -376,14 +400,16 @@ impl Dispatch {
     #[inline]
     pub(crate) fn gave_back(&mut self, now: Instant, place: Place, since: Instant) {
         let frozen = !self.is_calm(now);
-        let class = &mut self.classes[place.at()];
-        let before = class.eligible();
-        class.account.roll(now);
-        class.account.give_back(since);
-        let held = now.as_nanos().saturating_sub(since.as_nanos());
-        class.baseline.note(now, held, frozen || class.cap != UNLIMITED);
         self.held = self.held.saturating_sub(1);
         self.ended_at = now;
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.baseline.note(now, now.nanos_since(since), frozen || class.cap != UNLIMITED);
+        if class.waiting.is_empty() {
+            return class.account.give_back(since);
+        }
+        let before = class.eligible();
+        class.account.give_back(since);
         self.eligible += class.eligible() - before;
     }
 

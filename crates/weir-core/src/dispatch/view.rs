@@ -9,7 +9,7 @@ use crate::time::Instant;
 use super::claim::ClassRules;
 use super::class::{Class, UNLIMITED};
 use super::explain::Verdict;
-use super::queue::Dispatch;
+use super::queue::{Advises, Dispatch};
 
 /// One class in one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,17 @@ impl Dispatch {
     pub(crate) fn cap(&mut self, class: ClassId, cap: Option<u32>) {
         let place = self.named(class);
         self.change(place, |class| class.manual_cap = cap.unwrap_or(UNLIMITED));
+    }
+
+    /// What the controller only shows from now on.
+    pub(crate) fn advise(&mut self, advises: Advises) {
+        if self.advises == advises {
+            return;
+        }
+        self.advises = advises;
+        for at in 0..self.classes.len() {
+            self.change(Self::place_at(at), |class| class.advised = advises.cap);
+        }
     }
 
     /// FREEZE and UNFREEZE: while frozen the controller does nothing, and what it did is lifted.

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Instant;
 
 use super::ladder::Step;
@@ -25,7 +27,8 @@ impl Default for Envelope {
 }
 
 /// Why something is not done although it fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Withheld {
     /// An operator froze the healer.
     Frozen,
@@ -33,6 +36,18 @@ pub enum Withheld {
     Breaker,
     /// The budget of this minute is used up.
     Budget,
+}
+
+impl Withheld {
+    /// In a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::Breaker => "breaker",
+            Self::Budget => "budget",
+        }
+    }
 }
 
 /// The healer's brakes.
@@ -51,9 +66,20 @@ impl Guard {
         Self { envelope, ..Self::default() }
     }
 
+    /// Takes another budget and breaker.
+    pub const fn set_envelope(&mut self, envelope: Envelope) {
+        self.envelope = envelope;
+    }
+
     /// FREEZE and UNFREEZE.
     pub const fn freeze(&mut self, frozen: bool) {
         self.frozen = frozen;
+    }
+
+    /// An operator froze the healer.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// An operator has looked: the breaker closes.
@@ -96,8 +122,10 @@ impl Guard {
         }
     }
 
-    /// The effect of a destructive step is known.
-    pub const fn learnt(&mut self, helped: bool) {
+    /// The effect of a destructive step is known. True when the breaker opens by it.
+    pub const fn learnt(&mut self, helped: bool) -> bool {
+        let was_open = self.is_open();
         self.fruitless = if helped { 0 } else { self.fruitless.saturating_add(1) };
+        self.is_open() && !was_open
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::ids::ClassId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// What can be done, the mildest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Refuse claims at the door.
     Shed,
@@ -23,8 +25,11 @@ pub enum Step {
 }
 
 impl Step {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+
     /// All of them, the mildest first.
-    pub const ALL: [Self; 6] =
+    pub const ALL: [Self; Self::COUNT] =
         [Self::Shed, Self::Cap, Self::Quarantine, Self::Evict, Self::Cancel, Self::Close];
 
     /// True when it ends work that was begun.
@@ -45,25 +50,53 @@ impl Step {
             Self::Evict | Self::Cancel | Self::Close => Duration::ZERO,
         }
     }
+
+    /// Its word in the configuration, on the console and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shed => "shed",
+            Self::Cap => "cap",
+            Self::Quarantine => "quarantine",
+            Self::Evict => "evict",
+            Self::Cancel => "cancel",
+            Self::Close => "close",
+        }
+    }
 }
 
 /// How far a step goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// It is recorded what would have been done.
     Observe,
-    /// The same, and people are told.
+    /// The same, and the log is told.
     Warn,
     /// It is done.
     Enforce,
 }
 
-/// The mode of each step, with exceptions for classes. By default steps that refuse or cap are
-/// enforced, and steps that end work only warn.
+impl Mode {
+    /// Its word in the configuration, on the console and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Warn => "warn",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
+/// The mode of each step, with exceptions for classes by their names. By default steps that refuse
+/// or cap are enforced, and steps that end work only warn.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ladder {
     steps: BTreeMap<Step, Mode>,
-    classes: BTreeMap<(ClassId, Step), Mode>,
+    classes: BTreeMap<Box<str>, BTreeMap<Step, Mode>>,
 }
 
 impl Ladder {
@@ -72,19 +105,22 @@ impl Ladder {
         self.steps.insert(step, mode);
     }
 
-    /// Sets the mode of a step for one class; none takes it back.
-    pub fn set_class(&mut self, class: ClassId, step: Step, mode: Option<Mode>) {
-        match mode {
-            Some(mode) => self.classes.insert((class, step), mode),
-            None => self.classes.remove(&(class, step)),
-        };
+    /// Sets the mode of a step for one class.
+    pub fn set_class(&mut self, class: &str, step: Step, mode: Mode) {
+        self.classes.entry(class.into()).or_default().insert(step, mode);
     }
 
     /// The mode of a step for a class.
     #[must_use]
-    pub fn mode(&self, class: ClassId, step: Step) -> Mode {
-        let usual = if step.is_destructive() { Mode::Warn } else { Mode::Enforce };
-        let own = self.classes.get(&(class, step)).or_else(|| self.steps.get(&step));
-        own.copied().unwrap_or(usual)
+    pub fn mode(&self, class: &str, step: Step) -> Mode {
+        let own = self.classes.get(class).and_then(|steps| steps.get(&step));
+        own.copied().unwrap_or_else(|| self.usual(step))
+    }
+
+    /// The mode of a step for classes without one of their own.
+    #[must_use]
+    pub fn usual(&self, step: Step) -> Mode {
+        let default = if step.is_destructive() { Mode::Warn } else { Mode::Enforce };
+        self.steps.get(&step).copied().unwrap_or(default)
     }
 }

@@ -32,8 +32,16 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Those of an operator who points at somebody: nothing is too short, and `writers` as said.
+    #[must_use]
+    pub const fn ordered(writers: bool) -> Self {
+        Self { idle: Duration::ZERO, statement: Duration::ZERO, stuck: Duration::ZERO, writers }
+    }
+}
+
 /// What might be done to one holder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// What.
     pub step: Step,
@@ -47,10 +55,10 @@ pub struct Proposal {
 /// then what has lasted longest.
 #[must_use]
 pub fn propose(now: Instant, holders: &[Holder], limits: &Limits) -> Vec<Proposal> {
-    let fits = |&holder: &Holder| {
+    let fits = |holder: &Holder| {
         let lasted = now.since(holder.since);
-        let step = step(&holder, lasted, limits)?;
-        Some(Proposal { step, holder, lasted })
+        let step = step(holder, lasted, limits)?;
+        Some(Proposal { step, holder: holder.clone(), lasted })
     };
     let mut all: Vec<_> = holders.iter().filter_map(fits).collect();
     all.sort_by_key(|one| (one.step, one.holder.work, one.holder.since));

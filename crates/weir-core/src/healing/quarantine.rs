@@ -40,7 +40,7 @@ impl Quarantine {
 
     /// A claim comes.
     pub fn admit(&mut self, now: Instant) -> Admission {
-        if self.well >= PROBES {
+        if self.is_over() {
             return Admission::Free;
         }
         if self.probing || now < self.until {
@@ -62,5 +62,34 @@ impl Quarantine {
             self.span = (self.span * 2).min(LONGEST);
             self.until = now + self.span;
         }
+    }
+
+    /// The probe never had a slot, so it says nothing; the next claim is one.
+    pub const fn withdrawn(&mut self) {
+        self.probing = false;
+    }
+
+    /// Enough probes were well.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.well >= PROBES
+    }
+
+    /// A probe is under way.
+    #[must_use]
+    pub const fn is_probing(&self) -> bool {
+        self.probing
+    }
+
+    /// Nobody is let in before.
+    #[must_use]
+    pub const fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Probes in a row that were well, of three.
+    #[must_use]
+    pub const fn well(&self) -> u32 {
+        self.well
     }
 }

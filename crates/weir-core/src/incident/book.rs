@@ -14,6 +14,12 @@ use super::suspects::Suspect;
 #[serde(transparent)]
 pub struct IncidentId(pub String);
 
+impl IncidentId {
+    pub(super) fn new(opened: Wall, chance: u64) -> Self {
+        Self(format!("{}-{:04x}", opened.digits(), chance & 0xffff))
+    }
+}
+
 impl std::fmt::Display for IncidentId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

@@ -1,18 +1,22 @@
 //! The incident at hand: events, suspects, impact and state as they grow.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::action::{Effect, Lifted};
 use super::book::{Counterfactual, Incident, IncidentId};
 use super::desk::{Look, Note, Record};
-use super::event::{EventKind, Mode, seconds};
+use super::event::{EventKind, seconds};
 use super::flight::Recorder;
 use super::impact::Tally;
 use super::machine::{Machine, State, Step};
 use super::moment::Moment;
+use super::prelude::Before;
 use super::rules::Rules;
 use super::signals::Server;
 use super::suspects::Suspects;
 use super::timeline::Timeline;
+use crate::config::limits::INCIDENT_ACTIONS;
 use crate::diagnosis::Finding;
 use crate::time::Instant;
 
@@ -34,7 +38,8 @@ pub(super) struct Current {
     suspects: Suspects,
     tally: Tally,
     reopened: u32,
-    actions: u32,
+    /// The process's numbers of its actions; their places from 1 are its own.
+    actions: Vec<u64>,
     slots_freed: u32,
     counterfactuals: Vec<Counterfactual>,
     server_down: Option<Instant>,
@@ -49,7 +54,7 @@ impl Current {
         id: IncidentId,
         now: Moment,
         rules: &Rules,
-        signs: Vec<(Moment, EventKind)>,
+        before: Before,
         records: &mut Vec<Record>,
     ) -> Self {
         let mut current = Self {
@@ -61,7 +66,7 @@ impl Current {
             suspects: Suspects::default(),
             tally: Tally::default(),
             reopened: 0,
-            actions: 0,
+            actions: Vec::new(),
             slots_freed: 0,
             counterfactuals: Vec::new(),
             server_down: None,
@@ -69,10 +74,17 @@ impl Current {
             summary_at: now.mono,
             flight_at: now.mono,
         };
+        let Before { signs, mut notes } = before;
+        let acts = in_force(&notes);
         for (at, sign) in signs {
+            while notes.front().is_some_and(|(done, _)| done.mono <= at.mono) {
+                current.catch_up(notes.pop_front(), records);
+            }
             current.event(at, sign, records);
         }
+        notes.into_iter().for_each(|note| current.catch_up(Some(note), records));
         current.event(now, EventKind::State { from: None, to: State::Open }, records);
+        current.act(now, acts, records);
         current
     }
 
@@ -84,11 +96,19 @@ impl Current {
         self.machine.since()
     }
 
-    pub(super) fn reopen(&mut self, now: Moment, records: &mut Vec<Record>) {
+    pub(super) fn reopen(
+        &mut self,
+        now: Moment,
+        notes: VecDeque<(Moment, Note)>,
+        records: &mut Vec<Record>,
+    ) {
+        let acts = in_force(&notes);
+        notes.into_iter().for_each(|note| self.catch_up(Some(note), records));
         if let Some(step) = self.machine.reopen(now.mono) {
             self.reopened += 1;
             self.change(now, step, records);
         }
+        self.act(now, acts, records);
     }
 
     /// Takes one look.
@@ -120,26 +140,63 @@ impl Current {
     /// Takes what somebody did.
     pub(super) fn note(&mut self, now: Moment, note: Note, records: &mut Vec<Record>) {
         self.seen = now.mono;
+        let acts = matches!(&note, Note::Action(action) if action.is_done());
+        self.write(now, note, records);
+        self.act(now, acts, records);
+    }
+
+    /// Takes what was done before the opening.
+    fn catch_up(&mut self, done: Option<(Moment, Note)>, records: &mut Vec<Record>) {
+        if let Some((at, note)) = done {
+            self.write(at, note, records);
+        }
+    }
+
+    fn write(&mut self, at: Moment, note: Note, records: &mut Vec<Record>) {
         match note {
-            Note::Action(action) => {
-                let done = action.mode == Mode::Enforce;
-                self.actions += 1;
-                self.event(now, EventKind::Action(action), records);
-                if done && let Some(step) = self.machine.act(now.mono) {
-                    self.change(now, step, records);
+            Note::Action(mut action) => {
+                if self.actions.len() < INCIDENT_ACTIONS {
+                    self.actions.push(action.number);
+                    action.number = self.actions.len() as u64;
+                    self.event(at, EventKind::Action(action), records);
+                } else {
+                    self.timeline.leave_out();
                 }
             }
             Note::Effect(effect) => {
+                // What belongs to no action of this incident is no event of it.
+                let Some(number) = self.number(effect.number) else { return };
                 self.slots_freed = self.slots_freed.saturating_add(effect.slots_freed);
-                self.event(now, EventKind::Effect(effect), records);
+                self.event(at, EventKind::Effect(Effect { number, ..effect }), records);
+            }
+            Note::Lifted(lifted) => {
+                let Some(number) = self.number(lifted.number) else { return };
+                self.event(at, EventKind::Lifted(Lifted { number, ..lifted }), records);
             }
             Note::ConfigChanged(what) => {
-                self.event(now, EventKind::ConfigChanged { what }, records);
+                self.event(at, EventKind::ConfigChanged { what }, records);
             }
             Note::Counterfactuals(known) if most(&known) >= most(&self.counterfactuals) => {
                 self.counterfactuals = known;
             }
             Note::Counterfactuals(_) => {}
+        }
+    }
+
+    /// Its own number for an action of the process.
+    fn number(&self, of_process: u64) -> Option<u64> {
+        let place = self.actions.iter().position(|&known| known == of_process)?;
+        Some(place as u64 + 1)
+    }
+
+    /// Somebody acts. The message about an opening that waits for its cause goes on waiting.
+    fn act(&mut self, now: Moment, acts: bool, records: &mut Vec<Record>) {
+        if acts && let Some(step) = self.machine.act(now.mono) {
+            let waits = self.tell_by.is_some();
+            self.change_quietly(now, step, records);
+            if !waits {
+                records.push(Record::Tell(Box::new(self.incident())));
+            }
         }
     }
 
@@ -156,7 +213,7 @@ impl Current {
             reopened: self.reopened,
             suspects: self.suspects.as_slice().to_vec(),
             impact: self.tally.impact().clone(),
-            actions: self.actions,
+            actions: u32::try_from(self.actions.len()).unwrap_or(u32::MAX),
             slots_freed: self.slots_freed,
             counterfactuals: self.counterfactuals.clone(),
         }
@@ -229,13 +286,23 @@ impl Current {
         }
     }
 
+    /// The last chance to tell of an opening that waits for its cause.
+    pub(super) fn leave(&mut self, records: &mut Vec<Record>) {
+        if self.tell_by.take().is_some() {
+            records.push(Record::Tell(Box::new(self.incident())));
+        }
+    }
+
     fn change(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
-        self.event(now, EventKind::State { from: Some(step.from), to: step.to }, records);
-        let incident = self.incident();
-        records.push(Record::Incident(Box::new(incident.clone())));
+        self.change_quietly(now, step, records);
         // An opening that nobody was told of yet is told with this.
         self.tell_by = None;
-        records.push(Record::Tell(Box::new(incident)));
+        records.push(Record::Tell(Box::new(self.incident())));
+    }
+
+    fn change_quietly(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
+        self.event(now, EventKind::State { from: Some(step.from), to: step.to }, records);
+        records.push(Record::Incident(Box::new(self.incident())));
     }
 
     fn write_down(&mut self, now: Moment, recorder: &Recorder, records: &mut Vec<Record>) {
@@ -256,6 +323,20 @@ impl Current {
         let added = self.timeline.add(at, kind);
         records.extend(added.into_iter().map(|event| Record::Event(self.id.clone(), event)));
     }
+}
+
+/// Something was done and lasts, or has no end of its own.
+fn in_force(notes: &VecDeque<(Moment, Note)>) -> bool {
+    let lifted = |number| {
+        let ends = |(_, note): &(Moment, Note)| matches!(note, Note::Lifted(lifted) if lifted.number == number);
+        notes.iter().any(ends)
+    };
+    notes.iter().any(|(_, note)| match note {
+        Note::Action(action) => action.is_done() && !lifted(action.number),
+        Note::Effect(_) | Note::Lifted(_) | Note::ConfigChanged(_) | Note::Counterfactuals(_) => {
+            false
+        }
+    })
 }
 
 /// The slots that were needed when they were needed most.

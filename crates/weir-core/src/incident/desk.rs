@@ -3,9 +3,10 @@
 //! Deterministic: the same input gives the same record. What comes back is to be stored first and
 //! told afterwards, so that nothing is ever shown that a crash could take away.
 
+use super::action::{Action, Effect, Lifted};
 use super::book::{Counterfactual, Incident, IncidentId};
 use super::current::Current;
-use super::event::{Action, Effect, Event};
+use super::event::Event;
 use super::flight::{Flight, Recorder};
 use super::machine::State;
 use super::moment::Moment;
@@ -17,10 +18,12 @@ use crate::diagnosis::Finding;
 /// What others tell the desk.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Note {
-    /// The healer acts.
-    Action(Action),
+    /// The healer or the dispatch acts.
+    Action(Box<Action>),
     /// What an action changed.
     Effect(Effect),
+    /// An action that lasts is over.
+    Lifted(Lifted),
     /// The configuration was changed: what, in one line.
     ConfigChanged(String),
     /// What would have been enough, from the ledger. What was said when most was needed is kept.
@@ -96,13 +99,24 @@ impl IncidentDesk {
         records
     }
 
-    /// Takes what somebody did. Without an open incident it is nobody's event.
+    /// Takes what somebody did. Without an open incident, actions are kept for a while: one may
+    /// open because of what they could not prevent. Anything else is nobody's event.
     pub fn note(&mut self, now: Moment, note: Note) -> Vec<Record> {
         let mut records = Vec::new();
-        if let Some(current) = &mut self.current
-            && current.state() != State::Closed
-        {
-            current.note(now, note, &mut records);
+        match &mut self.current {
+            Some(current) if current.state() != State::Closed => {
+                current.note(now, note, &mut records);
+            }
+            Some(_) | None => self.prelude.note(now, note),
+        }
+        records
+    }
+
+    /// Nothing will be observed any more: tells what still waits to be told.
+    pub fn leave(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        if let Some(current) = &mut self.current {
+            current.leave(&mut records);
         }
         records
     }
@@ -115,15 +129,15 @@ impl IncidentDesk {
 
     /// Opens a new incident, or the last one again where it closed a short time ago.
     fn open(&mut self, now: Moment, records: &mut Vec<Record>) {
-        let signs = self.prelude.take();
+        let before = self.prelude.take();
         if let Some(current) = &mut self.current
             && now.mono - current.state_since() < self.rules.reopen
         {
-            current.reopen(now, records);
+            current.reopen(now, before.notes, records);
             return;
         }
-        let id = IncidentId(format!("{}-{:04x}", now.wall.digits(), self.chance() & 0xffff));
-        self.current = Some(Current::open(id, now, &self.rules, signs, records));
+        let id = IncidentId::new(now.wall, self.chance());
+        self.current = Some(Current::open(id, now, &self.rules, before, records));
     }
 
     /// Vigna's SplitMix64.

@@ -4,69 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::action::{Action, Effect, Lifted};
 use super::machine::State;
 use super::moment::Wall;
 use crate::diagnosis::{Cause, Finding, Severity};
-
-/// A step of the healing ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Intervention {
-    /// New work of a class is refused.
-    Shed,
-    /// A class gets at most so many slots.
-    Cap,
-    /// A statement or a route is kept out.
-    Quarantine,
-    /// A transaction that does nothing is rolled back; its client stays.
-    Evict,
-    /// A running statement is cancelled.
-    Cancel,
-    /// A server connection is closed.
-    CloseConnection,
-}
-
-/// Whether an action was done or only foretold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// Only written down: what would have been done.
-    Observe,
-    /// Announced, not done.
-    Warn,
-    /// Done.
-    Enforce,
-}
-
-/// What the healer did, or would have done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Action {
-    /// Its number; the effect has the same.
-    pub number: u64,
-    /// What it is.
-    pub intervention: Intervention,
-    /// Whether it was done.
-    pub mode: Mode,
-    /// On whom: a route, a fingerprint, a server session.
-    pub target: String,
-    /// Why, in one sentence.
-    pub reason: String,
-    /// Slots it should free.
-    pub slots_expected: u32,
-}
-
-/// What an action changed, as measured afterwards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effect {
-    /// The action's number.
-    pub number: u64,
-    /// Slots it freed.
-    pub slots_freed: u32,
-    /// Clients that waited before it.
-    pub waiting_before: u32,
-    /// Clients that waited afterwards.
-    pub waiting_after: u32,
-}
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,10 +52,12 @@ pub enum EventKind {
         /// What is held against it.
         finding: Box<Finding>,
     },
-    /// The healer acts.
-    Action(Action),
+    /// The healer or the dispatch acts.
+    Action(Box<Action>),
     /// What an action changed.
     Effect(Effect),
+    /// An action that lasts is over.
+    Lifted(Lifted),
     /// PostgreSQL no longer answers.
     ServerLost,
     /// PostgreSQL answers again.
@@ -180,6 +123,7 @@ impl EventKind {
                 State::Watching | State::Closed => Severity::Info,
             },
             Self::Effect(_)
+            | Self::Lifted(_)
             | Self::ServerBack { .. }
             | Self::ConfigChanged { .. }
             | Self::Recovered { .. }
@@ -201,6 +145,7 @@ impl EventKind {
             | Self::FailureRate { .. }
             | Self::Action(_)
             | Self::Effect(_)
+            | Self::Lifted(_)
             | Self::ServerLost
             | Self::ServerBack { .. }
             | Self::ConfigChanged { .. }

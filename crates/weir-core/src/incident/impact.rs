@@ -1,13 +1,13 @@
 //! Who was hurt, and how much.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::desk::Look;
 use super::signals::Delta;
-use crate::config::limits::INCIDENT_USERS;
+use super::users::Users;
 
 /// Looks over which the failure rate is taken.
 const WINDOW: usize = 10;
@@ -29,7 +29,7 @@ pub struct Impact {
     pub refused: u64,
     /// Of those, failed for want of a connection.
     pub failed: u64,
-    /// Distinct users among them; 0 where no tag names users.
+    /// Distinct users among them, within about one percent; 0 where no tag names users.
     pub users: u64,
     /// There were more users than are counted.
     pub users_at_least: bool,
@@ -53,7 +53,7 @@ impl Impact {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     impact: Impact,
-    users: HashSet<u64>,
+    users: Users,
     window: VecDeque<Delta>,
     /// Requests since the last trouble: part of the incident only if more trouble comes.
     since_trouble: u64,
@@ -83,15 +83,9 @@ impl Tally {
         &self.impact
     }
 
-    fn count_users(&mut self, users: &[u64]) {
-        for user in users {
-            if self.users.len() < INCIDENT_USERS {
-                self.users.insert(*user);
-            } else if !self.users.contains(user) {
-                self.impact.users_at_least = true;
-            }
-        }
-        self.impact.users = self.users.len() as u64;
+    fn count_users(&mut self, users: &Users) {
+        self.users.join(users);
+        (self.impact.users, self.impact.users_at_least) = self.users.count();
     }
 
     fn rate(&mut self, delta: Delta) -> Vec<u8> {
@@ -142,16 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn users_are_counted_once_and_up_to_a_bound() {
+    fn users_are_counted_once() {
         let mut tally = Tally::default();
-        let mut hit = |users: Vec<u64>| {
-            let signals = Signals { users_hit: users, ..Signals::default() };
+        let mut hit = |users: &[u32]| {
+            let mut signals = Signals::default();
+            users.iter().for_each(|&user| signals.users_hit.insert(user));
             add(&mut tally, Delta::default(), &signals);
             (tally.impact().users, tally.impact().users_at_least)
         };
-        assert_eq!(hit(vec![1, 2, 2, 1]), (2, false));
-        let bound = INCIDENT_USERS as u64;
-        assert_eq!(hit((0..bound).collect()), (bound, false));
-        assert_eq!(hit(vec![1, bound + 5]), (bound, true));
+        assert_eq!(hit(&[1, 2, 2, 1]), (2, false));
+        assert_eq!(hit(&[]), (2, false));
+        assert_eq!(hit(&[2, 3]), (3, false));
     }
 }

@@ -1,7 +1,8 @@
-//! Signals from the ledger: what its snapshots and frames mean for incidents.
+//! Signals from the ledger, or from servers alone: what they mean for incidents.
 
 use super::book::{Change, Counterfactual};
 use super::signals::{Signals, Slots};
+use crate::diagnosis::health::{Health, States};
 use crate::ledger::{Demanded, Frame, LedgerSnapshot, Phase};
 
 impl Slots {
@@ -44,6 +45,24 @@ impl Signals {
             slots: frame.map(Slots::of).unwrap_or_default(),
             ..Self::default()
         }
+    }
+}
+
+impl Signals {
+    /// What the servers alone tell, without a proxy: sessions by what they do. Who waits for a
+    /// connection, and who was refused one, only a proxy knows.
+    #[must_use]
+    pub fn of_servers(servers: &[Health]) -> Self {
+        let mut slots = Slots::default();
+        for connections in servers.iter().filter_map(|health| health.connections.as_ref()) {
+            let States { active, idle, idle_in_transaction, unknown, .. } = connections.states;
+            slots.executing += small(active.into());
+            slots.in_transaction += small(idle_in_transaction.into());
+            slots.upkeep += small(unknown.into());
+            slots.idle += small(idle.into());
+            slots.limit += small(connections.limit.into());
+        }
+        Self { slots, ..Self::default() }
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::users::Users;
+
 /// Whether PostgreSQL answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Server {
@@ -35,9 +37,8 @@ pub struct Signals {
     pub slots: Slots,
     /// Connections used and possible on the server, where that is known.
     pub connections: Option<(u32, u32)>,
-    /// Hashes of the users whose requests were refused or failed since the last time, where a tag
-    /// names them.
-    pub users_hit: Vec<u64>,
+    /// The users whose requests were refused or failed since the last time, where a tag names them.
+    pub users_hit: Users,
 }
 
 /// Server connections by what they do, as means over the second (or one look at them), with the

@@ -74,14 +74,14 @@ impl Suspect {
     }
 
     /// Where it stands among the others: smaller is first.
-    fn rank(&self) -> (Reverse<crate::diagnosis::Severity>, bool, Reverse<u64>, Reverse<u32>) {
+    fn rank(&self) -> (Reverse<crate::diagnosis::Severity>, u8, Reverse<u64>, Reverse<u32>) {
         let finding = &self.finding;
         // Explained sessions are counts: hundredths are exact enough to compare.
         let explains = (self.explains() * 100.0).clamp(0.0, 1e15);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let explains = explains as u64;
         let sure = (finding.confidence as u32) * 10_000 + self.looks.min(9_999);
-        (Reverse(finding.severity), finding.cause.is_symptom(), Reverse(explains), Reverse(sure))
+        (Reverse(finding.severity), finding.cause.depth(), Reverse(explains), Reverse(sure))
     }
 }
 
@@ -181,6 +181,16 @@ mod tests {
         let order: Vec<Cause> = suspects.as_slice().iter().map(|one| one.finding.cause).collect();
         assert_eq!(order, [Cause::WaitsOnApplication, Cause::LongStatement, Cause::LimitNear]);
         assert_eq!(suspects.place(&finding(Cause::LongStatement, "report", 1.0)), Some(2));
+    }
+
+    #[test]
+    fn a_pool_is_too_small_only_where_nothing_else_is_wrong() {
+        let mut suspects = Suspects::default();
+        let too_small = finding(Cause::PoolTooSmall, "", 40.0);
+        suspects.see(std::slice::from_ref(&too_small), Wall(1));
+        assert!(suspects.named(), "alone it is a cause");
+        suspects.see(&[finding(Cause::WaitsOnApplication, "bulk", 29.0)], Wall(2));
+        assert_eq!(suspects.place(&too_small), Some(2));
     }
 
     #[test]

@@ -29,6 +29,11 @@ impl Timeline {
         added
     }
 
+    /// Counts an event that is not kept.
+    pub(super) const fn leave_out(&mut self) {
+        self.left_out += 1;
+    }
+
     pub(super) fn has(&self, is: impl Fn(&EventKind) -> bool) -> bool {
         self.events.iter().any(|event| is(&event.kind))
     }

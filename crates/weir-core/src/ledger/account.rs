@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::names::NOBODY;
-use super::phase::{Phase, PhaseTimes};
+use super::names::{NOBODY, Names};
+use super::phase::{Phase, PoolTimes, WorkTimes};
 use super::texts::{Mark, NONE};
 use crate::ids::PoolId;
 use crate::time::Instant;
@@ -41,7 +41,7 @@ pub(super) struct Work {
     /// Its class comes from a tag.
     pub(super) tagged: bool,
     /// What it has been charged: moved as a whole when its class changes.
-    pub(super) times: PhaseTimes,
+    pub(super) times: WorkTimes,
     /// Hash of its statements' fingerprints, in order.
     pub(super) shape: u64,
     /// The first of its statements.
@@ -82,6 +82,29 @@ impl Account {
             queue: VecDeque::new(),
         }
     }
+
+    /// Charges the time up to `now`, which goes into the phase that it is in.
+    #[inline]
+    pub(super) fn charge(&mut self, now: Instant, names: &mut Names, pools: &mut PoolTimes) {
+        let nanos = now.nanos_since(self.charged);
+        if nanos == 0 {
+            return;
+        }
+        self.charged = now;
+        if self.work.open {
+            self.work.times.charge(self.phase, nanos);
+        }
+        names.get_mut(self.class).sums.times.charge(self.phase, nanos);
+        pools.of(self.pool).charge(self.phase, nanos);
+    }
+
+    /// Another phase begins, up to which the time has been charged. Returns how long the one
+    /// before was, in nanoseconds.
+    #[inline]
+    pub(super) fn enter(&mut self, now: Instant, phase: Phase) -> u64 {
+        self.phase = phase;
+        now.nanos_since(std::mem::replace(&mut self.since, now))
+    }
 }
 
 impl Work {
@@ -90,7 +113,7 @@ impl Work {
             open: false,
             since: now,
             tagged: false,
-            times: PhaseTimes::default(),
+            times: WorkTimes::default(),
             shape: 0,
             first: NONE,
             statements: 0,
@@ -104,7 +127,7 @@ impl Work {
         self.open = true;
         self.since = now;
         self.tagged = tagged;
-        self.times = PhaseTimes::default();
+        self.times = WorkTimes::default();
         self.shape = 0;
         self.first = NONE;
         self.statements = 0;

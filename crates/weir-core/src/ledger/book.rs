@@ -1,16 +1,15 @@
 //! The ledger of one worker.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{Account, GAPS_KEPT, KeptGap, Queued, shape_with};
+use super::account::{Account, Queued, shape_with};
 use super::class::{ClassKind, WaitEnd};
 use super::conservation::OpenTime;
-use super::gap::{Edge, Gaps};
+use super::gap::Gaps;
 use super::histogram::Histogram;
 use super::names::{Caller, NOBODY, Names};
-use super::phase::{Phase, PhaseTimes};
-use super::texts::{Mark, NONE, Texts};
+use super::phase::{Phase, PoolTimes};
+use super::texts::{Mark, NONE, Said, Texts};
 use crate::config::limits::LEDGER_STATEMENTS_AHEAD;
 use crate::ids::{ClassId, PoolId, ServerId};
 use crate::pool::State;
@@ -33,9 +32,7 @@ pub struct Ledger {
     pub(super) texts: Texts,
     pub(super) gaps: Gaps,
     pub(super) accounts: Vec<Account>,
-    /// Since each pool was added.
-    pub(super) pools: Vec<PhaseTimes>,
-    pub(super) times: PhaseTimes,
+    pub(super) pools: PoolTimes,
     pub(super) visits: [Histogram; Phase::COUNT],
     /// Counted by the pools, apart from the accounts.
     pub(crate) open: OpenTime,
@@ -63,11 +60,18 @@ impl Scribe<'_> {
         })
     }
 
+    /// A mark that was made before, while it holds.
+    #[inline]
+    #[must_use]
+    pub fn recall(&self, known: Option<Mark>) -> Option<Mark> {
+        known.filter(|mark| self.ledger.is_current(*mark))
+    }
+
     /// A statement of the client's goes to the server connection. `due`: how many requests of the
     /// lease will have been answered when its turn comes; none when that is now.
     #[inline]
-    pub fn sent(&mut self, now: Instant, text: Option<(&[u8], u64)>, due: Option<u32>) {
-        if let (Some(server), Some(mark)) = (self.server, self.read(text)) {
+    pub fn sent(&mut self, now: Instant, mark: Mark, due: Option<u32>) {
+        if let Some(server) = self.server {
             self.ledger.statement(now, server, mark, due);
         }
     }
@@ -91,8 +95,7 @@ impl Ledger {
             texts: Texts::new(seed),
             gaps: Gaps::new(seed),
             accounts: Vec::new(),
-            pools: Vec::new(),
-            times: PhaseTimes::default(),
+            pools: PoolTimes::default(),
             visits: std::array::from_fn(|_| Histogram::default()),
             open: OpenTime::default(),
         }
@@ -102,7 +105,7 @@ impl Ledger {
     /// [`weir_wire::sql::template`] gives it.
     #[inline]
     pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
-        let (statement, tag, user) = self.texts.read(text, template, &mut self.names);
+        let Said { statement, tag, user } = self.texts.read(text, template, &mut self.names);
         let class = tag.unwrap_or_else(|| {
             let texts = &self.texts;
             self.names.of_caller(caller, |names| {
@@ -111,13 +114,28 @@ impl Ledger {
                 names.of_shape(shape, || describe(&first.text, 1, shape))
             })
         });
-        Mark { class: ClassId(class), tagged: tag.is_some(), user, statement }
+        let evictions = self.evictions();
+        Mark { class: ClassId(class), tagged: tag.is_some(), user, statement, evictions }
+    }
+
+    /// Whether a mark still holds: no class and no statement gave its place to another since.
+    #[inline]
+    #[must_use]
+    pub const fn is_current(&self, mark: Mark) -> bool {
+        mark.evictions == self.evictions()
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "what comes between is below 2^32")]
+    const fn evictions(&self) -> u32 {
+        self.names.evicted().wrapping_add(self.texts.evicted()) as u32
     }
 
     /// Finds out whose a statement is that cannot be read.
     pub fn unread(&mut self, caller: &mut Caller) -> Mark {
         let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
-        Mark { class: ClassId(class), tagged: false, user: 0, statement: NONE }
+        let evictions = self.evictions();
+        Mark { class: ClassId(class), tagged: false, user: 0, statement: NONE, evictions }
     }
 
     /// A client asks for a slot.
@@ -125,6 +143,15 @@ impl Ledger {
     pub(crate) fn claimed(&mut self, class: ClassId) {
         let class = self.names.known(class);
         self.names.get_mut(class).sums.claims += 1;
+    }
+
+    /// A client asks for a slot, and has one at once.
+    #[inline]
+    pub(crate) fn served(&mut self, class: ClassId) {
+        let class = self.names.known(class);
+        let sums = &mut self.names.get_mut(class).sums;
+        sums.claims += 1;
+        sums.granted.count += 1;
     }
 
     /// A claim waits.
@@ -152,11 +179,7 @@ impl Ledger {
 
     /// A pool begins, perhaps with the number of one that is gone.
     pub(crate) fn pool_added(&mut self, pool: PoolId) {
-        let at = pool.0 as usize;
-        if self.pools.len() <= at {
-            self.pools.resize(at + 1, PhaseTimes::default());
-        }
-        self.pools[at] = PhaseTimes::default();
+        self.pools.add(pool);
     }
 
     /// A server connection is being opened.
@@ -176,6 +199,9 @@ impl Ledger {
     #[inline]
     pub(crate) fn moved(&mut self, now: Instant, slot: u32, state: State) {
         let phase = Phase::entering(state);
+        if phase == Phase::Idle && self.rest(now, slot) {
+            return;
+        }
         self.enter(now, ServerId(slot), phase);
         self.end_work(now, slot);
         self.forget_queue(slot);
@@ -189,6 +215,10 @@ impl Ledger {
     #[inline]
     pub(crate) fn held(&mut self, now: Instant, slot: u32, class: ClassId) {
         let class = self.names.known(class);
+        if self.lend(now, slot, class) {
+            return;
+        }
+        self.moved(now, slot, State::Active);
         self.charge_to(now, slot, class);
         self.says(now, slot, NONE);
         let tagged = self.names.get(class).kind == ClassKind::Tag;
@@ -241,6 +271,13 @@ impl Ledger {
         if idle {
             self.end_work(now, server.0);
         }
+        if self.account(server.0).is_some_and(|account| !account.queue.is_empty()) {
+            self.go_on(now, server, done);
+        }
+    }
+
+    /// What was said ahead has its turn.
+    fn go_on(&mut self, now: Instant, server: ServerId, done: u32) {
         while let Some(account) = self.account(server.0)
             && account.queue.front().is_some_and(|next| next.due <= done)
             && let Some(Queued { mark, .. }) = account.queue.pop_front()
@@ -259,202 +296,13 @@ impl Ledger {
             self.record_gaps(slot);
         }
     }
-
-    /// The statement's turn has come.
-    #[inline]
-    fn begin(&mut self, now: Instant, slot: u32, mark: Mark) {
-        let Some(account) = self.account(slot) else { return };
-        if !account.work.open {
-            self.charge_to(now, slot, mark.class.0);
-            if let Some(account) = self.account(slot) {
-                account.work.begin(now, mark.tagged);
-            }
-        } else if mark.tagged && !account.work.tagged {
-            account.work.tagged = true;
-            self.recharge(now, slot, mark.class.0);
-        }
-        if self.phase(ServerId(slot)).is_some_and(waits_for_client) {
-            self.change(now, slot, Phase::Executing, mark.statement);
-        }
-        let fingerprint = self.texts.get(mark.statement).fingerprint.0;
-        let Some(account) = self.account(slot) else { return };
-        let before = account.statement;
-        if account.work.statements == 0 {
-            account.work.first = mark.statement;
-            account.work.add(fingerprint);
-            self.texts.retain(mark.statement);
-        } else if before != mark.statement {
-            // One that is repeated counts once: a loop's length does not make another transaction.
-            account.work.add(fingerprint);
-        }
-        self.says(now, slot, mark.statement);
-    }
-
-    /// The transaction is over: its class is certain now.
-    #[inline]
-    fn end_work(&mut self, now: Instant, slot: u32) {
-        let Some(account) = self.account(slot).filter(|account| account.work.open) else { return };
-        let (work, class) = (&account.work, account.class);
-        let (shape, statements, first) = (work.shape, work.statements, work.first);
-        if statements > 1 && self.names.get(class).kind == ClassKind::Shape {
-            let text = &self.texts.get(first).text;
-            let class = self.names.of_shape(shape, || describe(text, statements, shape));
-            self.recharge(now, slot, class);
-        }
-        self.charge(now, slot);
-        self.record_gaps(slot);
-        let Some(account) = self.account(slot) else { return };
-        account.work.open = false;
-        account.work.first = NONE;
-        let class = account.class;
-        if statements > 0 {
-            self.texts.release(first);
-            self.names.get_mut(class).sums.transactions += 1;
-        }
-    }
-
-    /// Moves what the transaction has been charged to another class, which is charged from now on.
-    fn recharge(&mut self, now: Instant, slot: u32, class: u32) {
-        self.charge(now, slot);
-        let Some(account) = self.account(slot).filter(|account| account.class != class) else {
-            return;
-        };
-        let (times, old) = (account.work.times, account.class);
-        let from = &mut self.names.get_mut(old).sums.times;
-        *from = *from - &times;
-        self.names.get_mut(class).sums.times += &times;
-        self.charge_to(now, slot, class);
-    }
-
-    /// Another class is charged from now on.
-    #[inline]
-    fn charge_to(&mut self, now: Instant, slot: u32, class: u32) {
-        self.charge(now, slot);
-        let Some(account) = self.account(slot).filter(|account| account.class != class) else {
-            return;
-        };
-        let old = std::mem::replace(&mut account.class, class);
-        self.names.retain(class);
-        self.names.release(old);
-    }
-
-    /// What was said last on a connection.
-    #[inline]
-    fn says(&mut self, now: Instant, slot: u32, statement: u32) {
-        let Some(account) = self.account(slot) else { return };
-        account.statement_since = now;
-        let old = std::mem::replace(&mut account.statement, statement);
-        if old != statement {
-            self.texts.retain(statement);
-            self.texts.release(old);
-        }
-    }
-
-    #[inline]
-    fn change(&mut self, now: Instant, slot: u32, phase: Phase, next: u32) {
-        let Some(account) = self.account(slot).filter(|account| account.phase != phase) else {
-            return;
-        };
-        let old = std::mem::replace(&mut account.phase, phase);
-        let since = std::mem::replace(&mut account.since, now);
-        self.charge_for(now, slot, old);
-        self.visits[old as usize].record(now - since);
-        if old == Phase::IdleInTransaction {
-            self.keep_gap(slot, next, now - since);
-        }
-    }
-
-    /// Charges an account up to `now`.
-    #[inline]
-    fn charge(&mut self, now: Instant, slot: u32) {
-        if let Some(phase) = self.phase(ServerId(slot)) {
-            self.charge_for(now, slot, phase);
-        }
-    }
-
-    #[inline]
-    fn charge_for(&mut self, now: Instant, slot: u32, phase: Phase) {
-        let Some(account) = self.accounts.get_mut(slot as usize).filter(|a| a.live) else { return };
-        let nanos = now.as_nanos().saturating_sub(account.charged.as_nanos());
-        if nanos == 0 {
-            return;
-        }
-        account.charged = now;
-        if account.work.open {
-            account.work.times.charge(phase, nanos);
-        }
-        self.times.charge(phase, nanos);
-        self.names.get_mut(account.class).sums.times.charge(phase, nanos);
-        if let Some(times) = self.pools.get_mut(account.pool.0 as usize) {
-            times.charge(phase, nanos);
-        }
-    }
-
-    fn keep_gap(&mut self, slot: u32, after: u32, span: Duration) {
-        let Some(account) = self.account(slot) else { return };
-        let before = account.statement;
-        account.work.gaps.push(KeptGap { before, after, span });
-        let full = account.work.gaps.len() >= GAPS_KEPT || !account.work.open;
-        self.texts.retain(before);
-        self.texts.retain(after);
-        if full {
-            self.record_gaps(slot);
-        }
-    }
-
-    /// Records the gaps that were kept, with the class as it is known now.
-    #[inline]
-    fn record_gaps(&mut self, slot: u32) {
-        let Some(account) = self.accounts.get_mut(slot as usize) else { return };
-        let class = self.names.get(account.class);
-        for gap in account.work.gaps.drain(..) {
-            let (before, after) = (self.texts.get(gap.before), self.texts.get(gap.after));
-            let numbers = [class.serial, before.fingerprint.0, after.fingerprint.0];
-            self.gaps.record(numbers, gap.span, || Edge {
-                class: Arc::clone(&class.label),
-                before: (before.fingerprint.0, Arc::clone(&before.text)),
-                after: (after.fingerprint.0, Arc::clone(&after.text)),
-            });
-            self.texts.release(gap.before);
-            self.texts.release(gap.after);
-        }
-    }
-
-    fn forget_queue(&mut self, slot: u32) {
-        while let Some(account) = self.account(slot)
-            && let Some(Queued { mark, .. }) = account.queue.pop_front()
-        {
-            self.names.release(mark.class.0);
-            self.texts.release(mark.statement);
-        }
-    }
-
-    #[inline]
-    fn account(&mut self, slot: u32) -> Option<&mut Account> {
-        self.accounts.get_mut(slot as usize).filter(|account| account.live)
-    }
-}
-
-/// PostgreSQL waits for the holder's next statement.
-const fn waits_for_client(phase: Phase) -> bool {
-    match phase {
-        Phase::IdleInTransaction | Phase::PinnedIdle => true,
-        Phase::Connecting
-        | Phase::Idle
-        | Phase::Resetting
-        | Phase::Executing
-        | Phase::ClientBlocked
-        | Phase::CopyIn
-        | Phase::CancelSettling
-        | Phase::Draining => false,
-    }
 }
 
 /// The name of transactions of statements that are too long to be read.
 const UNREAD: &str = "(statements too long to be read)";
 
 /// The name of transactions that only their statements tell apart.
-fn describe(first: &str, statements: u32, shape: u64) -> String {
+pub(super) fn describe(first: &str, statements: u32, shape: u64) -> String {
     const SHOWN_BYTES_MAX: usize = 100;
     let shown = &first[..first.floor_char_boundary(SHOWN_BYTES_MAX)];
     match statements {

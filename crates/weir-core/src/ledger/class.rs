@@ -35,6 +35,14 @@ impl ClassKind {
             Self::Shape => "transaction",
         }
     }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all =
+            [Self::Nobody, Self::Other, Self::Tag, Self::Application, Self::User, Self::Shape];
+        all.into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// How a wait for a slot ended.

@@ -95,6 +95,12 @@ impl Gaps {
         }
     }
 
+    /// Every place with the number of gaps and their nanoseconds, and the sum of those that gave
+    /// their place to others.
+    pub(super) fn all(&self) -> (impl Iterator<Item = &(Edge, GapSums)>, &GapSums) {
+        (self.table.iter().map(|(_, row)| row), &self.other)
+    }
+
     /// The places where most time went, at most `rows_max`, and the sum of all others.
     pub(super) fn longest(&self, rows_max: usize) -> (Vec<&(Edge, GapSums)>, GapSums) {
         let mut rows: Vec<_> = self.table.iter().map(|(_, row)| row).collect();

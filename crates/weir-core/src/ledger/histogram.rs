@@ -31,7 +31,12 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn record(&mut self, span: Duration) {
-        let nanos = nanos(span);
+        self.record_nanos(nanos(span));
+    }
+
+    /// Counts one duration, in nanoseconds.
+    #[inline]
+    pub fn record_nanos(&mut self, nanos: u64) {
         self.counts[bucket(nanos).min(BUCKETS - 1)] += 1;
         self.total += 1;
     }

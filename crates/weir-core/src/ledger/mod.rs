@@ -19,6 +19,7 @@
 //! | `histogram` | durations by size |
 //! | `snapshot` | what a worker tells of its ledger |
 //! | `window` | differences between snapshots: per second and per ten seconds |
+//! | `summary` | what a minute came to, as it is kept on disk |
 //! | `need` | how many slots the work needs, and would need otherwise |
 //! | `picture` | all of it as people and programs read it |
 
@@ -33,11 +34,13 @@ mod need;
 mod phase;
 mod picture;
 mod snapshot;
+mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod top;
+mod turn;
 mod window;
 
 pub use book::{Ledger, Scribe};
@@ -49,7 +52,8 @@ pub use names::Caller;
 pub use need::{Change, Demand, exhaustion};
 pub use phase::{Phase, PhaseTimes};
 pub use picture::{Demanded, Gap, Hold, Picture, Route, Wait};
-pub use snapshot::{ClassRow, GapRow, HoldView, HolderRow, LedgerSnapshot, WaiterRow};
+pub use snapshot::{ClassRow, EdgeRow, GapRow, HoldView, HolderRow, LedgerSnapshot, WaiterRow};
+pub use summary::{GapSummary, PoolSummary, Summarizer, Summary};
 pub use texts::Mark;
 pub use top::TopHolder;
 pub use window::{Frame, FrameClass, Recorder};

@@ -57,6 +57,12 @@ impl Caller {
     }
 }
 
+/// Never 0, which means nobody.
+fn user_hash(user: &str) -> u32 {
+    let hash = xxh3_64_with_seed(user.as_bytes(), 0) >> 32;
+    u32::try_from(hash).map_or(1, |hash| hash.max(1))
+}
+
 /// All classes of a ledger.
 #[derive(Debug)]
 pub(super) struct Names {
@@ -78,23 +84,17 @@ impl Names {
         Self { table: Table::new(LEDGER_CLASSES, fixed), seed, serial: 1 }
     }
 
-    /// The class that the tags of a text name, if they name one, and a hash of the person; 0 where
-    /// they name none.
+    /// The class that the tags of a text name, if they name one, and a hash of the end user: the
+    /// same in every worker and proxy, 0 where none is named.
     pub(super) fn tagged(&mut self, text: &[u8]) -> (Option<ClassRef>, u32) {
         let said = Attribution::from_text(text);
-        let user = said.user.as_ref().map_or(0, |user| self.user(user));
+        let user = said.user.as_ref().map_or(0, |user| user_hash(user));
         let place = match (said.label(), &said.application) {
             (Some(label), _) if !label.is_empty() => self.intern(ClassKind::Tag, &label),
             (_, Some(name)) => self.intern(ClassKind::Application, &templated(name)),
             (_, None) => return (None, user),
         };
         (Some(self.reference(place)), user)
-    }
-
-    /// A hash of a person's name that is not 0.
-    fn user(&self, name: &str) -> u32 {
-        let hash = xxh3_64_with_seed(name.as_bytes(), self.seed);
-        u32::try_from(hash >> 32).unwrap_or(u32::MAX).max(1)
     }
 
     /// The class of a statement without tags, by what is known of its client.
@@ -191,6 +191,12 @@ impl Names {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Class)> {
         self.table.iter()
+    }
+
+    /// How many gave their place to others.
+    #[inline]
+    pub(super) const fn evicted(&self) -> u64 {
+        self.table.evicted
     }
 
     /// How many there are, and how many gave their place to others.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::class::{ClassKind, ClassSums};
 use super::gap::GapSums;
 use super::need::{Change, Demand, exhaustion};
-use super::phase::{PhaseTimes, seconds};
+use super::phase::seconds;
 use super::snapshot::{ClassRow, GapRow, HolderRow, LedgerSnapshot, WaiterRow};
 use super::window::{Frame, FrameClass, Recorder};
 
@@ -205,7 +205,7 @@ impl Picture {
             misbooked: snapshot.misbooked,
             open: snapshot.open,
             window_seconds: window.span.as_secs_f64(),
-            phase_seconds: by_name(&snapshot.times),
+            phase_seconds: snapshot.times.by_name(),
             demand: demanded(snapshot, recorder, &window, &demand, slots),
             holders: snapshot.holders.iter().map(Hold::from).collect(),
             waiters: snapshot.waiters.iter().map(Wait::from).collect(),
@@ -291,15 +291,11 @@ fn routes(snapshot: &LedgerSnapshot, window: &Frame) -> Vec<Route> {
             refused: class.sums.refused.count,
             left: class.sums.left.count,
             waited_seconds: seconds(class.sums.waited_nanos()),
-            phase_seconds: by_name(&class.sums.times),
+            phase_seconds: class.sums.times.by_name(),
         })
         .collect();
     routes.sort_by(|a, b| b.share.total_cmp(&a.share).then(b.claims.cmp(&a.claims)));
     routes
-}
-
-fn by_name(times: &PhaseTimes) -> BTreeMap<&'static str, f64> {
-    times.iter().map(|(phase, nanos)| (phase.as_str(), seconds(nanos))).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio")]

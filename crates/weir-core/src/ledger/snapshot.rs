@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use weir_wire::sql::Fingerprint;
 
+use super::account::Account;
 use super::book::Ledger;
 use super::class::{ClassKind, ClassSums};
 use super::gap::GapSums;
 use super::histogram::Histogram;
 use super::phase::{Phase, PhaseTimes};
+use super::texts::{Mark, NONE};
 use crate::config::limits::LEDGER_GAPS_SHOWN;
 use crate::console::Serial;
-use crate::ids::{PoolId, ServerId};
+use crate::ids::{ClassId, PoolId, ServerId};
 use crate::time::Instant;
 
 /// The ledgers of workers at one moment. Sums are since each worker's start.
@@ -36,6 +38,11 @@ pub struct LedgerSnapshot {
     pub gaps: Vec<GapRow>,
     /// All other gaps.
     pub other_gaps: GapSums,
+    /// Every gap edge without its details; empty where that was not asked for.
+    pub edges: Vec<EdgeRow>,
+    /// Gaps of edges that gave their place to others: how many, and nanoseconds together. Only
+    /// with `edges`.
+    pub edges_gone: (u64, u128),
     /// How long each visit to a phase took, by phase; empty before the first snapshot.
     pub visits: Vec<Histogram>,
     /// Classes known, and classes that gave their place to others.
@@ -140,6 +147,21 @@ pub struct GapRow {
     pub open: u32,
 }
 
+/// One gap edge in short: gaps that ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeRow {
+    /// Whose transactions.
+    pub route: Arc<str>,
+    /// The statement before, without values.
+    pub before: Arc<str>,
+    /// The statement after; empty when none came.
+    pub after: Arc<str>,
+    /// How many.
+    pub count: u64,
+    /// Nanoseconds together.
+    pub nanos: u128,
+}
+
 /// A held server connection as the ledger knows it.
 #[derive(Debug, Clone)]
 pub struct HoldView {
@@ -151,6 +173,8 @@ pub struct HoldView {
     pub phase: Phase,
     /// When the phase was entered.
     pub since: Instant,
+    /// Whose transaction it is.
+    pub class: ClassId,
     /// Whose transaction it is, and where that name comes from.
     pub route: Arc<str>,
     /// Where that name comes from.
@@ -161,6 +185,8 @@ pub struct HoldView {
     pub statement: Arc<str>,
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
+    /// How many statements the transaction has had.
+    pub statements: u32,
     /// When it was sent.
     pub statement_since: Instant,
 }
@@ -185,6 +211,9 @@ impl LedgerSnapshot {
             self.merge_gap(row);
         }
         self.other_gaps.add(&other.other_gaps);
+        self.edges.extend(other.edges);
+        self.edges_gone.0 += other.edges_gone.0;
+        self.edges_gone.1 += other.edges_gone.1;
         if self.visits.is_empty() {
             self.visits = other.visits;
         } else {
@@ -233,7 +262,7 @@ impl Ledger {
             open: 0,
         });
         let mut snapshot = LedgerSnapshot {
-            times: self.times,
+            times: self.pools.total(),
             open_nanos: self.open.nanos(now),
             open: self.open.open(),
             classes: self.class_rows(worker),
@@ -250,25 +279,50 @@ impl Ledger {
         snapshot
     }
 
+    /// Adds every gap edge in short to a snapshot.
+    pub fn add_edges(&self, snapshot: &mut LedgerSnapshot) {
+        let (edges, gone) = self.gaps.all();
+        snapshot.edges.extend(edges.map(|(edge, sums)| EdgeRow {
+            route: Arc::clone(&edge.class),
+            before: Arc::clone(&edge.before.1),
+            after: Arc::clone(&edge.after.1),
+            count: sums.count,
+            nanos: sums.nanos,
+        }));
+        snapshot.edges_gone = (gone.count, gone.nanos);
+    }
+
     /// The server connections that are held, or put in order.
     pub fn holds(&self) -> impl Iterator<Item = HoldView> {
         let live = (0..).map(ServerId).zip(&self.accounts).filter(|(_, account)| account.live);
-        live.filter(|(_, account)| account.phase.is_held()).map(|(server, account)| {
-            let class = self.names.get(account.class);
-            let statement = self.texts.get(account.statement);
-            HoldView {
-                server,
-                pool: account.pool,
-                phase: account.phase,
-                since: account.since,
-                route: Arc::clone(&class.label),
-                kind: class.kind,
-                held_since: account.work.since,
-                statement: Arc::clone(&statement.text),
-                fingerprint: statement.fingerprint,
-                statement_since: account.statement_since,
-            }
-        })
+        live.filter(|(_, account)| account.phase.is_held())
+            .map(|(server, account)| self.hold_view(server, account))
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn hold(&self, server: ServerId) -> Option<HoldView> {
+        let account = self.accounts.get(server.0 as usize)?;
+        (account.live && account.phase.is_held()).then(|| self.hold_view(server, account))
+    }
+
+    fn hold_view(&self, server: ServerId, account: &Account) -> HoldView {
+        let class = self.names.get(account.class);
+        let statement = self.texts.get(account.statement);
+        HoldView {
+            server,
+            pool: account.pool,
+            phase: account.phase,
+            since: account.since,
+            class: ClassId(account.class),
+            route: Arc::clone(&class.label),
+            kind: class.kind,
+            held_since: account.work.since,
+            statement: Arc::clone(&statement.text),
+            fingerprint: statement.fingerprint,
+            statements: account.work.statements,
+            statement_since: account.statement_since,
+        }
     }
 
     /// Nanoseconds by which phases and open time differ at `now`: 0, ever.
@@ -276,7 +330,7 @@ impl Ledger {
     pub fn drift_nanos(&self, now: Instant) -> u128 {
         let open = self.accounts.iter().filter(|account| account.live);
         let uncharged: u128 = open.map(|account| (now - account.charged).as_nanos()).sum();
-        (self.times.total() + uncharged).abs_diff(self.open.nanos(now))
+        (self.pools.total().total() + uncharged).abs_diff(self.open.nanos(now))
     }
 
     /// Nanoseconds that server connections were open up to `now`.
@@ -285,29 +339,36 @@ impl Ledger {
         self.open.nanos(now)
     }
 
+    /// The fingerprint of a statement that was read just now; none when it could not be.
+    #[must_use]
+    pub fn fingerprint(&self, mark: Mark) -> Option<Fingerprint> {
+        let fingerprint = self.texts.get(mark.statement).fingerprint;
+        (mark.statement != NONE).then_some(fingerprint)
+    }
+
     /// The name of a class.
     #[must_use]
-    pub fn class_name(&self, class: crate::ids::ClassId) -> Arc<str> {
+    pub fn class_name(&self, class: ClassId) -> Arc<str> {
         Arc::clone(&self.names.get(self.names.known(class)).label)
     }
 
     /// Where the name of a class comes from.
     #[must_use]
-    pub fn class_kind(&self, class: crate::ids::ClassId) -> ClassKind {
+    pub fn class_kind(&self, class: ClassId) -> ClassKind {
         self.names.get(self.names.known(class)).kind
     }
 
     /// A number that changes when the class gives its place to another.
     #[inline]
     #[must_use]
-    pub fn class_serial(&self, class: crate::ids::ClassId) -> u64 {
+    pub fn class_serial(&self, class: ClassId) -> u64 {
         self.names.get(self.names.known(class)).serial
     }
 
     /// The time of a pool's server connections since it was added.
     #[must_use]
     pub fn pool_times(&self, pool: PoolId) -> PhaseTimes {
-        self.pools.get(pool.0 as usize).copied().unwrap_or_default()
+        self.pools.get(pool)
     }
 
     fn class_rows(&self, worker: usize) -> Vec<ClassRow> {

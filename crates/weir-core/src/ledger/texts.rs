@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use weir_wire::sql::{self, Edges, Fingerprint, edges};
+use weir_wire::sql::{self, Edges, Fingerprint, edges, may_have_edges};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::names::{ClassRef, Names};
@@ -17,16 +17,19 @@ use crate::ids::ClassId;
 /// The place of a statement that is not known, or of none.
 pub(super) const NONE: u32 = 0;
 
-/// What a text was found to be: whose, and which statement. It holds until the next text is read.
+/// What a text was found to be: whose, and which statement. It holds while [`super::Ledger`] says
+/// so: until a class or a statement gives its place to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     /// The class of its transaction, as far as this text tells.
     pub class: ClassId,
     /// A tag in the text says so; otherwise a lower step of the ladder.
     pub tagged: bool,
-    /// A hash of the person that a tag names; 0 where none does.
+    /// A hash of the end user that a tag beside the text names; 0 where none does.
     pub user: u32,
     pub(super) statement: u32,
+    /// How many places had been given to others when it was made, modulo 2^32.
+    pub(super) evictions: u32,
 }
 
 /// One statement.
@@ -43,6 +46,8 @@ struct Known {
     template: u64,
     fingerprint: u64,
     statement: u32,
+    /// There may be comments around a text of this template.
+    commented: bool,
 }
 
 /// What outer comments say.
@@ -51,6 +56,16 @@ struct Comment {
     hash: u64,
     tag: Option<ClassRef>,
     user: u32,
+}
+
+/// What a text says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    pub(super) statement: u32,
+    /// The class that its tags name.
+    pub(super) tag: Option<u32>,
+    /// A hash of the end user that they name; 0 for none.
+    pub(super) user: u32,
 }
 
 /// All statements of a ledger.
@@ -76,44 +91,52 @@ impl Texts {
         }
     }
 
-    /// The statement of a text of this template, and the class and the person that its tags name.
+    /// What a text of this template says.
     #[inline]
-    pub(super) fn read(
-        &mut self,
-        text: &[u8],
-        template: u64,
-        names: &mut Names,
-    ) -> (u32, Option<u32>, u32) {
+    pub(super) fn read(&mut self, text: &[u8], template: u64, names: &mut Names) -> Said {
         if self.known.is_empty() {
             self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
             self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
         }
+        let known = &self.known[slot(template)];
+        if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
+            let (statement, commented) = (known.statement, known.commented);
+            let (tag, user) = if commented { self.tags(text, names) } else { (None, 0) };
+            return Said { statement, tag, user };
+        }
+        let statement = self.learn(text, template);
+        let (tag, user) = self.tags(text, names);
+        Said { statement, tag, user }
+    }
+
+    /// The class and the user that the comments around a text name.
+    fn tags(&mut self, text: &[u8], names: &mut Names) -> (Option<u32>, u32) {
         let Edges { lead, tail, .. } = edges(text);
         let (mut tag, mut user) = (None, 0);
         for comment in [lead, tail] {
-            if tag.is_none() && !comment.is_empty() {
-                (tag, user) = self.comment(comment, names);
+            if !comment.is_empty() {
+                let (class, who) = self.comment(comment, names);
+                tag = tag.or(class);
+                user = if user == 0 { who } else { user };
             }
         }
-        (self.known(text, template), tag, user)
+        (tag, user)
     }
 
-    /// The statement of a text of this template.
-    #[inline]
-    fn known(&mut self, text: &[u8], template: u64) -> u32 {
-        let at = slot(template);
-        let known = self.known[at];
-        if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
-            return known.statement;
-        }
+    /// The statement of a text of this template, which is remembered from now on.
+    #[cold]
+    fn learn(&mut self, text: &[u8], template: u64) -> u32 {
         let fingerprint = sql::fingerprint(text);
         let statement = self.statement(fingerprint, text);
         if statement != NONE {
-            self.known[at] = Known { template, fingerprint: fingerprint.0, statement };
+            let (fingerprint, commented) = (fingerprint.0, may_have_edges(text));
+            let known = Known { template, fingerprint, statement, commented };
+            self.known[slot(template)] = known;
         }
         statement
     }
 
+    /// The class and the user that a comment names.
     fn comment(&mut self, comment: &[u8], names: &mut Names) -> (Option<u32>, u32) {
         // Bit 0 tells a remembered comment from an empty slot.
         let hash = xxh3_64_with_seed(comment, self.seed) | 1;
@@ -155,6 +178,12 @@ impl Texts {
     #[inline]
     pub(super) fn release(&mut self, place: u32) {
         self.statements.release(place);
+    }
+
+    /// How many gave their place to others.
+    #[inline]
+    pub(super) const fn evicted(&self) -> u64 {
+        self.statements.evicted
     }
 
     /// How many there are, and how many gave their place to others.

@@ -70,13 +70,13 @@ impl Frame {
 }
 
 impl FrameClass {
-    fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.label == other.label
     }
 }
 
 /// Puts the classes with most time first, and sums those behind the first so many up as `other`.
-fn keep_longest(classes: &mut Vec<FrameClass>, max: usize) {
+pub(super) fn keep_longest(classes: &mut Vec<FrameClass>, max: usize) {
     let weight = |class: &FrameClass| {
         let sums = &class.sums;
         (class.kind != ClassKind::Other, sums.times.total() + sums.waited_nanos(), sums.claims)
@@ -109,7 +109,7 @@ pub struct Recorder {
 struct Before {
     at: Instant,
     times: PhaseTimes,
-    classes: HashMap<(usize, u64), ClassSums>,
+    classes: ClassesBefore,
 }
 
 const TEN: Duration = Duration::from_secs(10);
@@ -117,8 +117,7 @@ const TEN: Duration = Duration::from_secs(10);
 impl Recorder {
     /// Notes a snapshot. `slots` is how many server connections there may be.
     pub fn note(&mut self, at: Instant, snapshot: &LedgerSnapshot, slots: u32) {
-        let classes = snapshot.classes.iter().map(|row| (row.key, row.sums)).collect();
-        let now = Before { at, times: snapshot.times, classes };
+        let now = Before { at, times: snapshot.times, classes: so_far(snapshot) };
         let Some(before) = self.before.replace(now) else { return };
         let waiting = snapshot.classes.iter().map(|class| class.waiting).sum();
         self.push(Frame {
@@ -127,7 +126,7 @@ impl Recorder {
             times: snapshot.times - &before.times,
             slots,
             waiting,
-            classes: differences(before, snapshot),
+            classes: differences(before.classes, snapshot, LEDGER_SECOND_CLASSES),
         });
     }
 
@@ -178,13 +177,25 @@ fn keep(ring: &mut VecDeque<Arc<Frame>>, frame: Frame, max: usize) {
     ring.push_back(Arc::new(frame));
 }
 
-/// What each class did between two snapshots. What a class that is gone had done is in `other`
-/// now, and was not done there since.
-fn differences(mut before: Before, snapshot: &LedgerSnapshot) -> Vec<FrameClass> {
+/// What each class had done, by its key.
+pub(super) type ClassesBefore = HashMap<(usize, u64), ClassSums>;
+
+/// What each class has done so far.
+pub(super) fn so_far(snapshot: &LedgerSnapshot) -> ClassesBefore {
+    snapshot.classes.iter().map(|row| (row.key, row.sums)).collect()
+}
+
+/// What each class did between two snapshots, those behind the first `max` as `other`. What a
+/// class that is gone had done is in `other` now, and was not done there since.
+pub(super) fn differences(
+    mut before: ClassesBefore,
+    snapshot: &LedgerSnapshot,
+    max: usize,
+) -> Vec<FrameClass> {
     let mut classes: Vec<FrameClass> = Vec::new();
     let mut other = ClassSums::default();
     for row in &snapshot.classes {
-        let old = before.classes.remove(&row.key).unwrap_or_default();
+        let old = before.remove(&row.key).unwrap_or_default();
         if row.kind == ClassKind::Other {
             other = other.plus(&row.sums.since(&old));
             continue;
@@ -199,12 +210,12 @@ fn differences(mut before: Before, snapshot: &LedgerSnapshot) -> Vec<FrameClass>
             None => classes.push(class),
         }
     }
-    let gone = before.classes.values().fold(ClassSums::default(), |sum, old| sum.plus(old));
+    let gone = before.values().fold(ClassSums::default(), |sum, old| sum.plus(old));
     let other = other.since(&gone);
     if !other.is_empty() {
         let label = ClassKind::Other.as_str().into();
         classes.push(FrameClass { label, kind: ClassKind::Other, sums: other });
     }
-    keep_longest(&mut classes, LEDGER_SECOND_CLASSES);
+    keep_longest(&mut classes, max);
     classes
 }

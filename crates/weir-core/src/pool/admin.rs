@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dispatch::ClassRules;
+use crate::dispatch::{Advises, ClassRules};
 use crate::ids::{BudgetId, ClassId, PoolId, ServerId};
 use crate::time::Instant;
 
@@ -88,6 +88,12 @@ impl Pools {
     /// CAP: the most slots one class may hold until told otherwise; none lifts it.
     pub fn cap(&mut self, now: Instant, pool: PoolId, class: ClassId, cap: Option<u32>) {
         self.one_mut(pool).queue.cap(class, cap);
+        self.pump(now, pool);
+    }
+
+    /// What the controller of a pool only shows from now on, and does not do.
+    pub fn advise(&mut self, now: Instant, pool: PoolId, advises: Advises) {
+        self.one_mut(pool).queue.advise(advises);
         self.pump(now, pool);
     }
 

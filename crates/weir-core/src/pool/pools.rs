@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::arena::Arena;
 use crate::dispatch::{Claim, Waiters};
-use crate::ids::{BudgetId, PoolId, ServerId, Ticket};
+use crate::ids::{BudgetId, ClassId, PoolId, ServerId, Ticket};
 use crate::ledger::{Ledger, WaitEnd};
 use crate::time::Instant;
 
@@ -80,20 +80,19 @@ impl Pools {
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        self.ledger.claimed(claim.class);
         let queue = &mut self.one_mut(pool).queue;
         let place = queue.place(claim.class);
-        queue.asked(now, place);
-        if queue.admits(place)
+        if queue.asked(now, place)
             && let Some(slot) = self.pick(pool, claim.affinity)
             && now < self.slots[slot].fresh_until
         {
             // No connection idles that could serve somebody who waits, nor one that may not be
             // given out; so looking at the idle ones is enough.
             debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.ledger.waited(claim.class, WaitEnd::Granted, Duration::ZERO);
+            self.ledger.served(claim.class);
             self.hold(now, slot, (claim.client, claim.class, place));
-            let queue = &self.one(pool).queue;
+            let queue = &mut self.one_mut(pool).queue;
+            queue.took_at_once(place);
             if queue.is_tight()
                 && let Some(look_at) = queue.look_due()
             {
@@ -101,7 +100,14 @@ impl Pools {
             }
             return Checkout::Granted(ServerId(slot));
         }
+        self.ledger.claimed(claim.class);
         self.queue_up(now, (pool, place), claim)
+    }
+
+    /// A claim of that class was refused before it came to its pool.
+    pub fn turned_away(&mut self, class: ClassId) {
+        self.ledger.claimed(class);
+        self.ledger.waited(class, WaitEnd::Refused, Duration::ZERO);
     }
 
     /// A waiting client left or cancelled. False when it no longer waits: then its grant or

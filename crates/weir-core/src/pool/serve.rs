@@ -163,6 +163,7 @@ impl Pools {
         queue.granted(waiter.place);
         let client = waiter.claim.client;
         let waited = now - waiter.since;
+        queue.took(now, waiter.place);
         self.hold(now, slot, (client, waiter.claim.class, waiter.place));
         self.ledger.unqueued(waiter.claim.class, WaitEnd::Granted, waited);
         self.effects.push_back(Effect::Grant { ticket, client, server: ServerId(slot), waited });

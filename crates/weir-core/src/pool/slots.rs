@@ -12,13 +12,19 @@ impl Pools {
     /// Moves a slot to the end of the list of `state`.
     #[inline]
     pub(super) fn enter(&mut self, now: Instant, slot: u32, state: State) {
+        self.list(now, slot, state);
+        self.ledger.moved(now, slot, state);
+    }
+
+    /// The same without a word to the ledger.
+    #[inline]
+    fn list(&mut self, now: Instant, slot: u32, state: State) {
         let entry = &mut self.slots[slot];
         let from = std::mem::replace(&mut entry.state, state);
         entry.since = now;
         let lists = &mut self.pools[entry.pool.0 as usize].lists;
         self.slots.unlink(&mut lists[from as usize], slot);
         self.slots.link_back(&mut lists[state as usize], slot);
-        self.ledger.moved(now, slot, state);
     }
 
     /// Gives an idle or freed slot to a client.
@@ -29,11 +35,10 @@ impl Pools {
         slot: u32,
         (client, class, place): (ClientId, ClassId, Place),
     ) {
-        self.enter(now, slot, State::Active);
+        self.list(now, slot, State::Active);
         let entry = &mut self.slots[slot];
         entry.holder = Some(client);
         entry.charged = Some(place);
-        self.pools[entry.pool.0 as usize].queue.took(now, place);
         self.ledger.held(now, slot, class);
     }
 

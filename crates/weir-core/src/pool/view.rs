@@ -35,12 +35,52 @@ pub struct PoolView {
     pub oldest_wait_since: Option<Instant>,
     /// Most connections, without the reserve.
     pub size_max: u32,
+    /// Connections kept open when nobody needs them.
+    pub size_min: u32,
     /// Failed attempts to connect in a row.
     pub failures: u32,
     /// When the next attempt may come, after a failure.
     pub retry_at: Option<Instant>,
     /// The last failure, until an attempt succeeds.
     pub fault: Option<DialError>,
+}
+
+impl PoolView {
+    /// Adds the part of the same pool that another worker serves. What is not a count is that of
+    /// the part that is worse off: a pool is paused when all its parts are. Both know the whole
+    /// pool's size.
+    pub fn add(&mut self, other: Self) {
+        if self.mode == Mode::Paused {
+            self.mode = other.mode;
+        }
+        self.idle += other.idle;
+        self.active += other.active;
+        self.settling += other.settling;
+        self.checking += other.checking;
+        self.dialling += other.dialling;
+        self.abandoned += other.abandoned;
+        self.closing += other.closing;
+        self.waiting += other.waiting;
+        self.oldest_wait_since = match (self.oldest_wait_since, other.oldest_wait_since) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.failures = self.failures.max(other.failures);
+        self.retry_at = self.retry_at.max(other.retry_at);
+        self.fault = self.fault.take().or(other.fault);
+    }
+
+    /// Slots with anything in them.
+    #[must_use]
+    pub const fn open(&self) -> u32 {
+        self.idle
+            + self.active
+            + self.settling
+            + self.checking
+            + self.dialling
+            + self.abandoned
+            + self.closing
+    }
 }
 
 /// One budget at one moment.
@@ -61,6 +101,18 @@ pub struct WaiterView {
     pub class: ClassId,
     /// When it began to wait.
     pub since: Instant,
+}
+
+/// How badly a pool lacks slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pressure {
+    /// Waiting clients that no connection under way will serve. None while the pool is paused,
+    /// ends, or cannot connect: then slots are not what is lacking.
+    pub waiting: u32,
+    /// Those of them that the limits of their classes would let in.
+    pub eligible: u32,
+    /// Since when the first of them waits.
+    pub since: Option<Instant>,
 }
 
 /// One slot in use.
@@ -99,9 +151,27 @@ impl Pools {
             waiting: one.queue.len(),
             oldest_wait_since: one.queue.oldest().map(|head| self.waiters.at(head).since),
             size_max: one.settings.size_max,
+            size_min: one.settings.size_min,
             failures: one.failures,
             retry_at: (one.failures > 0).then_some(one.retry_at),
             fault: one.fault.clone(),
+        }
+    }
+
+    /// How badly a pool lacks slots.
+    #[must_use]
+    pub fn pressure(&self, pool: PoolId) -> Pressure {
+        let one = self.one(pool);
+        if one.mode != Mode::Running || one.fault.is_some() {
+            return Pressure::default();
+        }
+        let coming = one.count(State::Dialling) + one.count(State::Checking);
+        let waiting = one.queue.len().saturating_sub(coming);
+        let oldest = one.queue.oldest().filter(|_| waiting > 0);
+        Pressure {
+            waiting,
+            eligible: one.uncovered(),
+            since: oldest.map(|head| self.waiters.at(head).since),
         }
     }
 

@@ -6,8 +6,11 @@ use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 
 use crate::config::limits::PARSE_BUFFER_BYTES;
+use crate::ledger::Mark;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
-use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
+use crate::session::state::{
+    Ask, Asked, CloseReason, Context, Fault, Local, Said, Session, Skip, Step,
+};
 use crate::session::statements::Look;
 
 /// The longest message that is read whole because its meaning matters. Longer ones are relayed
@@ -32,15 +35,29 @@ pub(super) struct Message<'a> {
     pub(super) input: &'a [u8],
     pub(super) at: usize,
     pub(super) header: Header,
-    /// What its text means, if it is the query that was looked at before it asked for a server
-    /// connection.
-    pub(super) look: Option<Look>,
+    /// What is known of it, if it is the one that asked for a server connection.
+    pub(super) asked: Option<&'a Asked>,
 }
 
 impl<'a> Message<'a> {
     /// The body; `None` while it is incomplete.
     pub(super) fn body(&self) -> Option<&'a [u8]> {
         self.input.get(self.at + HEADER_LEN..self.at + self.header.total_len())
+    }
+
+    /// What its text means, if that is known.
+    #[inline]
+    pub(super) fn look(&self) -> Option<Look> {
+        match self.asked?.said {
+            Said::Text(look) => Some(look),
+            Said::Statement(_) => None,
+        }
+    }
+
+    /// Whose it is, if that is known.
+    #[inline]
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.asked?.mark
     }
 
     /// What has arrived of the body.
@@ -95,8 +112,8 @@ impl Session {
             if bytes > cx.settings.message_bytes_max {
                 return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
             }
-            let look = if at == 0 { asked } else { None };
-            let message = Message { input, at, header, look };
+            let asked = asked.as_ref().filter(|_| at == 0);
+            let message = Message { input, at, header, asked };
             match self.client_message(cx, &message)? {
                 Progress::Taken(bytes) => at += bytes,
                 Progress::More => break,
@@ -244,10 +261,9 @@ impl Session {
         if message.is_half_said(cx) {
             return Ok(Progress::More);
         }
-        if self.engage(cx, message.input)?.is_none() {
-            return Ok(Progress::Checkout);
-        }
-        cx.tell(None);
+        let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
+        server.note_unread_work();
+        cx.tell(None, None);
         cx.push_reply(Reply::Query);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))

@@ -6,16 +6,17 @@ use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 use weir_wire::frame::Malformed;
 use weir_wire::message::{Bind, Parse, Target, TargetKind, TransactionStatus};
-use weir_wire::sql::Flags;
+use weir_wire::sql::{Facts, Flags};
 
 use crate::config::limits::STATEMENT_NAME_BYTES;
+use crate::ledger::Mark;
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::effects::{EMPTY_NAME, Place, prepare_empty};
 use crate::session::schema;
 use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::PoolMode;
 use crate::session::simple::HARMLESS;
-use crate::session::state::{CloseReason, Context, Fault, Session};
+use crate::session::state::{Asked, CloseReason, Context, Fault, Said, Session};
 use crate::session::statements::{Look, OUR_NAMES, StatementId, StatementName};
 
 impl Session {
@@ -38,15 +39,15 @@ impl Session {
                 return self.refuse_parse(cx, message);
             }
         }
-        let look = message.look.unwrap_or_else(|| self.look(cx, parse.text));
+        let look = message.look().unwrap_or_else(|| self.look(cx, parse.text));
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
         }
-        cx.tell(Some((parse.text, look.template)));
+        cx.tell(Some((parse.text, look.template)), message.mark());
         cx.tally.client_parses += 1;
         if parse.name.is_empty() {
-            self.parse_unnamed(cx, message, &parse)
+            self.parse_unnamed(cx, message, &parse, look.facts)
         } else {
             self.parse_named(cx, message, &parse)
         }
@@ -59,13 +60,13 @@ impl Session {
         cx: &mut Context<'_>,
         message: &Message<'_>,
         parse: &Parse<'_>,
+        facts: Facts,
     ) -> Result<Progress, Fault> {
         let Some(id) = self.retain_unnamed(cx, parse) else {
             return Ok(too_many_statements(cx, message.input));
         };
-        let flags = cx.shared.statements.get(id).map_or(Flags::NONE, |s| s.facts.flags);
         let renamed = match self.names {
-            Some(_) if flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
+            Some(_) if facts.flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
                 self.rename(cx, message.input, parse.text, Place::Pipeline)?
             }
             _ => None,
@@ -185,7 +186,8 @@ impl Session {
         server.lease.unread = true;
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        cx.tell(None);
+        server.note_unread_work();
+        cx.tell(None, None);
         cx.push_reply(Reply::Parse { slot: Slot::Unnamed, undo: false });
         self.forget_unnamed(&mut cx.shared.statements);
         Ok(self.relay(cx, message))
@@ -206,16 +208,19 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let meant = self.meaning(bind.statement);
+        let meant = match message.asked.map(|asked| asked.said) {
+            Some(Said::Statement(meant)) => meant,
+            Some(Said::Text(_)) | None => self.meaning(bind.statement),
+        };
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for_statement(cx, meant);
             return Ok(Progress::Checkout);
         }
-        cx.tell_statement(meant);
+        let facts = cx.tell_statement(meant, message.mark());
         cx.tally.binds += 1;
         let renamed = self.ready_statement(cx, message.input, bind.statement, meant)?;
-        if let Some(id) = meant {
-            self.note_statement_effects(cx, id);
+        if let (Some(id), Some(facts)) = (meant, facts) {
+            self.note_statement_effects(cx, id, facts);
         }
         cx.push_reply(Reply::Bind);
         let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
@@ -323,7 +328,8 @@ impl Session {
     fn claims_for_statement(&mut self, cx: &mut Context<'_>, id: Option<StatementId>) {
         let known = id.and_then(|id| cx.shared.statements.get(id));
         let text = known.map(|statement| (&*statement.text, statement.template));
-        self.claim = cx.scribe.read(text);
+        let mark = cx.scribe.read(text);
+        self.asked = Some(Asked { said: Said::Statement(id), mark, told: false });
     }
 
     /// What a client's statement name means, the empty one included.
@@ -400,12 +406,17 @@ impl Session {
         Ok(())
     }
 
-    fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId) {
-        let Some(statement) = cx.shared.statements.get(id) else { return };
-        let facts = statement.facts;
-        if facts.flags.without(HARMLESS).is_empty() && !schema::may_change(facts) {
-            return;
+    #[inline]
+    fn note_statement_effects(&mut self, cx: &mut Context<'_>, id: StatementId, facts: Facts) {
+        cx.note_work(facts);
+        if !facts.flags.without(HARMLESS).is_empty() || schema::may_change(facts) {
+            self.note_effects_of(cx, id, facts);
         }
+    }
+
+    #[cold]
+    fn note_effects_of(&mut self, cx: &mut Context<'_>, id: StatementId, facts: Facts) {
+        let Some(statement) = cx.shared.statements.get(id) else { return };
         let text = statement.text.clone();
         cx.note_schema(&text, facts);
         self.note_effects(cx, &text);
@@ -470,12 +481,15 @@ pub(super) fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progres
 }
 
 impl Context<'_> {
-    /// A prepared statement is about to be run: the ledger is told.
+    /// A prepared statement is about to be run: the ledger is told. Returns what it means.
     #[inline]
-    fn tell_statement(&mut self, id: Option<StatementId>) {
+    fn tell_statement(&mut self, id: Option<StatementId>, known: Option<Mark>) -> Option<Facts> {
         let due = self.server.as_deref().and_then(ServerState::next_due);
-        let known = id.and_then(|id| self.shared.statements.get(id));
-        let text = known.map(|statement| (&*statement.text, statement.template));
-        self.scribe.sent(self.now, text, due);
+        let statement = id.and_then(|id| self.shared.statements.get(id));
+        let text = statement.map(|statement| (&*statement.text, statement.template));
+        if let Some(mark) = self.scribe.recall(known).or_else(|| self.scribe.read(text)) {
+            self.scribe.sent(self.now, mark, due);
+        }
+        statement.map(|statement| statement.facts)
     }
 }

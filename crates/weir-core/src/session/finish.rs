@@ -10,11 +10,10 @@ use crate::session::client::INSPECT_MAX;
 use crate::session::encoding;
 use crate::session::inquiry;
 use crate::session::overrides::{OverrideSet, differ_in_effect, is_too_much, write_difference};
-use crate::session::server::{Activity, Hidden, Lease, Reply, Rest, ServerState, Slot, Suspects};
+use crate::session::server::{Hidden, Lease, Reply, ServerState, Suspects};
 use crate::session::settings::{PoolMode, ServerReset, SessionSettings};
-use crate::session::state::{
-    Ask, CloseReason, Context, Evicted, Fault, Local, Notice, Pins, Session, Skip,
-};
+use crate::session::state::{Ask, CloseReason, Context, Fault, Pins, Session};
+use crate::session::work::Done;
 use crate::time::Instant;
 
 impl Session {
@@ -63,6 +62,9 @@ impl Session {
         lease.explicit = false;
         lease.failed = false;
         lease.committed = false;
+        if server.replies.is_empty() {
+            lease.work = Done::default();
+        }
         if std::mem::take(&mut lease.schema) {
             cx.shared.statements.schema_changed();
         }
@@ -149,7 +151,7 @@ impl Session {
         Ok(Ask::Release)
     }
 
-    fn stays(&self, mode: PoolMode) -> bool {
+    pub(super) fn stays(&self, mode: PoolMode) -> bool {
         !self.gone && (mode == PoolMode::Session || !self.pins.is_empty())
     }
 
@@ -160,7 +162,7 @@ impl Session {
     }
 
     /// Counts the client as pinned or not. Returns whether it may be.
-    fn count_pins(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn count_pins(&mut self, cx: &mut Context<'_>) -> bool {
         let pinned = !self.gone && !self.pins.is_empty();
         if std::mem::replace(&mut self.counted, pinned) == pinned {
             return true;
@@ -210,6 +212,11 @@ impl Session {
             }
             Hidden::Inquiry if failed => Ok(Ask::Discard),
             Hidden::Inquiry => self.inquiry_ended(cx, input),
+            // A cancel that was meant for the client's statement came late: roll back again.
+            Hidden::Rollback if cancelled => {
+                server.send_hidden(cx.to_server.own(input), b"ROLLBACK", Hidden::Rollback)?;
+                Ok(Ask::Nothing)
+            }
             Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
             Hidden::Rollback => {
                 // A `COMMIT AND CHAIN` before it is not its.
@@ -252,82 +259,6 @@ impl Session {
         self.tidy(cx, input)
     }
 
-    /// The client has left. The session finishes what the server connection needs: it ends COPY
-    /// and open pipelines, rolls back, discards. Feed it server bytes until it asks for
-    /// [`Ask::Release`] or [`Ask::Discard`].
-    pub fn client_gone(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
-        self.gone = true;
-        self.count_pins(cx);
-        self.local = Local::Idle;
-        self.skip = Skip::No;
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
-        if self.rest.left > 0 && self.rest.forward {
-            // Half a message is on its way to the server: nothing can follow it.
-            return Ok(Ask::Discard);
-        }
-        self.rest = Rest::default();
-        if server.lease.suspects.any() {
-            self.pins.insert(Pins::OTHER);
-        }
-        if server.lease.copy_in && !server.copy_ended() {
-            server.end_copy(cx.to_server.own(&[]))?;
-        }
-        self.take_over(cx)
-    }
-
-    /// Ends the client's idle transaction without ending its connection. What is in the outboxes
-    /// afterwards is to be sent before anything else is done.
-    ///
-    /// # Errors
-    /// Never in practice: what is sent is short.
-    pub fn evict(&mut self, cx: &mut Context<'_>, notice: Notice) -> Result<Evicted, Fault> {
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
-        if server.activity() != Activity::IdleInTransaction || self.rest.left > 0 {
-            return Ok(Evicted::No);
-        }
-        self.give_local_replies(cx, &[])?;
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Evicted::No) };
-        let explicit = server.status != TransactionStatus::Idle;
-        let told = server.lease.skipping;
-        if told || !explicit {
-            self.skip = Skip::UntilSync;
-        }
-        if explicit {
-            self.local = Local::failed(notice, false);
-        } else if !told {
-            // The transaction is that of a pipeline: it fails here and now.
-            build::error_response(cx.to_client.own(&[]), &notice.report(false));
-        }
-        if self.stays(cx.settings.mode) {
-            self.roll_back_in_place(cx, explicit)?;
-            return Ok(Evicted::InPlace);
-        }
-        let mut heir = Self::new(Rc::clone(&self.overrides));
-        heir.gone = true;
-        if server.lease.suspects.any() {
-            heir.pins.insert(Pins::OTHER);
-        }
-        Ok(Evicted::HandedOver(Box::new(heir)))
-    }
-
-    fn roll_back_in_place(&mut self, cx: &mut Context<'_>, explicit: bool) -> Result<(), Fault> {
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
-        if server.lease.unsynced {
-            // The pipeline's own transaction is rolled back by an error, not by a ROLLBACK.
-            let out = cx.to_server.own(&[]);
-            if !explicit && !server.lease.skipping {
-                build::parse(out, b"", b"evicted: the pipeline waited too long", b"")?;
-                server.unnamed = None;
-                server.replies.push_back(Reply::Hidden(Hidden::Parse(Slot::Unnamed)));
-            }
-            server.sync(out, Reply::Hidden(Hidden::Ready));
-        }
-        if explicit {
-            server.send_hidden(cx.to_server.own(&[]), b"ROLLBACK", Hidden::Rollback)?;
-        }
-        Ok(())
-    }
-
     /// Makes a new session without a client ask an idle server connection whether it is well.
     ///
     /// # Errors
@@ -342,43 +273,9 @@ impl Session {
         }
         Ok(Ask::Nothing)
     }
-
-    /// Goes on with [`Self::client_gone`]'s work for a session made by [`Self::evict`].
-    ///
-    /// # Errors
-    /// Never in practice: what is sent is short.
-    pub fn take_over(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
-        if server.lease.unsynced {
-            server.sync(cx.to_server.own(&[]), Reply::Ready);
-        }
-        if server.replies.is_empty() { self.tidy(cx, &[]) } else { Ok(Ask::Nothing) }
-    }
 }
 
 impl ServerState {
-    /// Ends the pipeline under way.
-    fn sync(&mut self, out: &mut Vec<u8>, reply: Reply) {
-        build::sync(out);
-        self.replies.push_back(reply);
-        self.lease.unsynced = false;
-        self.lease.skipping = false;
-    }
-
-    /// Ends the COPY under way for a client that is gone.
-    pub(super) fn end_copy(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
-        if self.copy_ended() {
-            return Ok(());
-        }
-        build::copy_fail(out, b"the client is gone")?;
-        let at = 1.min(self.replies.len());
-        self.replies.insert(at, Reply::CopyEnd);
-        if self.lease.unsynced {
-            self.sync(out, Reply::Ready);
-        }
-        Ok(())
-    }
-
     /// A session has it now.
     pub(super) fn begin_lease(&mut self, now: Instant) {
         self.lease.statement_since = now;

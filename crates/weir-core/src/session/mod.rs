@@ -34,15 +34,18 @@
 //! - In a failed transaction a statement cannot be prepared on a server connection that does not
 //!   have it: Bind gives the failed transaction's error.
 
+mod abandon;
 mod client;
 mod effects;
 mod encoding;
+mod evict;
 mod extended;
 mod failed;
 mod finish;
 mod greeting;
 mod hash;
 mod inquiry;
+mod leave;
 mod names;
 mod outbox;
 mod overrides;
@@ -55,15 +58,15 @@ mod state;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub(crate) use hash::NumberHash;
 
+pub use evict::{Evicted, Spared};
 pub use greeting::{Welcome, canonical_parameter};
 pub use outbox::Outbox;
 pub use overrides::{Change, Override, OverrideBook, OverrideSet, Value};
 pub use server::{Activity, ServerState};
 pub use settings::{PoolMode, ServerReset, SessionSettings};
-pub use state::{
-    Ask, CloseReason, Context, Evicted, Fault, Notice, Pins, Session, Shared, Step, Tally,
-};
+pub use state::{Ask, CloseReason, Context, Fault, Notice, Pins, Session, Shared, Step, Tally};
 pub use statements::{Prepared, Statement, StatementId, Statements};

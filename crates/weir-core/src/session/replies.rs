@@ -180,6 +180,7 @@ impl Session {
     fn command_complete(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Result<(), Fault> {
         let tag = CommandComplete::parse(body).map_err(Fault::Server)?.tag;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
+        server.note_tag(body);
         server.command_complete(tag);
         if matches!(tag, b"DEALLOCATE ALL" | b"DISCARD ALL") {
             if server.lease.aside.take().is_none() {
@@ -410,6 +411,9 @@ impl ServerState {
         }
         self.lease.committed = false;
         self.lease.many |= std::mem::replace(&mut self.lease.one, true);
+        if body.first() != Some(&b'S') {
+            self.note_tag(body);
+        }
         Some(())
     }
 }

@@ -8,6 +8,7 @@ use weir_wire::message::TransactionStatus;
 
 use crate::session::overrides::{Change, OverrideSet};
 use crate::session::statements::{Prepared, StatementId};
+use crate::session::work::Done;
 use crate::time::Instant;
 
 /// One server connection, from the proxy's side.
@@ -184,6 +185,8 @@ pub(super) struct Lease {
     pub(super) failed: bool,
     /// The transaction may have changed the schema.
     pub(super) schema: bool,
+    /// What the transaction has done so far.
+    pub(super) work: Done,
     /// The transaction was begun explicitly.
     pub(super) explicit: bool,
     /// The last command tag was COMMIT.
@@ -323,8 +326,16 @@ impl ServerState {
     /// none when that is now.
     #[inline]
     pub(super) fn next_due(&self) -> Option<u32> {
+        if self.replies.is_empty() {
+            return None;
+        }
         let waits = self.replies.iter().any(Reply::ends_request);
         waits.then(|| self.requests_before())
+    }
+
+    /// The BEGIN that the client was answered earlier is under way.
+    pub(super) fn begins(&self) -> bool {
+        self.replies.contains(&Reply::Hidden(Hidden::Begin))
     }
 
     /// The client has ended its COPY data, though the server may still be reading it.
@@ -370,6 +381,12 @@ impl ServerState {
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         self.rest.left > 0 && self.rest.forward
+    }
+
+    /// Bytes to come of the message that has passed in part.
+    #[must_use]
+    pub fn message_left(&self) -> usize {
+        if self.rest.forward { self.rest.left } else { 0 }
     }
 
     /// When the statement under way was sent.

@@ -6,10 +6,11 @@ use weir_wire::error::{Report, SqlState};
 use weir_wire::message::{Query, TransactionStatus};
 use weir_wire::sql::{self, Effect, Facts, Flags, Verb};
 
+use crate::ledger::Mark;
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::server::{Refusal, Reply, ServerState, Suspects};
 use crate::session::settings::PoolMode;
-use crate::session::state::{Context, Fault, Local, Session, Skip};
+use crate::session::state::{Asked, Context, Fault, Local, Said, Session, Skip};
 use crate::session::statements::Look;
 
 impl Session {
@@ -25,7 +26,7 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let (text, look) = match (message.look, body.split_last()) {
+        let (text, look) = match (message.look(), body.split_last()) {
             (Some(look), Some((_, text))) => (text, look),
             (Some(_), None) | (None, _) => {
                 let text = Query::parse(body).map_err(Fault::Client)?.text;
@@ -48,8 +49,9 @@ impl Session {
             return Ok(Progress::Checkout);
         }
         self.unnamed_is_dropped(cx);
-        cx.tell(Some((text, look.template)));
+        cx.tell(Some((text, look.template)), message.mark());
         cx.tally.queries += 1;
+        cx.note_work(facts);
         cx.note_schema(text, facts);
         if facts.flags.without(HARMLESS).is_empty() {
             cx.push_reply(Reply::Query);
@@ -68,7 +70,8 @@ impl Session {
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
-        cx.tell(None);
+        server.note_unread_work();
+        cx.tell(None, None);
         cx.push_reply(Reply::Query);
         self.unnamed_is_dropped(cx);
         cx.tally.queries += 1;
@@ -78,8 +81,8 @@ impl Session {
     /// A text asks for a server connection: whose it is is found out first.
     #[inline]
     pub(super) fn claims_for(&mut self, cx: &mut Context<'_>, text: &[u8], look: Look) {
-        self.asked = Some(look);
-        self.claim = cx.scribe.read(Some((text, look.template)));
+        let mark = cx.scribe.read(Some((text, look.template)));
+        self.asked = Some(Asked { said: Said::Text(look), mark, told: false });
     }
 
     /// Answers without a server connection where that is possible. Returns whether it was.
@@ -207,11 +210,22 @@ impl Context<'_> {
         self.settings.mode == PoolMode::Statement && facts.flags.contains(Flags::BEGIN)
     }
 
-    /// A statement is about to be sent: the ledger is told, before its reply is awaited.
+    /// A statement is about to be sent: the ledger is told, before its reply is awaited. `known`:
+    /// what was found out about it before.
     #[inline]
-    pub(super) fn tell(&mut self, text: Option<(&[u8], u64)>) {
+    pub(super) fn tell(&mut self, text: Option<(&[u8], u64)>, known: Option<Mark>) {
         let due = self.server.as_deref().and_then(ServerState::next_due);
-        self.scribe.sent(self.now, text, due);
+        if let Some(mark) = self.scribe.recall(known).or_else(|| self.scribe.read(text)) {
+            self.scribe.sent(self.now, mark, due);
+        }
+    }
+
+    /// What a text may do to rows is noted, for whoever thinks of rolling it back.
+    #[inline]
+    pub(super) fn note_work(&mut self, facts: Facts) {
+        if let Some(server) = self.server.as_deref_mut() {
+            server.note_work(facts);
+        }
     }
 
     #[inline]

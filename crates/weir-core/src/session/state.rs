@@ -44,23 +44,27 @@ pub struct Session {
     pub(super) late: bool,
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
-    /// What the query means that asked for a server connection; used if its bytes come again next.
-    pub(super) asked: Option<Look>,
-    /// Whose the request is that asked for a server connection, if it could be read.
-    pub(super) claim: Option<Mark>,
+    /// The message that asked for a server connection; used if its bytes come again next.
+    pub(super) asked: Option<Asked>,
 }
 
-/// What became of an eviction.
-#[derive(Debug)]
-pub enum Evicted {
-    /// Nothing: the transaction is not idle.
-    No,
-    /// The server connection is this session's now; [`Session::take_over`] makes it roll back
-    /// there and give the connection back.
-    HandedOver(Box<Session>),
-    /// The client keeps its server connection, because it has session state there; the
-    /// transaction is being rolled back.
-    InPlace,
+/// What was found out about the message that asked for a server connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) said: Said,
+    /// Whose the request is, if it could be read.
+    pub(super) mark: Option<Mark>,
+    /// The worker knows whose it is.
+    pub(super) told: bool,
+}
+
+/// What asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Said {
+    /// A text of this meaning.
+    Text(Look),
+    /// A statement that was prepared.
+    Statement(Option<StatementId>),
 }
 
 /// The transaction, as far as no server connection knows of it.
@@ -78,12 +82,30 @@ pub(super) enum Local {
 /// Why a transaction is lost, told to the client at each statement until it rolls back.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
-    /// The code, message, detail and hint of the first answer.
     pub(super) notice: Notice,
-    /// The first answer has been given; from now on it is `25P02`.
-    pub(super) told: bool,
-    /// A Parse of the transaction's end was answered: the next Bind and Execute are its.
-    pub(super) ending: bool,
+    pub(super) cause: Lost,
+    /// A Parse or Bind of the transaction's end was answered: the next Execute is its.
+    pub(super) ending: Option<Ending>,
+}
+
+/// How a transaction was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// Its first statement was refused a server connection, and the client was told so. From then
+    /// on it is a failed transaction as any other.
+    Refused,
+    /// It was rolled back while its client did something else. Each statement is told why, and
+    /// COMMIT above all: many drivers take `ROLLBACK` in answer to it for success.
+    Evicted,
+}
+
+/// How a client ends a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// By COMMIT or PREPARE TRANSACTION.
+    Commit,
+    /// By ROLLBACK.
+    Rollback,
 }
 
 /// An error report that is kept for later.
@@ -224,6 +246,20 @@ pub struct Tally {
     pub pinned: u32,
 }
 
+impl Tally {
+    /// Adds what another worker counted for the same pool.
+    pub fn add(&mut self, other: &Self) {
+        self.transactions += other.transactions;
+        self.queries += other.queries;
+        self.client_parses += other.client_parses;
+        self.server_parses += other.server_parses;
+        self.binds += other.binds;
+        self.query_ns += other.query_ns;
+        self.transaction_ns += other.transaction_ns;
+        self.pinned += other.pinned;
+    }
+}
+
 /// What a session is given for one call.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -341,7 +377,6 @@ impl Session {
             late: false,
             gone: false,
             asked: None,
-            claim: None,
         }
     }
 
@@ -372,7 +407,7 @@ impl Session {
     pub fn refused(&mut self, cx: &mut Context<'_>, notice: &Notice) {
         build::error_response(cx.to_client.own(&[]), &notice.report(false));
         if matches!(self.local, Local::Deferred) {
-            self.local = Local::failed(notice.clone(), true);
+            self.local = Local::refused(notice.clone());
         }
         self.skip = Skip::Request;
     }
@@ -386,7 +421,11 @@ impl Session {
     /// Whose the request is that asked for a server connection; told once.
     #[inline]
     pub fn take_claim(&mut self) -> Option<Mark> {
-        self.claim.take()
+        let asked = self.asked.as_mut()?;
+        if std::mem::replace(&mut asked.told, true) {
+            return None;
+        }
+        asked.mark
     }
 
     /// Why the client keeps its server connection, if it does.
@@ -433,7 +472,13 @@ impl Session {
 }
 
 impl Local {
-    pub(super) fn failed(notice: Notice, told: bool) -> Self {
-        Self::Failed(Box::new(Failure { notice, told, ending: false }))
+    /// A transaction that was refused at its first statement.
+    pub(super) fn refused(notice: Notice) -> Self {
+        Self::Failed(Box::new(Failure { notice, cause: Lost::Refused, ending: None }))
+    }
+
+    /// A transaction that was evicted.
+    pub(super) fn evicted(notice: Notice) -> Self {
+        Self::Failed(Box::new(Failure { notice, cause: Lost::Evicted, ending: None }))
     }
 }

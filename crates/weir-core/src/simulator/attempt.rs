@@ -39,6 +39,8 @@ pub(super) struct Attempt {
     pub(super) servers: [Option<ServerId>; 2],
     /// When it had its last server connection.
     granted: Instant,
+    /// When its stage began.
+    pub(super) since: Instant,
     pub(super) chance: Chance,
     /// Statements with their calls that it has yet to do.
     rounds: u32,
@@ -63,6 +65,7 @@ impl Simulation<'_> {
             granted: self.now,
             rounds: self.plan.classes[self.journeys[journey as usize].class].rounds,
             counts: (from..to).contains(&self.now),
+            since: self.now,
             chance: Chance::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             inside: false,
         });
@@ -87,8 +90,14 @@ impl Simulation<'_> {
 
     /// Asks the proxy for a server connection; a ticket when the attempt waits.
     fn ask(&mut self, index: u32) -> Option<Ticket> {
+        if self.is_turned_away(index) {
+            self.outcome.refused += 1;
+            self.outcome.refused_early += 1;
+            self.fail(index);
+            return None;
+        }
         let journey = self.attempts[index as usize].journey;
-        let class = self.journeys[journey as usize].class;
+        let class = self.plan.said_to_be(self.now, self.journeys[journey as usize].class);
         let id = ClassId(u32::try_from(class).unwrap_or(0) + 1);
         let claim = Claim { client: ClientId(index), class: id, affinity: None, user: journey + 1 };
         let proxy = self.proxy_of(index);
@@ -112,12 +121,14 @@ impl Simulation<'_> {
             return self.proxies[proxy].pools.release(self.now, server, Release::Reusable);
         }
         attempt.granted = self.now;
+        attempt.since = self.now;
         if attempt.servers[0].is_some() {
             attempt.servers[1] = Some(server);
             return self.finish(index);
         }
         attempt.servers[0] = Some(server);
         attempt.stage = Stage::Locked;
+        self.probe_granted(index);
         let lock = self.class_of(index).lock.clone();
         if lock.is_none_or(|name| self.database.lock(&name, index)) {
             self.execute(index);
@@ -129,6 +140,7 @@ impl Simulation<'_> {
         let present = self.present_of(index);
         let attempt = &mut self.attempts[index as usize];
         attempt.stage = Stage::Executing;
+        attempt.since = self.now;
         let usual = exponential(&mut attempt.chance, present.sql);
         let span = self.database.begin(usual);
         self.after(span, Event::Executed(index));
@@ -145,6 +157,7 @@ impl Simulation<'_> {
         let call = self.present_of(index).call;
         let attempt = &mut self.attempts[index as usize];
         attempt.stage = Stage::Calling;
+        attempt.since = self.now;
         let leaks = attempt.chance.percent(leak);
         let span = exponential(&mut attempt.chance, call);
         if let Some(limit) = self.rule.kills_after() {
@@ -257,6 +270,7 @@ impl Simulation<'_> {
             self.database.end();
         }
         attempt.stage = Stage::Over;
+        let ghost = attempt.ghost;
         let inside = std::mem::take(&mut attempt.inside);
         let servers = std::mem::take(&mut attempt.servers);
         if servers[0].is_some()
@@ -265,6 +279,7 @@ impl Simulation<'_> {
         {
             self.execute(next);
         }
+        self.probe_ended(index, ghost, how);
         let proxy = self.proxy_of(index);
         for server in servers.into_iter().flatten() {
             self.proxies[proxy].pools.release(self.now, server, how);

@@ -2,14 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::healing::Rules;
 use crate::ids::{ClientId, DialId, PoolId, ServerId};
 use crate::pool::{Chance, DialError, Effect, Fault, Pools, Refusal, ServerView, State};
 use crate::time::Instant;
 
 use super::attempt::Attempt;
 use super::draw::exponential;
+use super::ladder::{Ladder, enforcing};
 use super::outcome::{Journey, Outcome};
 use super::plan::{ClassPlan, Plan, Present};
 use super::rule::Rule;
@@ -91,6 +94,12 @@ pub(super) struct Simulation<'plan> {
     pub(super) database: Database,
     pub(super) journeys: Vec<Journey>,
     pub(super) attempts: Vec<Attempt>,
+    /// The healing ladder of each proxy.
+    pub(super) ladders: Vec<Ladder>,
+    /// Its rules.
+    pub(super) rules: Rules,
+    /// The names of the classes.
+    pub(super) routes: Vec<Arc<str>>,
     /// Requests the application turns to now.
     pub(super) turn_to: VecDeque<u32>,
     /// The cap of each class and proxy, as it moves.
@@ -124,6 +133,9 @@ impl<'plan> Simulation<'plan> {
             database: Database::new(plan.knee),
             journeys: Vec::new(),
             attempts: Vec::new(),
+            ladders: (0..plan.proxies).map(|_| Ladder::default()).collect(),
+            rules: enforcing(),
+            routes: plan.classes.iter().map(|class| class.name.as_str().into()).collect(),
             turn_to: VecDeque::new(),
             tides: vec![Tide::default(); plan.classes.len() * plan.proxies as usize],
             outcome: Outcome::default(),
@@ -172,7 +184,10 @@ impl<'plan> Simulation<'plan> {
             Event::Answer(proxy, dial) => self.answer(proxy, dial),
             Event::Down => self.go_down(),
             Event::Restart => self.restart(),
-            Event::Sample => self.sample(),
+            Event::Sample => {
+                self.heal();
+                self.sample();
+            }
         }
     }
 

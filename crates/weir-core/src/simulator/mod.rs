@@ -3,13 +3,16 @@
 //! A [`Plan`] (a small text file) says who asks for what and what goes wrong; a [`Rule`] says how
 //! waiting requests are served; [`play`] answers with an [`Outcome`]. The pool and its dispatch
 //! are those of the proxy. One seed runs the whole world, and arrivals and service times do not
-//! depend on the rule, so that outcomes can be compared.
+//! depend on the rule, so that outcomes can be compared. A plan can also be made from what the
+//! ledger recorded ([`Recorded`]).
 
 mod attempt;
 mod draw;
 mod engine;
+mod ladder;
 mod outcome;
 mod plan;
+mod recorded;
 mod rule;
 mod site;
 mod table;
@@ -20,5 +23,6 @@ mod tests;
 pub use engine::play;
 pub use outcome::{ClassOutcome, Outcome};
 pub use plan::{ClassPlan, EventPlan, Expectation, Plan, PlanError};
+pub use recorded::{Recorded, call_outside};
 pub use rule::Rule;
 pub use table::{compare, overview};

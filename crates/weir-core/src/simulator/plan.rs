@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dispatch::Criticality;
@@ -23,7 +23,7 @@ pub enum PlanError {
 }
 
 /// One scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// One sentence: what goes wrong.
@@ -59,7 +59,7 @@ pub struct Plan {
 
 /// One kind of request: a transaction of one statement and, while it is open, maybe a call to
 /// another service. Times are exponential with these means.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPlan {
     /// Its name.
@@ -102,7 +102,7 @@ pub struct ClassPlan {
 }
 
 /// What changes for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventPlan {
     /// From when, in milliseconds.
@@ -119,6 +119,8 @@ pub struct EventPlan {
     pub sql_percent: u64,
     /// The outside call's time instead of the usual, in milliseconds.
     pub call_ms: Option<u64>,
+    /// The class that the requests say they belong to: what tells routes apart lies.
+    pub poses_as: Option<String>,
     /// The application is restarted: what it was doing is lost, and nobody can reach it meanwhile.
     #[serde(default)]
     pub restart: bool,
@@ -128,7 +130,7 @@ pub struct EventPlan {
 }
 
 /// What Weir must reach in this scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
     /// Innocent requests begun in the trouble and served within a second, in tenths of a percent.
@@ -157,7 +159,15 @@ impl Plan {
         Ok(plan)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// The plan as a file that [`Self::parse`] reads.
+    ///
+    /// # Errors
+    /// Should it have no form in TOML.
+    pub fn to_toml(&self) -> Result<String, PlanError> {
+        toml::to_string(self).map_err(|error| PlanError::Text(error.to_string()))
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
         let rate: u64 = self.classes.iter().map(|class| class.rate).sum();
         let most = self.events.iter().map(|event| event.rate_percent).max().unwrap_or(100).max(100);
         let journeys = rate.saturating_mul(self.seconds).saturating_mul(most) / 100;
@@ -175,8 +185,8 @@ impl Plan {
             return Err("`workers`, `knee` and `rounds` must be at least 1".into());
         }
         let known = |name: &String| self.classes.iter().any(|class| class.name == *name);
-        match self.events.iter().filter_map(|event| event.class.as_ref()).find(|name| !known(name))
-        {
+        let mut named = self.events.iter().flat_map(|event| [&event.class, &event.poses_as]);
+        match named.find_map(|name| name.as_ref().filter(|name| !known(name))) {
             Some(name) => Err(format!("an event names the class `{name}`, which is not there")),
             None => Ok(()),
         }
@@ -205,6 +215,15 @@ impl Plan {
             }
         }
         present
+    }
+
+    /// The class that requests of `class` say they belong to.
+    pub(super) fn said_to_be(&self, now: Instant, class: usize) -> usize {
+        let own = &self.classes[class].name;
+        let lies = |event: &&EventPlan| event.class.as_ref() == Some(own) && event.is_on(now);
+        let name = self.events.iter().filter(lies).find_map(|event| event.poses_as.as_ref());
+        let place = name.and_then(|name| self.classes.iter().position(|one| one.name == *name));
+        place.unwrap_or(class)
     }
 
     /// True while the application is being restarted.

@@ -25,11 +25,13 @@ pub enum Rule {
     Killer,
     /// Weir's dispatch.
     Weir,
+    /// The same, and every step of the healing ladder enforced.
+    Ladder,
 }
 
 impl Rule {
     /// All of them, Weir's last.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Fifo,
         Self::FifoSecond,
         Self::FifoShort,
@@ -37,6 +39,7 @@ impl Rule {
         Self::Bulkheads,
         Self::Killer,
         Self::Weir,
+        Self::Ladder,
     ];
 
     /// A name for tables.
@@ -50,6 +53,7 @@ impl Rule {
             Self::Bulkheads => "bulkheads",
             Self::Killer => "idle killer",
             Self::Weir => "weir",
+            Self::Ladder => "weir + ladder",
         }
     }
 
@@ -61,7 +65,7 @@ impl Rule {
             Self::FifoShort => (Policy::Fifo, Duration::from_millis(100)),
             Self::Codel => (Policy::Codel, Duration::from_millis(500)),
             Self::Bulkheads => (Policy::Fair, Duration::from_secs(1)),
-            Self::Weir => (Policy::Fair, Duration::from_secs(120)),
+            Self::Weir | Self::Ladder => (Policy::Fair, Duration::from_secs(120)),
         };
         PoolSettings {
             size_max: slots,
@@ -81,7 +85,7 @@ impl Rule {
         let usual = ClassRules::default();
         match self {
             Self::Bulkheads => ClassRules { ceiling: plan.bulkhead, ..usual },
-            Self::Weir => ClassRules { criticality: plan.criticality, ..usual },
+            Self::Weir | Self::Ladder => ClassRules { criticality: plan.criticality, ..usual },
             Self::Fifo | Self::FifoSecond | Self::FifoShort | Self::Codel | Self::Killer => usual,
         }
     }
@@ -100,7 +104,8 @@ impl Rule {
             | Self::FifoShort
             | Self::Codel
             | Self::Bulkheads
-            | Self::Weir => None,
+            | Self::Weir
+            | Self::Ladder => None,
         }
     }
 }

@@ -23,7 +23,7 @@ type Script = &'static [fn(&mut Vec<u8>)];
 
 fn check(name: &str, servers: u32, opening: Script, transaction: Script) {
     let settings = SessionSettings::default();
-    let mut relay = Relay::new(CLIENTS, servers, &settings);
+    let mut relay = Relay::new(CLIENTS, servers, "", &settings);
     relay.run(opening, 1);
     relay.run(transaction, WARM_UP);
     let before = relay.transactions();

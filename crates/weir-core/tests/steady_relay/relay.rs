@@ -53,13 +53,18 @@ pub(crate) struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    /// `clients` over `servers` open connections.
-    pub(crate) fn new(clients: usize, servers: u32, settings: &'a SessionSettings) -> Self {
+    /// `clients`, which call themselves `application`, over `servers` open connections.
+    pub(crate) fn new(
+        clients: usize,
+        servers: u32,
+        application: &str,
+        settings: &'a SessionSettings,
+    ) -> Self {
         let overrides = OverrideBook::default();
         let empty = overrides.empty();
         let client = |_| Client {
             session: Session::new(empty.clone()),
-            caller: Caller::new("", "app", "app"),
+            caller: Caller::new(application, "app", "app"),
             server: None,
             last: None,
             parked: Vec::new(),

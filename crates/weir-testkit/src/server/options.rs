@@ -60,6 +60,7 @@ pub struct Options {
     want: Want,
     settings: Vec<(String, String)>,
     auth: Auth,
+    port: Option<u16>,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Pem>,
 }
@@ -75,6 +76,13 @@ impl Options {
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The port on 127.0.0.1; `None` for any that is free.
+    #[must_use]
+    pub fn port(mut self, port: Option<u16>) -> Self {
+        self.port = port;
         self
     }
 
@@ -96,6 +104,10 @@ impl Options {
 
     pub(super) fn want(&self) -> Want {
         self.want
+    }
+
+    pub(super) fn fixed_port(&self) -> Option<u16> {
+        self.port
     }
 
     /// The superuser's password; `None` where none is asked for.

@@ -24,6 +24,20 @@ pub fn edges(text: &[u8]) -> Edges<'_> {
     Edges { lead: &text[..start], body: &text[start..end], tail: &text[end..] }
 }
 
+/// False when no text of `text`'s template ([`super::template`]) has comments around it: what is
+/// remembered of a template can tell that [`edges`] need not look.
+#[must_use]
+pub fn may_have_edges(text: &[u8]) -> bool {
+    // A line comment at the end may end with anything.
+    lead_len(text) > 0 || ends_with_comment(text) || find(text, b"--").is_some()
+}
+
+/// Also when what ends there is no plain comment.
+fn ends_with_comment(text: &[u8]) -> bool {
+    let rest = text.trim_ascii_end();
+    rest.strip_suffix(b";").map_or(rest, <[u8]>::trim_ascii_end).ends_with(b"*/")
+}
+
 fn lead_len(text: &[u8]) -> usize {
     let mut at = 0;
     loop {

@@ -2,6 +2,7 @@
 
 use std::ops::{BitOr, BitOrAssign};
 
+use super::access::Access;
 use super::effect::{Effect, Scope};
 use super::verb::Verb;
 
@@ -14,6 +15,8 @@ pub struct Facts {
     pub statements: u16,
     /// What the first of them begins with.
     pub first: Verb,
+    /// What they may do to rows.
+    pub access: Access,
 }
 
 impl Facts {

@@ -1,6 +1,7 @@
 //! What a pooler must know of an SQL text, without parsing SQL: its effects on the session and the
 //! transaction, its fingerprint, and the tags in its comments.
 
+mod access;
 mod attribution;
 mod bytes;
 mod calls;
@@ -15,6 +16,7 @@ mod levels;
 pub mod lex;
 mod name;
 mod normal;
+mod pure;
 mod route;
 mod scan;
 mod set;
@@ -23,8 +25,9 @@ mod template;
 mod verb;
 mod words;
 
+pub use access::Access;
 pub use attribution::{Attribution, VALUE_LEN_MAX};
-pub use edges::{Edges, edges};
+pub use edges::{Edges, edges, may_have_edges};
 pub use effect::{Effect, Scope, SetValue};
 pub use fingerprint::{Fingerprint, fingerprint, normalise};
 pub use flags::{Facts, Flags};

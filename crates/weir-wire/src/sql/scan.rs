@@ -4,6 +4,7 @@
 //! server, apart from the built-in functions listed in `calls.rs`; that a table is temporary
 //! because `pg_temp` comes first in `search_path`; and what a session only reads (`currval`).
 
+use super::access::access;
 use super::calls;
 use super::cursor::Cursor;
 use super::effect::Effect;
@@ -17,7 +18,8 @@ use super::verb::Verb;
 /// [`super::template`].
 #[must_use]
 pub fn facts(text: &[u8]) -> Facts {
-    let mut facts = Facts { flags: Flags::NONE, statements: 0, first: Verb::None };
+    let access = access(text);
+    let mut facts = Facts { flags: Flags::NONE, statements: 0, first: Verb::None, access };
     for event in Scan::new(text) {
         match event {
             Event::Statement(verb) => {

@@ -232,7 +232,7 @@ fn comment_end(text: &[u8], at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{facts, fingerprint};
+    use super::super::{Edges, edges, facts, fingerprint, may_have_edges};
     use super::*;
     use proptest::prelude::*;
 
@@ -328,6 +328,18 @@ mod tests {
                 prop_assert_eq!(facts(&form), facts(text));
                 prop_assert_eq!(fingerprint(&form), fingerprint(text));
                 prop_assert_eq!(template(&form, 7), template(text, 7));
+            }
+        }
+
+        #[test]
+        fn a_template_tells_which_texts_have_no_comments_around_them(text in text()) {
+            let text = text.as_bytes();
+            let form = form(text).unwrap_or_else(|| text.to_vec());
+            if !may_have_edges(text) {
+                prop_assert!(!may_have_edges(&form), "of one text of a template for all of them");
+            }
+            if !may_have_edges(&form) {
+                prop_assert_eq!(edges(text), Edges { lead: b"", body: text, tail: b"" });
             }
         }
     }

@@ -15,6 +15,7 @@ use super::courier::Courier;
 #[derive(Debug)]
 pub struct Clerk {
     desk: Arc<Desk>,
+    receiver: Receiver,
     task: JoinHandle<()>,
 }
 
@@ -33,9 +34,51 @@ impl Clerk {
     #[must_use]
     pub fn hire(name: String, receiver: Receiver) -> Self {
         let outbox = Outbox::new(receiver.per_minute).into();
-        let desk = Arc::new(Desk { name, began: Instant::now(), outbox, news: Notify::new() });
-        let task = tokio::spawn(serve(Arc::clone(&desk), receiver));
-        Self { desk, task }
+        Self::at(Desk { name, began: Instant::now(), outbox, news: Notify::new() }, receiver)
+    }
+
+    fn at(desk: Desk, receiver: Receiver) -> Self {
+        let desk = Arc::new(desk);
+        let task = tokio::spawn(serve(Arc::clone(&desk), receiver.clone()));
+        Self { desk, receiver, task }
+    }
+
+    /// Serves the receiver as it is configured now. Nothing happens where that is as before; a
+    /// file of certificates may have another content under the same name.
+    #[must_use]
+    pub fn serve_now(self, receiver: Receiver) -> Self {
+        if receiver == self.receiver && receiver.ca.is_none() {
+            return self;
+        }
+        self.task.abort();
+        let (now, began) = (self.desk.now(), self.desk.began);
+        let left = self.desk.with(|outbox| std::mem::replace(outbox, Outbox::new(1)));
+        let outbox = left.handed_over(now, receiver.per_minute).into();
+        let name = self.desk.name.clone();
+        Self::at(Desk { name, began, outbox, news: Notify::new() }, receiver)
+    }
+
+    /// Lets everything that waits be tried at once, and once.
+    pub fn hurry(&self) {
+        let now = self.desk.now();
+        self.desk.with(|outbox| outbox.hurry(now));
+        self.desk.news.notify_one();
+    }
+
+    /// Waits for the last message of one who was hurried, and says what was not sent by then.
+    pub async fn finish(mut self, by: tokio::time::Instant) {
+        // Whether it came to its end or to the limit: what counts is what is left.
+        let _ = tokio::time::timeout_at(by, &mut self.task).await;
+        self.dismiss();
+    }
+
+    /// Ends, and says what was not sent.
+    pub fn dismiss(self) {
+        let left = self.desk.with(|outbox| outbox.unsent());
+        if left > 0 {
+            let name = &self.desk.name;
+            tracing::error!(receiver = %name, messages = left, "alerts were not sent");
+        }
     }
 
     /// Takes a message.
@@ -89,6 +132,7 @@ async fn serve(desk: Arc<Desk>, receiver: Receiver) {
                 let settled = desk.with(|outbox| outbox.settle(now, &verdict));
                 say(&desk.name, &verdict, settled);
             }
+            None if desk.with(|outbox| outbox.is_finished()) => return,
             None => rest(&desk).await,
         }
     }

@@ -1,4 +1,5 @@
-//! Sends mail. Without TLS only to this machine; a server that offers no STARTTLS gets nothing.
+//! Sends mail. Without TLS only to this machine, where no issuer is named; a server that offers no
+//! STARTTLS gets nothing.
 
 use std::time::Duration;
 
@@ -78,7 +79,8 @@ impl Mailer {
 }
 
 fn tls(server: &MailServer, ca: Option<&str>) -> Result<Tls> {
-    if server.plain {
+    // Who names issuers wants TLS, also on this machine.
+    if server.plain && ca.is_none() {
         return Ok(Tls::None);
     }
     let mut parameters = TlsParameters::builder(server.host.clone());

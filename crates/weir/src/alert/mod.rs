@@ -16,6 +16,7 @@ mod web;
 
 use std::collections::BTreeMap;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
@@ -23,7 +24,12 @@ use weir_core::alert::Message;
 use weir_core::config::limits::ALERTS_QUEUED;
 use weir_core::config::settings::{self, Settings};
 
+use clerk::Clerk;
 pub use courier::Courier;
+pub(crate) use web::Web;
+
+/// Clerks by the names of their receivers.
+type Clerks = BTreeMap<String, Clerk>;
 
 /// What the thread is told.
 enum Order {
@@ -31,7 +37,11 @@ enum Order {
     Receivers(BTreeMap<String, settings::Receiver>),
 }
 
-/// Tells receivers, from a thread of its own that ends with this.
+/// How long the end waits for what is still to be sent, in all.
+const END_MAX: Duration = Duration::from_secs(5);
+
+/// Tells receivers, from a thread of its own that ends with this: each message that waits is tried
+/// once more, for 5 s at most, and the log says what was not sent.
 #[derive(Debug)]
 pub struct Alerts {
     orders: Option<Sender<Order>>,
@@ -63,7 +73,8 @@ impl Alerts {
         self.order(Order::Tell(Box::new(message)));
     }
 
-    /// Takes the receivers of another configuration. What those before had waiting is not sent.
+    /// Takes the receivers of another configuration. What waits for one that is still there is
+    /// sent; the log says of how many messages that is not so.
     pub fn reload(&self, settings: &Settings) {
         self.order(Order::Receivers(settings.receivers.clone()));
     }
@@ -91,21 +102,36 @@ impl Drop for Alerts {
 
 /// Hands every message to each receiver's clerk.
 async fn run(mut ordered: Receiver<Order>, receivers: BTreeMap<String, settings::Receiver>) {
-    let mut clerks = hire(receivers);
+    let mut clerks = hire(Clerks::new(), receivers);
     while let Some(order) = ordered.recv().await {
         match order {
-            Order::Receivers(receivers) => clerks = hire(receivers),
+            Order::Receivers(receivers) => clerks = hire(clerks, receivers),
             Order::Tell(message) => {
-                for clerk in &clerks {
+                for clerk in clerks.values() {
                     clerk.tell(*message.clone());
                 }
             }
         }
     }
+    let by = tokio::time::Instant::now() + END_MAX;
+    clerks.values().for_each(Clerk::hurry);
+    for clerk in clerks.into_values() {
+        clerk.finish(by).await;
+    }
 }
 
-fn hire(receivers: BTreeMap<String, settings::Receiver>) -> Vec<clerk::Clerk> {
-    receivers.into_iter().map(|(name, receiver)| clerk::Clerk::hire(name, receiver)).collect()
+/// A clerk for each receiver, who goes on where the one before left off.
+fn hire(mut before: Clerks, receivers: BTreeMap<String, settings::Receiver>) -> Clerks {
+    let one = |(name, receiver): (String, settings::Receiver)| {
+        let clerk = match before.remove(&name) {
+            Some(clerk) => clerk.serve_now(receiver),
+            None => Clerk::hire(name.clone(), receiver),
+        };
+        (name, clerk)
+    };
+    let after = receivers.into_iter().map(one).collect();
+    before.into_values().for_each(Clerk::dismiss);
+    after
 }
 
 #[cfg(test)]

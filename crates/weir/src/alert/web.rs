@@ -23,7 +23,7 @@ use crate::proxy::tls::web::web_client;
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// The way to one web service.
-pub(super) struct Web {
+pub(crate) struct Web {
     address: WebAddress,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Web {
 
 impl Web {
     /// Reads the certificates, connects nowhere.
-    pub(super) fn new(address: WebAddress, ca: Option<&str>) -> Result<Self> {
+    pub(crate) fn new(address: WebAddress, ca: Option<&str>) -> Result<Self> {
         let tls = if address.tls {
             let name = ServerName::try_from(address.host.clone())
                 .with_context(|| format!("{} cannot be in a certificate", address.host))?;
@@ -57,7 +57,11 @@ impl Web {
         }
     }
 
-    async fn exchange(&self, request: &alert::Request) -> Result<(u16, Option<String>, Vec<u8>)> {
+    /// Sends; the status, Retry-After and the beginning of the answer.
+    pub(crate) async fn exchange(
+        &self,
+        request: &alert::Request,
+    ) -> Result<(u16, Option<String>, Vec<u8>)> {
         let WebAddress { host, port, .. } = &self.address;
         let stream = TcpStream::connect((host.as_str(), *port))
             .await

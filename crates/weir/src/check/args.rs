@@ -42,9 +42,14 @@ pub struct WatchArgs {
     /// What to look at.
     #[command(flatten)]
     pub wanted: Wanted,
-    /// The full answer as one line of JSON whenever something changes.
+    /// One line of JSON whenever something changes: the full answer about a server, or
+    /// {"incident": …}.
     #[arg(long)]
     pub json: bool,
+    /// Where incidents are kept, for `weir incident`. Without it, and without state_dir in the
+    /// configuration, they are kept in memory.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
 }
 
 /// The forms of an answer.

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `args` | the command line |
 //! | `wanted` | from the command line to settings |
-//! | `follow` | `weir watch`: says what changes |
+//! | `follow` | `weir watch`: says what changes, keeps incidents |
 
 mod args;
 mod follow;
@@ -51,7 +51,10 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
 /// As [`run`].
 pub fn watch(args: &WatchArgs) -> Result<ExitCode> {
     match wanted::settings(&args.wanted) {
-        Ok(settings) => runtime()?.block_on(follow::follow(&settings, args.json)),
+        Ok(mut settings) => {
+            settings.state_dir = args.state_dir.clone().or(settings.state_dir);
+            runtime()?.block_on(follow::follow(&settings, args.json))
+        }
         Err(problems) => cannot_tell(&problems),
     }
 }

@@ -4,10 +4,14 @@
 //! | file | job |
 //! | --- | --- |
 //! | `routes` | what each path answers |
+//! | `healing` | what the healing ladder does, and orders to it |
+//! | `incidents` | incidents and their reports |
 //!
 //! A connection serves one request within a fixed time, and there is a bound on connections, so
 //! that slow or silent clients take nothing from others.
 
+mod healing;
+mod incidents;
 mod routes;
 
 use std::net::SocketAddr;
@@ -25,9 +29,22 @@ use tokio::time::timeout;
 use weir_core::config::limits;
 use weir_core::config::settings::{Http, ListenAddress};
 
-use crate::http::routes::Shown;
+use crate::history::History;
 use crate::monitor::guard::Lookout;
 use crate::proxy::threads::House;
+
+/// What the answers are made from.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The proxy.
+    pub house: Arc<House>,
+    /// What the guard last saw.
+    pub lookout: Lookout,
+    /// What is kept of the ledger.
+    pub history: Arc<History>,
+    /// A token is asked for.
+    pub guarded: bool,
+}
 
 /// How long one request may take, from accept to the last byte of the answer.
 const REQUEST_MAX: Duration = Duration::from_secs(10);
@@ -71,8 +88,8 @@ impl HttpListener {
     }
 
     /// Serves until the process ends.
-    pub async fn serve(self, house: Arc<House>, lookout: Lookout, settings: Http) {
-        let router = routes::router(Shown { house, lookout }, settings.token);
+    pub async fn serve(self, shown: Shown, settings: Http) {
+        let router = routes::router(shown, settings.token);
         let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
         loop {
             // The semaphore is never closed.

@@ -13,22 +13,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 use weir_core::config::settings::Secret;
+use weir_core::config::units::TimeSpan;
 use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
+use weir_core::incident::Wall;
 
-use crate::monitor::guard::Lookout;
+use super::{Shown, healing, incidents};
+use crate::history::{self, Known};
 use crate::proxy::console::{Gathered, NoAnswer, VERSION};
 use crate::proxy::mail::Detail;
-use crate::proxy::threads::House;
-
-/// What the answers are made from.
-#[derive(Clone)]
-pub(super) struct Shown {
-    /// The proxy.
-    pub(super) house: Arc<House>,
-    /// What the guard last saw.
-    pub(super) lookout: Lookout,
-}
 
 /// The routes. `/healthz` and `/readyz` tell nothing that needs protection and ask for no token, so
 /// that probes need none.
@@ -37,6 +30,11 @@ pub(super) fn router(shown: Shown, token: Option<Secret>) -> Router {
         .route("/metrics", get(metrics_text))
         .route("/api/v1/health", get(health))
         .route("/api/v1/ledger", get(ledger))
+        .merge(healing::router())
+        .route("/api/v1/incidents", get(incidents::list))
+        .route("/api/v1/incidents/{id}", get(incidents::one))
+        .route("/api/v1/incidents/{id}/report", get(incidents::report))
+        .route("/api/v1/ledger/history", get(ledger_history))
         .layer(middleware::from_fn_with_state(token.map(Arc::new), check_token));
     Router::new()
         .route("/healthz", get(healthz))
@@ -52,7 +50,7 @@ async fn healthz() -> Response {
 }
 
 /// Whether clients should be sent here: every worker answers, and the process is not stopping.
-async fn readyz(State(Shown { house, lookout }): State<Shown>) -> Response {
+async fn readyz(State(Shown { house, lookout, .. }): State<Shown>) -> Response {
     let why = if house.stopping.load(Ordering::Relaxed) {
         Some("stopping".to_owned())
     } else {
@@ -99,17 +97,59 @@ async fn ledger(State(Shown { house, .. }): State<Shown>) -> Response {
     }
 }
 
-fn not_ready(stuck: NoAnswer) -> Response {
+/// What is kept of the time from `since` to `until` ago.
+async fn ledger_history(State(shown): State<Shown>, request: Request<Body>) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let (since, until) = match (ago(query, "since", "1h"), ago(query, "until", "0s")) {
+        (Ok(since), Ok(until)) => (since, until),
+        (Err(why), _) | (_, Err(why)) => {
+            return reply(StatusCode::BAD_REQUEST, &json!({ "error": why }));
+        }
+    };
+    let read = tokio::task::spawn_blocking(move || shown.history.read(since, until)).await;
+    match read {
+        Ok(Known { stretches, in_memory, unread }) => {
+            let unread = unread.map(|why| why.to_string());
+            let body = json!({ "stretches": stretches, "in_memory": in_memory, "error": unread });
+            reply(StatusCode::OK, &body)
+        }
+        Err(_) => reply(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": "stopping" })),
+    }
+}
+
+/// The moment that a parameter names by how long ago it was.
+fn ago(query: &str, name: &str, usual: &str) -> Result<Wall, String> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.find(|(key, _)| *key == name).map_or(usual, |(_, value)| value);
+    let span = TimeSpan::try_from(value.to_owned()).map_err(|why| format!("{name}: {why}"))?;
+    Ok(history::before(history::wall(), span.0))
+}
+
+pub(super) fn not_ready(stuck: NoAnswer) -> Response {
     let body = json!({ "status": "not ready", "reason": stuck.to_string() });
     reply(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
 
 async fn not_found() -> Response {
-    let paths = ["/healthz", "/readyz", "/metrics", "/api/v1/health", "/api/v1/ledger"];
+    let paths = [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/v1/health",
+        "/api/v1/ledger",
+        "/api/v1/actions",
+        "/api/v1/actions/summary",
+        "/api/v1/caps",
+        "/api/v1/quarantine",
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/report?format=html|md&lang=en|zh",
+        "/api/v1/ledger/history",
+    ];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }
 
-fn reply(status: StatusCode, body: &Value) -> Response {
+pub(super) fn reply(status: StatusCode, body: &Value) -> Response {
     (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 

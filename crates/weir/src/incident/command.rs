@@ -10,11 +10,12 @@ use serde_json::json;
 use weir_core::config::choices::Language;
 use weir_core::config::settings;
 use weir_core::incident::report::Story;
-use weir_core::incident::{Incident, words};
+use weir_core::incident::{Incident, Replayed, needed, words};
+use weir_core::ledger::Summary;
 
-use crate::cli::{ConfigArgs, IncidentCommand, IncidentPlace, ReportFormat};
+use crate::cli::{IncidentCommand, IncidentPlace, ReportFormat};
 use crate::config;
-use crate::store::IncidentStore;
+use crate::store::{IncidentStore, LedgerStore};
 
 /// Runs a command.
 ///
@@ -49,6 +50,21 @@ pub fn run(command: &IncidentCommand, out: &mut dyn Write) -> Result<ExitCode> {
             };
             out.write_all(page.as_bytes())?;
         }
+        IncidentCommand::WhatIf { id, place, scenario } => {
+            let opened = open(place)?;
+            let incident = opened.incident(id)?;
+            let stretches = opened.history(&incident)?;
+            let replayed = Replayed::of(&incident, &stretches).with_context(|| {
+                format!(
+                    "{} cannot be played again: the ledger's history in {} has {} stretches of it",
+                    incident.id,
+                    opened.dir,
+                    stretches.len()
+                )
+            })?;
+            let text = if *scenario { replayed.plan.to_toml()? } else { replayed.text() };
+            out.write_all(text.as_bytes())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -56,32 +72,42 @@ pub fn run(command: &IncidentCommand, out: &mut dyn Write) -> Result<ExitCode> {
 /// The store, and how its incidents are told.
 struct Opened {
     store: IncidentStore,
+    dir: String,
     incidents: settings::Incidents,
     language: Language,
 }
 
 impl Opened {
+    fn incident(&self, id: &str) -> Result<Incident> {
+        match (self.store.find(id)?, id) {
+            (Some(incident), _) => Ok(incident),
+            (None, "") => bail!("there was no incident yet"),
+            (None, id) => bail!("there is no incident {id}: see `weir incident list`"),
+        }
+    }
+
+    /// What the ledger recorded of an incident; nothing where no history was kept.
+    fn history(&self, incident: &Incident) -> Result<Vec<Summary>> {
+        let dir = Path::new(&self.dir);
+        if !LedgerStore::exists(dir) {
+            return Ok(Vec::new());
+        }
+        let (from, until) = needed(incident);
+        Ok(LedgerStore::open_to_read(dir)?.read_known(dir, from, until, usize::MAX)?)
+    }
+
     fn story(self, id: &str) -> Result<Story> {
-        let Some(incident) = self.store.find(id)? else {
-            match id {
-                "" => bail!("there was no incident yet"),
-                id => bail!("there is no incident {id}: see `weir incident list`"),
-            }
-        };
-        let events = self.store.events(&incident.id)?;
-        let flight = self.store.flight(&incident.id)?;
-        Ok(Story { incident, events, flight, price: self.incidents.price })
+        let incident = self.incident(id)?;
+        // A report does without, where the history lacks the incident.
+        let replayed = Replayed::of(&incident, &self.history(&incident)?).ok();
+        Ok(Story { replayed, ..self.store.story(incident, self.incidents.price)? })
     }
 }
 
 fn open(place: &IncidentPlace) -> Result<Opened> {
     let (dir, incidents) = match &place.config {
         Some(file) => {
-            let args = ConfigArgs { config: Some(file.clone()), ..ConfigArgs::default() };
-            let loaded = config::load(&args).map_err(|problems| {
-                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-                anyhow::anyhow!(lines.join("\n"))
-            })?;
+            let loaded = config::load_file(file)?;
             (loaded.settings.state_dir, loaded.settings.incidents)
         }
         None => (None, settings::Incidents::default()),
@@ -91,7 +117,7 @@ fn open(place: &IncidentPlace) -> Result<Opened> {
     let store = IncidentStore::open_to_read(Path::new(&dir))
         .with_context(|| format!("no incidents are kept in {dir}"))?;
     let language = place.lang.unwrap_or(incidents.language);
-    Ok(Opened { store, incidents, language })
+    Ok(Opened { store, dir, incidents, language })
 }
 
 fn list(incidents: &[Incident], language: Language, json: bool, out: &mut dyn Write) -> Result<()> {

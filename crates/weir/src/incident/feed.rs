@@ -8,7 +8,7 @@ use weir_core::diagnosis::health::Health;
 use weir_core::diagnosis::{Cause, Severity};
 use weir_core::incident::{Note, Server, Signals, counterfactuals};
 
-use super::thread::{Incidents, Look};
+use super::reporter::Look;
 use crate::monitor::guard::Lookout;
 use crate::proxy::console::Gathered;
 use crate::proxy::mail::Detail;
@@ -21,7 +21,8 @@ const LEDGER_MAX: Duration = Duration::from_secs(2);
 const LOOKS_PER_QUESTION: u32 = 10;
 
 /// Brings looks until the process ends.
-pub async fn feed(incidents: Arc<Incidents>, lookout: Lookout, house: Arc<House>) {
+pub async fn feed(lookout: Lookout, house: Arc<House>) {
+    let incidents = &house.incidents;
     let mut ledger = house.console.signals();
     let mut looks = 0_u32;
     loop {
@@ -30,28 +31,33 @@ pub async fn feed(incidents: Arc<Incidents>, lookout: Lookout, house: Arc<House>
             // Nobody sends any more: the process ends.
             Ok(Err(_)) => return,
         }
-        let signals = ledger.borrow_and_update().clone();
+        let signals = Signals {
+            failed_total: incidents.failed_total(),
+            users_hit: incidents.take_users(),
+            ..ledger.borrow_and_update().clone()
+        };
         incidents.observe(look(signals, lookout.all()));
         looks = looks.wrapping_add(1);
-        if looks.is_multiple_of(LOOKS_PER_QUESTION) && incidents.open_incident().is_some() {
-            ask(&incidents, &house).await;
+        if looks.is_multiple_of(LOOKS_PER_QUESTION) && incidents.open().is_some() {
+            ask(&house).await;
         }
     }
 }
 
 /// Asks the ledger what would have been enough.
-async fn ask(incidents: &Incidents, house: &House) {
+async fn ask(house: &House) {
     match Gathered::new(house, Detail::Ledger).await {
         Ok(gathered) => {
             let known = counterfactuals(&gathered.ledger().demand);
-            incidents.note(Note::Counterfactuals(known));
+            house.incidents.note(Note::Counterfactuals(known));
         }
         Err(stuck) => tracing::warn!("an incident does without the ledger: {stuck}"),
     }
 }
 
-/// Puts together what ledger and guard say. Of several servers the fullest counts.
-pub(super) fn look(signals: Signals, servers: Vec<Health>) -> Look {
+/// Puts together what is counted and what the guard says. Of several servers the fullest counts.
+#[must_use]
+pub fn look(signals: Signals, servers: Vec<Health>) -> Look {
     let connections = servers.iter().filter_map(|health| health.connections.as_ref());
     let fullest = connections.max_by(|a, b| a.percent.total_cmp(&b.percent));
     let connections = fullest.map(|connections| (connections.used, connections.limit));

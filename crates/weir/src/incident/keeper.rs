@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use weir_core::config::limits::INCIDENT_RECORDS_UNSTORED;
-use weir_core::incident::{Record, Wall};
+use weir_core::incident::report::Story;
+use weir_core::incident::{Price, Record, Wall};
 
 use crate::store::IncidentStore;
 
@@ -63,6 +64,21 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// The latest incidents on disk, the oldest first. What cannot be read is told of and left out.
+    #[must_use]
+    pub fn latest(&self, count: usize, price: Option<&Price>) -> Vec<Story> {
+        let Some(store) = &self.store else { return Vec::new() };
+        let known = store.list(u32::try_from(count).unwrap_or(u32::MAX));
+        let stories = known.and_then(|known| {
+            let newest_last = known.into_iter().rev();
+            newest_last.map(|incident| store.story(incident, price.cloned())).collect()
+        });
+        stories.unwrap_or_else(|why| {
+            tracing::error!("incidents of earlier processes cannot be shown: {why}");
+            Vec::new()
+        })
     }
 
     /// Records that wait for the disk.

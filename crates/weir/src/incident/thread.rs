@@ -2,52 +2,26 @@
 //! brings something never waits.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use arc_swap::ArcSwapOption;
 use weir_core::alert::Message;
-use weir_core::config::limits::INCIDENT_ORDERS;
+use weir_core::config::limits::INCIDENTS_AT_HAND;
 use weir_core::config::settings::{self, Settings};
-use weir_core::diagnosis::Finding;
-use weir_core::incident::{
-    Incident, IncidentDesk, Moment, Note, Record, Signals, State, Wall, words,
-};
-use weir_core::time;
+use weir_core::incident::{Incident, IncidentDesk, Record, State, Wall, words};
 
 use super::keeper::Keeper;
+use super::reporter::{Order, Reporter};
 use crate::alert::Alerts;
 use crate::proxy::chance;
-
-/// What was seen in one moment.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// What the rules found.
-    pub findings: Vec<Finding>,
-    /// What was counted.
-    pub signals: Signals,
-}
-
-/// What the thread is told.
-enum Order {
-    Look(Moment, Box<Look>),
-    Note(Moment, Note),
-    Reload(Box<Settings>),
-}
 
 /// Keeps incidents, until it is dropped.
 #[derive(Debug)]
 pub struct Incidents {
-    orders: Option<SyncSender<Order>>,
+    reporter: Reporter,
     thread: Option<JoinHandle<()>>,
-    began: Instant,
-    open: Arc<ArcSwapOption<Incident>>,
-    /// Something was lost because the thread was busy, and that has been said.
-    overrun: AtomicBool,
 }
 
 impl Incidents {
@@ -56,80 +30,39 @@ impl Incidents {
     /// # Errors
     /// When the system gives no thread or no chance.
     pub fn start(settings: &Settings) -> Result<Self> {
-        let (orders, ordered) = sync_channel(INCIDENT_ORDERS);
-        let open = Arc::new(ArcSwapOption::empty());
+        let (reporter, orders) = Reporter::new();
         let wall = wall();
         let dir = settings.state_dir.as_deref().map(Path::new);
+        let keeper = Keeper::open(dir, wall, oldest(&settings.incidents, wall));
+        let price = settings.incidents.price.as_ref();
+        reporter.shelf().fill(keeper.latest(INCIDENTS_AT_HAND, price));
         let desk = Desk {
             desk: IncidentDesk::new(
                 settings.incidents.rules.clone(),
                 u64::from_ne_bytes(chance::bytes()?),
             ),
-            keeper: Keeper::open(dir, wall, oldest(&settings.incidents, wall)),
+            keeper,
             alerts: Alerts::start(settings)?,
             settings: settings.incidents.clone(),
-            open: Arc::clone(&open),
+            reporter: reporter.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("weir-incidents".into())
-            .spawn(move || desk.run(&ordered))
+            .spawn(move || desk.run(&orders))
             .context("cannot start the thread of incidents")?;
-        let overrun = AtomicBool::new(false);
-        Ok(Self {
-            orders: Some(orders),
-            thread: Some(thread),
-            began: Instant::now(),
-            open,
-            overrun,
-        })
+        Ok(Self { reporter, thread: Some(thread) })
     }
 
-    /// Takes one look: each second.
-    pub fn observe(&self, look: Look) {
-        self.order(Order::Look(self.now(), Box::new(look)));
-    }
-
-    /// Takes what somebody did.
-    pub fn note(&self, note: Note) {
-        self.order(Order::Note(self.now(), note));
-    }
-
-    /// Takes another configuration, which is an event of an open incident.
-    pub fn reload(&self, settings: &Settings) {
-        self.note(Note::ConfigChanged("reloaded".into()));
-        self.order(Order::Reload(Box::new(settings.clone())));
-    }
-
-    /// The incident that is open.
+    /// How to tell it something.
     #[must_use]
-    pub fn open_incident(&self) -> Option<Arc<Incident>> {
-        self.open.load_full()
-    }
-
-    fn now(&self) -> Moment {
-        let nanos = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Moment { mono: time::Instant::from_nanos(nanos), wall: wall() }
-    }
-
-    fn order(&self, order: Order) {
-        match self.orders.as_ref().map(|orders| orders.try_send(order)) {
-            Some(Ok(())) => self.overrun.store(false, Ordering::Relaxed),
-            None => {}
-            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) => self.overrun(),
-        }
-    }
-
-    /// Says once that something was lost.
-    fn overrun(&self) {
-        if !self.overrun.swap(true, Ordering::Relaxed) {
-            tracing::error!("the thread of incidents is busy: looks are lost");
-        }
+    pub const fn reporter(&self) -> &Reporter {
+        &self.reporter
     }
 }
 
 impl Drop for Incidents {
     fn drop(&mut self) {
-        self.orders = None;
+        self.reporter.end();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -142,7 +75,7 @@ struct Desk {
     keeper: Keeper,
     alerts: Alerts,
     settings: settings::Incidents,
-    open: Arc<ArcSwapOption<Incident>>,
+    reporter: Reporter,
 }
 
 impl Desk {
@@ -155,14 +88,22 @@ impl Desk {
                     self.reload(&settings);
                     continue;
                 }
+                Order::End => break,
             };
-            // First to disk: what is shown must survive a crash.
-            self.keeper.keep(&records);
-            self.open.store(self.desk.open_incident().map(Arc::new));
-            for record in records {
-                if let Record::Tell(incident) = record {
-                    self.tell(*incident);
-                }
+            self.hand_out(records);
+        }
+        let last = self.desk.leave();
+        self.hand_out(last);
+    }
+
+    fn hand_out(&mut self, records: Vec<Record>) {
+        // First to disk: what is shown must survive a crash.
+        self.keeper.keep(&records);
+        self.reporter.shelf().take(&records, self.settings.price.as_ref());
+        self.reporter.set_open(self.desk.open_incident().as_ref());
+        for record in records {
+            if let Record::Tell(incident) = record {
+                self.tell(*incident);
             }
         }
     }

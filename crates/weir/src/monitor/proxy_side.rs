@@ -28,7 +28,9 @@ pub(super) async fn look(
     let (view, now) = (connections.view(), since(started));
     let mut proxy = Proxy::from_snapshot(view.snapshot, view.settings, server);
     memory.books.note(now, &ledger.view().snapshot.ledger, &mut proxy);
-    proxy.logins_per_second = memory.flow.note(now, view.snapshot);
+    let rates = memory.flow.note(now, view.snapshot);
+    proxy.logins_per_second = rates.map(|rates| rates.logins);
+    proxy.cancels_per_second = rates.map(|rates| rates.cancels);
     proxy.descriptors = descriptors();
     Some(proxy)
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use tokio::sync::oneshot;
-use weir_core::console::{Serial, Snapshot};
+use weir_core::console::{Hit, Intervention, Means, Serial, Snapshot};
 use weir_core::ids::DialId;
+use weir_core::session::Spared;
 
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
@@ -64,15 +65,7 @@ pub enum ToWorker {
 }
 
 /// How much of a worker is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Pools and sums.
-    Pools,
-    /// Each client and server connection too.
-    Connections,
-    /// Pools and sums, and the ledger.
-    Ledger,
-}
+pub use weir_core::console::Needs as Detail;
 
 /// An operator's command to a worker. What names no database is about all of them, those whose
 /// pools are made later included.
@@ -107,11 +100,38 @@ pub enum Command {
         /// Answered with whether there was such a client.
         found: oneshot::Sender<bool>,
     },
+    /// An order to the healing ladder.
+    Heal {
+        /// What.
+        order: Arc<Intervention>,
+        /// Only say what would happen.
+        dry_run: bool,
+        /// Answered with whom it hit, would hit, or spares.
+        answer: oneshot::Sender<Vec<Hit>>,
+    },
+    /// End what a client or a server connection is busy with, by the number that the console shows.
+    End {
+        /// Its number.
+        id: Serial,
+        /// How.
+        means: Means,
+        /// Answered with why it was not done, if so.
+        done: oneshot::Sender<Result<(), Undone>>,
+    },
     /// Start no transaction, let those under way end, close everything, end the thread.
     Stop {
         /// How long transactions may take; zero closes at once.
         grace: Duration,
     },
+}
+
+/// Why [`Command::End`] was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// There is no such connection, or it is busy with nothing.
+    Unknown,
+    /// It was left alone.
+    Spared(Spared),
 }
 
 /// What a worker asks of the login threads.

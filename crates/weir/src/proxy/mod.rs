@@ -20,6 +20,7 @@ pub mod names;
 pub mod refusal;
 pub mod scram_keys;
 pub mod shares;
+pub mod shelf;
 pub mod slab;
 pub mod socket;
 pub mod target;

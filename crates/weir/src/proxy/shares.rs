@@ -45,7 +45,8 @@ impl Share {
 
 /// What a pool draws on: its PostgreSQL (each, when it has several), its database, its user, as
 /// far as they are bounded.
-pub(super) fn of(settings: &Settings, plan: &PoolPlan, pool: &PoolKey) -> Vec<Share> {
+/// `spread` says that several workers serve it.
+pub(super) fn of(settings: &Settings, plan: &PoolPlan, pool: &PoolKey, spread: bool) -> Vec<Share> {
     let stated = |host| settings.budgets.get(host).map(|&slots| (host, slots));
     let servers = plan.database.hosts.iter().filter_map(stated).map(|(host, slots)| Share {
         of: Common::Server(address(host)),
@@ -57,7 +58,7 @@ pub(super) fn of(settings: &Settings, plan: &PoolPlan, pool: &PoolKey) -> Vec<Sh
         of: Common::Database(Arc::clone(&pool.database)),
         slots,
         // With a fixed user there is one pool for each name.
-        whole: fixed,
+        whole: fixed && !spread,
     });
     let user = plan.user_servers_max.map(|slots| Share {
         of: Common::User(Arc::clone(&pool.user)),

@@ -80,6 +80,13 @@ impl<T> Slab<T> {
         self.places.get_mut(at as usize)?.value.as_mut()
     }
 
+    /// The value at a place, if it is still of this generation.
+    #[inline]
+    pub fn current_mut(&mut self, at: u32, generation: u32) -> Option<&mut T> {
+        let place = self.places.get_mut(at as usize)?;
+        if place.generation == generation { place.value.as_mut() } else { None }
+    }
+
     /// The taken places.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(&self.places).filter_map(|(at, place)| Some((at, place.value.as_ref()?)))
@@ -111,6 +118,8 @@ mod tests {
         assert_eq!(slab.remove(at), None);
         assert_eq!(slab.insert('b'), at);
         assert_ne!(slab.generation(at), before);
+        assert_eq!(slab.current_mut(at, before), None);
+        assert_eq!(slab.current_mut(at, before + 1), Some(&mut 'b'));
         assert!(!slab.is_empty());
     }
 }

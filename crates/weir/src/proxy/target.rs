@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use weir_core::config::settings::Classes;
+use weir_core::healing::Rules;
 use weir_core::pool::PoolSettings;
 use weir_core::session::SessionSettings;
 use weir_wire::scram::{Keys, Verifier};
 
 use crate::proxy::shares::Share;
+use crate::proxy::shelf::Shelf;
 
 /// Names a pool: the database and user the client asked for. Where the configuration fixes the
 /// server's user, all clients of the database share the pool of that user.
@@ -34,8 +36,12 @@ pub struct Target {
     pub classes: Arc<Classes>,
     /// Bounds on server connections that it shares with other pools.
     pub shares: Vec<Share>,
+    /// Where its workers lend each other slots; `None` when one worker serves it.
+    pub shelf: Option<Arc<Shelf>>,
     /// What its worker does about it besides serving.
     pub care: Care,
+    /// What is done while its clients wait.
+    pub healing: Arc<Rules>,
     /// How server connections are opened.
     pub dial: Arc<DialSpec>,
 }

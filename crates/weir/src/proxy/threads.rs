@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use weir_core::config::limits;
 use weir_core::config::settings::Settings;
 
+use crate::incident::Reporter;
 use crate::proxy::admission::Admission;
 use crate::proxy::auth::query::Secrets;
 use crate::proxy::chance;
@@ -28,7 +29,8 @@ use crate::proxy::login::Visitor;
 use crate::proxy::mail::{DialFailure, FromWorker, Mailbox, ToWorker};
 use crate::proxy::names::{self, Names, Resolver};
 use crate::proxy::scram_keys::ScramKeys;
-use crate::proxy::target::{DialSpec, PoolKey};
+use crate::proxy::shelf::Shelf;
+use crate::proxy::target::{DialSpec, PoolKey, Target};
 
 /// What every login shares.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub struct House {
     pub names: Names,
     /// SCRAM keys of passwords that were used before.
     pub scram_keys: ScramKeys,
+    /// Where incidents are kept.
+    pub incidents: Reporter,
 }
 
 /// The running login threads. Dropping them stops accepting and dialling.
@@ -73,16 +77,37 @@ pub struct LoginThreads {
 /// Clients of the console that nobody has taken yet; further ones wait to be let in.
 const VISITORS_WAITING: usize = 16;
 
+/// The index of a pool's first worker; always the same one for the same pool.
+pub(in crate::proxy) fn first_worker(pool: &PoolKey, workers: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    pool.hash(&mut hasher);
+    // The remainder is below the number of workers, so it fits; there is at least one.
+    #[expect(clippy::cast_possible_truncation)]
+    let index = (hasher.finish() % workers as u64) as usize;
+    index
+}
+
 impl House {
-    /// The letter box of the worker that owns a pool. Always the same one for the same pool.
+    /// The letter box of the worker that gets the next client of a pool.
     #[must_use]
-    pub fn mailbox(&self, pool: &PoolKey) -> &Mailbox {
-        let mut hasher = DefaultHasher::new();
-        pool.hash(&mut hasher);
-        // The remainder is below the number of workers, so it fits; there is at least one.
-        #[expect(clippy::cast_possible_truncation)]
-        let index = (hasher.finish() % self.mailboxes.len() as u64) as usize;
-        &self.mailboxes[index]
+    pub fn mailbox(&self, pool: &PoolKey, target: &Target) -> &Mailbox {
+        let workers = self.mailboxes.len();
+        let rank = target.shelf.as_deref().map_or(0, Shelf::next);
+        &self.mailboxes[(first_worker(pool, workers) + rank) % workers]
+    }
+
+    /// Tells all workers of a pool what it is made of now.
+    pub fn reconfigure(&self, pool: &PoolKey, target: Option<&Arc<Target>>) {
+        // A pool that is gone may have had several.
+        let serving = match target {
+            Some(target) => target.shelf.as_deref().map_or(1, Shelf::workers) as usize,
+            None => self.mailboxes.len(),
+        };
+        let first = first_worker(pool, self.mailboxes.len());
+        for mailbox in self.mailboxes.iter().cycle().skip(first).take(serving) {
+            let (pool, target) = (pool.clone(), target.cloned());
+            mailbox.put(ToWorker::Reconfigure { pool, target });
+        }
     }
 
     /// Opens a server connection.
@@ -103,11 +128,11 @@ impl House {
 
 impl LoginThreads {
     /// Binds the configured addresses and starts serving them. `mailboxes` are the workers', in
-    /// the order of their indexes; at least one.
+    /// the order of their indexes; at least one. `incidents` is told what happens.
     ///
     /// # Errors
     /// When TLS cannot be set up, an address cannot be bound, or threads cannot be started.
-    pub fn start(settings: Settings, mailboxes: Vec<Mailbox>) -> Result<Self> {
+    pub fn start(settings: Settings, mailboxes: Vec<Mailbox>, incidents: Reporter) -> Result<Self> {
         anyhow::ensure!(!mailboxes.is_empty(), "there must be at least one worker");
         let runtime = Builder::new_multi_thread()
             .worker_threads(usize::from(settings.workers.login_threads.max(1)))
@@ -130,6 +155,7 @@ impl LoginThreads {
             mock_secret: chance::bytes().context("no random bytes")?,
             names: Names::default(),
             scram_keys: ScramKeys::default(),
+            incidents,
         });
         let addresses = listeners.iter().map(Listener::to_string).collect();
         let (requests, inbox) = unbounded_channel();
@@ -172,10 +198,10 @@ impl LoginThreads {
     /// # Errors
     /// When TLS cannot be set up; the old settings stay in force then.
     pub fn reload(&self, settings: Settings) -> Result<()> {
-        let next = Arc::new(Directory::new(settings)?);
+        let next = Arc::new(Directory::after(settings, &self.house.directory.load())?);
         let before = self.house.directory.swap(Arc::clone(&next));
         for (pool, target) in next.succeed(&before) {
-            self.house.mailbox(&pool).put(ToWorker::Reconfigure { pool, target });
+            self.house.reconfigure(&pool, target.as_ref());
         }
         Ok(())
     }

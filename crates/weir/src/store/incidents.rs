@@ -5,7 +5,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
-use weir_core::incident::{Event, Flight, Incident, IncidentId, Record, Wall, interrupted};
+use weir_core::incident::report::Story;
+use weir_core::incident::{Event, Flight, Incident, IncidentId, Price, Record, Wall, interrupted};
 
 use super::open::{Schema, StoreError, open, open_to_read};
 
@@ -136,6 +137,16 @@ impl IncidentStore {
     pub fn flight(&self, id: &IncidentId) -> rusqlite::Result<Flight> {
         let select = "SELECT body FROM flight WHERE incident = ?1";
         Ok(self.connection.query_row(select, [&id.0], read).optional()?.unwrap_or_default())
+    }
+
+    /// Everything that is kept of an incident.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn story(&self, incident: Incident, price: Option<Price>) -> rusqlite::Result<Story> {
+        let events = self.events(&incident.id)?;
+        let flight = self.flight(&incident.id)?;
+        Ok(Story { incident, events, flight, price, replayed: None })
     }
 
     /// Makes the disk full: the file gets no further pages.

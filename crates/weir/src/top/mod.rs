@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `text` | the answer as tables of plain text |
 
-mod text;
+pub(crate) mod text;
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

@@ -11,10 +11,10 @@ const LINES_MAX: usize = 15;
 const TEXT_MAX: usize = 60;
 
 /// A table: its title, the list in the answer, and its columns as heading and key.
-struct Table {
-    title: &'static str,
-    list: &'static str,
-    columns: &'static [(&'static str, &'static str)],
+pub(crate) struct Table {
+    pub(crate) title: &'static str,
+    pub(crate) list: &'static str,
+    pub(crate) columns: &'static [(&'static str, &'static str)],
 }
 
 const TABLES: [Table; 4] = [
@@ -88,7 +88,8 @@ pub(super) fn tables(ledger: &Value) -> String {
     text
 }
 
-fn write_table(text: &mut String, table: &Table, rows: &[Value]) {
+/// One of them.
+pub(crate) fn write_table(text: &mut String, table: &Table, rows: &[Value]) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "\n{} ({})", table.title, rows.len());
     let shown = &rows[..rows.len().min(LINES_MAX)];

@@ -6,9 +6,11 @@
 
 mod alone;
 mod deaf;
+mod floods;
 mod innocent;
 mod mixed;
 mod outage;
 mod proxied;
 mod scene;
 mod stage;
+mod versions;

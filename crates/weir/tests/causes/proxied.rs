@@ -18,9 +18,17 @@ pub(crate) struct Proxied {
     weir: Weir,
 }
 
+/// The program that is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
+
 impl Proxied {
     /// With so many slots, and these lines in `[guard]` over the quick ones.
     pub(crate) fn before(server: &PgServer, slots: u32, own: &str) -> Self {
+        Self::run_as(Path::new(PROGRAM), server, slots, own)
+    }
+
+    /// The same, started by this program.
+    pub(crate) fn run_as(program: &Path, server: &PgServer, slots: u32, own: &str) -> Self {
         let text = format!(
             "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
              [auth]\nmethod = \"trust\"\n[pool]\nsize = {slots}\n\
@@ -29,13 +37,22 @@ impl Proxied {
             server.port(),
             guard(own),
         );
-        let program = Path::new(env!("CARGO_BIN_EXE_weir"));
         Self { weir: Weir::configured(program, &text).unwrap() }
     }
 
     /// A client of the proxy.
-    fn client(&self) -> Session {
-        self.weir.session("postgres", "postgres").unwrap()
+    pub(crate) fn client(&self) -> Session {
+        self.try_client().unwrap()
+    }
+
+    /// A client of the proxy, if it is let in.
+    pub(crate) fn try_client(&self) -> anyhow::Result<Session> {
+        self.weir.session("postgres", "postgres")
+    }
+
+    /// The port for clients.
+    pub(crate) fn port(&self) -> u16 {
+        self.weir.listen().port()
     }
 
     /// So many clients that have each run this.
@@ -49,7 +66,7 @@ impl Proxied {
     }
 
     /// So many clients that ask this and may wait for long.
-    fn asking(&self, count: usize, sql: &str) {
+    pub(crate) fn asking(&self, count: usize, sql: &str) {
         for _ in 0..count {
             let (mut client, sql) = (self.client(), sql.to_owned());
             thread::spawn(move || {
@@ -60,7 +77,7 @@ impl Proxied {
     }
 
     /// The full answer over HTTP.
-    fn health(&self) -> Value {
+    pub(crate) fn health(&self) -> Value {
         let mut stream = TcpStream::connect(self.weir.http().unwrap()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "GET /api/v1/health HTTP/1.1\r\nHost: weir\r\n\r\n").unwrap();

@@ -49,8 +49,12 @@ impl Held {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let options = Options::new(Want::major(15)).set("max_connections", "23");
-        let server = PgServer::start(options).unwrap();
+        Self::on(Options::new(Want::major(15)))
+    }
+
+    /// The same on another server than that of the usual version.
+    pub(crate) fn on(options: Options) -> Self {
+        let server = PgServer::start(options.set("max_connections", "23")).unwrap();
         let setup = "CREATE TABLE stock (id int PRIMARY KEY, n int);
              INSERT INTO stock SELECT id, 0 FROM generate_series(1, 100) id;
              CREATE FUNCTION slow(int) RETURNS int IMMUTABLE LANGUAGE plpgsql

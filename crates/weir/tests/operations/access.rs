@@ -20,6 +20,13 @@ fn named_users_may_look_or_do_everything_and_others_nothing() {
         "WAIT_CLOSE",
         "DISABLE postgres",
         "ENABLE postgres",
+        "EVICT CLIENT 1",
+        "CAP ROUTE r 1",
+        "QUARANTINE ROUTE r",
+        "EXEMPT USER u",
+        "FREEZE",
+        "FREEZE DRY RUN",
+        "UNFREEZE",
     ];
     for command in commands {
         assert_eq!(code(graph.query(command)), "42501", "{command}");

@@ -5,10 +5,16 @@
 
 mod access;
 mod commands;
+mod export;
+mod healing;
 mod health;
+mod history;
 mod incidents;
+mod intervention;
 mod ledger;
+mod lending;
 mod pause;
 mod shutdown;
 mod stage;
 mod tables;
+mod truth;

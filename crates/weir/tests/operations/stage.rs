@@ -109,15 +109,30 @@ impl Stage {
 
     /// psql against a database.
     pub(crate) fn psql(&self, database: &str) -> Command {
+        self.psql_at(self.weir.listen().port(), database)
+    }
+
+    /// psql against a database of whatever listens on a port.
+    pub(crate) fn psql_at(&self, port: u16, database: &str) -> Command {
         let mut psql = Command::new(self.server.installation().program("psql"));
         psql.args(["-X", "-h", "127.0.0.1", "-U", "postgres", "-d", database])
-            .args(["-p", &self.weir.listen().port().to_string()]);
+            .args(["-p", &port.to_string()]);
         psql
+    }
+
+    /// The server behind the proxy.
+    pub(crate) fn server(&self) -> &'static PgServer {
+        self.server
     }
 
     /// What psql prints for a statement on the console, with column names.
     pub(crate) fn show(&self, statement: &str) -> Vec<Row> {
-        let mut psql = self.psql("weir");
+        self.show_at(self.weir.listen().port(), "weir", statement)
+    }
+
+    /// The same of a console at a port.
+    pub(crate) fn show_at(&self, port: u16, console: &str, statement: &str) -> Vec<Row> {
+        let mut psql = self.psql_at(port, console);
         psql.args(["-A", "-F", "|", "-P", "footer=off", "-c", statement]);
         let text = output_within(PATIENCE, &mut psql).unwrap();
         let mut lines = text.lines();
@@ -156,12 +171,21 @@ impl Stage {
 
     /// The whole answer to a request for a path over HTTP.
     pub(crate) fn http(&self, path: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(self.weir.http().unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: weir\r\n{headers}\r\n").unwrap();
+        self.try_http(path, headers).unwrap()
+    }
+
+    /// The same; nothing where the proxy has gone.
+    pub(crate) fn http_or_nothing(&self, path: &str) -> String {
+        self.try_http(path, "").unwrap_or_default()
+    }
+
+    fn try_http(&self, path: &str, headers: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.weir.http().unwrap())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: weir\r\n{headers}\r\n")?;
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 

@@ -14,18 +14,12 @@ use crate::stage::{Stage, Upstream};
 
 const CLIENTS: usize = 40;
 
-/// What the clients share, and how many of it one worker has at least.
-struct Slots {
-    all: u32,
-    least: usize,
-}
-
-const ONE_WORKER: Slots = Slots { all: 3, least: 3 };
-const TWO_WORKERS: Slots = Slots { all: 4, least: 2 };
+/// Server connections that the clients share.
+const SLOTS: u32 = 3;
 
 #[test]
 fn every_answer_is_the_askers() {
-    check(options(15), &ONE_WORKER, "size_min = 3");
+    check(options(15), SLOTS, "size_min = 3");
 }
 
 /// The same with TLS to the server: what is read and what is sent pass through another layer.
@@ -33,18 +27,18 @@ fn every_answer_is_the_askers() {
 fn every_answer_is_the_askers_over_tls() {
     let certificate = Certificates::new("nobody").unwrap().server;
     let more = "size_min = 3\n[tls.server]\nmode = \"require\"";
-    check(options(15).tls(certificate), &ONE_WORKER, more);
+    check(options(15).tls(certificate), SLOTS, more);
 }
 
-/// Several workers, each with its part of the server connections.
+/// Two workers that serve one pool and lend each other its slots.
 #[test]
 fn every_answer_is_the_askers_with_two_workers() {
-    check(options(15), &TWO_WORKERS, "[workers]\ncount = 2");
+    check(options(15), 4, "workers = 2\n[workers]\ncount = 2");
 }
 
 #[test]
 fn every_answer_is_the_askers_on_postgresql_18() {
-    check(options(18), &ONE_WORKER, "");
+    check(options(18), SLOTS, "");
 }
 
 /// A parallel worker that is killed is an error of its statement, not the end of a connection.
@@ -52,12 +46,12 @@ fn options(major: u16) -> Options {
     Options::new(Want::major(major)).set("max_parallel_workers_per_gather", "0")
 }
 
-fn check(options: Options, slots: &Slots, more: &str) {
+fn check(options: Options, slots: u32, more: &str) {
     let seconds = std::env::var("WEIR_TORTURE_SECONDS").ok();
     let seconds = seconds.map_or(10, |text| text.parse().unwrap());
     let seed = Chance::seed();
     let server = Upstream::Own(Box::new(PgServer::start(options).unwrap()));
-    let mut stage = Stage::before(server, slots.all, more);
+    let mut stage = Stage::before(server, slots, more);
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());
     let over = AtomicBool::new(false);
@@ -84,12 +78,12 @@ fn check(options: Options, slots: &Slots, more: &str) {
     });
     println!("{done} operations, {ends} connections ended for {kills} servers killed");
     assert!(ends <= kills, "{ends} connections ended for {kills} servers killed");
-    stage.check_all_free(slots.least);
+    stage.check_all_free(slots as usize);
     stage.await_servers(0, "state LIKE 'idle in transaction%'");
 }
 
 /// Kills, freezes and restarts for so long. Returns how many server connections it ended at most.
-fn trouble(stage: &mut Stage, slots: &Slots, chance: &mut Chance, time: Duration) -> usize {
+fn trouble(stage: &mut Stage, slots: u32, chance: &mut Chance, time: Duration) -> usize {
     let began = Instant::now();
     let mut kills = 0;
     let mut restarts = 0;
@@ -98,7 +92,7 @@ fn trouble(stage: &mut Stage, slots: &Slots, chance: &mut Chance, time: Duration
         if began.elapsed() > time / 2 * (restarts + 1) && restarts == 0 {
             stage.server.own().restart(Stop::Fast).unwrap();
             restarts += 1;
-            kills += slots.all as usize;
+            kills += slots as usize;
             continue;
         }
         match chance.below(4) {

@@ -51,7 +51,7 @@ fn a_dead_receiver_is_tried_ever_more_rarely_and_then_given_up() {
     }
     assert_eq!(waits[..4], [1, 2, 4, 8]);
     assert_eq!((waits.len(), *waits.last().unwrap()), (19, 300));
-    assert_eq!((outbox.waiting(), outbox.due_at()), (0, None));
+    assert_eq!((outbox.unsent(), outbox.due_at()), (0, None));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_newer_change_takes_the_place_of_one_that_failed() {
     assert_eq!(outbox.settle(at(2), &after), Settled::Again(Duration::from_secs(30)));
     assert_eq!(outbox.next(at(31)), None);
     let next = outbox.next(at(32)).unwrap();
-    assert_eq!((next.state(), next.merged, outbox.waiting()), (State::Closed, 1, 0));
+    assert_eq!((next.state(), next.merged, outbox.unsent()), (State::Closed, 1, 1));
 }
 
 #[test]
@@ -75,9 +75,40 @@ fn the_queue_has_a_bound_and_the_oldest_goes() {
         message.merged = number;
         outbox.push(at(0), message);
     }
-    assert_eq!(outbox.waiting() as u64 + outbox.dropped(), 1_000);
+    assert_eq!(outbox.unsent() as u64 + outbox.dropped(), 1_000);
     let first = outbox.next(at(0)).unwrap();
     assert_eq!(u64::from(first.merged), outbox.dropped());
+}
+
+#[test]
+fn at_the_end_each_is_tried_once_more_and_none_again() {
+    let mut outbox = Outbox::new(600);
+    outbox.push(at(0), message_of(1));
+    outbox.next(at(0)).unwrap();
+    outbox.settle(at(0), &failed());
+    outbox.push(at(0), message_of(2));
+    outbox.hurry(at(0));
+    for left in [1, 0] {
+        assert!(outbox.next(at(0)).is_some(), "its pause is over");
+        assert!(!outbox.is_finished(), "one is on its way");
+        assert_eq!(outbox.settle(at(0), &failed()), Settled::GivenUp);
+        assert_eq!((outbox.unsent(), outbox.is_finished()), (left, left == 0));
+    }
+}
+
+#[test]
+fn a_successor_sends_what_was_left_and_keeps_the_pace() {
+    let mut outbox = Outbox::new(5);
+    for number in 0..4 {
+        outbox.push(at(number), message_of(number.try_into().unwrap()));
+    }
+    outbox.next(at(4)).unwrap();
+    outbox.settle(at(4), &Verdict::Delivered);
+    outbox.next(at(5)).unwrap();
+    let mut next = outbox.handed_over(at(6), 2);
+    assert_eq!(next.unsent(), 3, "one was on its way");
+    assert_eq!(next.next(at(6)), None, "two were tried within the minute");
+    assert_eq!(next.next(at(64)).unwrap().id(), message_of(1).id());
 }
 
 /// A message about an incident of its own.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{ClassRules, Criticality};
+use crate::healing::Mode;
 
 /// Transactions that are served as one class. What fits several classes belongs to the one with
 /// the longest pattern that fits.
@@ -34,14 +35,40 @@ pub struct ClassOptions {
     /// Who is refused first when everything is slow and no class is to blame: `"sheddable"`, then
     /// `"normal"`, `"critical"` never.
     pub criticality: Criticality,
-    /// Whether it is never capped, and refused only when `query_wait_timeout` is over.
+    /// Whether it is never capped, refused only when `query_wait_timeout` is over, and its work
+    /// never ended by the healing ladder.
     pub exempt: bool,
+    /// The mode of `healing.quarantine` for this class; that one without.
+    /// Example: `"observe"`
+    pub quarantine: Option<Mode>,
+    /// The mode of `healing.evict` for this class; that one without.
+    /// Example: `"enforce"`
+    pub evict: Option<Mode>,
+    /// The mode of `healing.cancel` for this class; that one without.
+    /// Example: `"enforce"`
+    pub cancel: Option<Mode>,
+    /// The mode of `healing.close` for this class; that one without.
+    /// Example: `"enforce"`
+    pub close: Option<Mode>,
 }
 
 impl Default for ClassOptions {
     fn default() -> Self {
         let ClassRules { weight, minimum, ceiling, criticality, exempt } = ClassRules::default();
         let (routes, applications, users) = (Vec::new(), Vec::new(), Vec::new());
-        Self { routes, applications, users, weight, minimum, ceiling, criticality, exempt }
+        Self {
+            routes,
+            applications,
+            users,
+            weight,
+            minimum,
+            ceiling,
+            criticality,
+            exempt,
+            quarantine: None,
+            evict: None,
+            cancel: None,
+            close: None,
+        }
     }
 }

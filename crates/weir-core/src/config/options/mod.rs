@@ -6,7 +6,9 @@
 mod access;
 mod class;
 mod guard;
+mod healing;
 mod incident;
+mod ledger;
 mod operation;
 mod pool;
 mod secret;
@@ -19,7 +21,9 @@ pub use access::{
 };
 pub use class::ClassOptions;
 pub use guard::GuardOptions;
+pub use healing::HealingOptions;
 pub use incident::{AlertOptions, IncidentOptions};
+pub use ledger::{LedgerOptions, OtlpOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
@@ -64,6 +68,14 @@ pub struct Options {
     /// The guard: it looks at each PostgreSQL over a connection of its own, which it holds so that
     /// it sees when nobody else can connect, and says why connections run out.
     pub guard: GuardOptions,
+    /// Healing: what is done while clients wait for slots, to whom, and how far. Each step is in
+    /// one of three modes: `"observe"` records what would have been done, `"warn"` logs it too,
+    /// `"enforce"` does it. Nothing is ended unless somebody waits.
+    pub healing: HealingOptions,
+    /// The ledger: what is kept of where the time of server connections went.
+    pub ledger: LedgerOptions,
+    /// Metrics sent to an OpenTelemetry collector, the same as on `/metrics`.
+    pub otlp: OtlpOptions,
     /// Incidents: what opens and closes one, and how it is told.
     pub incident: IncidentOptions,
     /// The slots one PostgreSQL can give us, by `"host:port"` (or socket directory and port):

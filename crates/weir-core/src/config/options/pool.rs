@@ -20,6 +20,11 @@ pub struct PoolOptions {
     /// PostgreSQL is busy with two or three for each of its cores.
     #[schemars(range(min = 1, max = 10_000))]
     pub size: u32,
+    /// Workers that serve each pool, at most `workers.count`. One does tens of thousands of
+    /// transactions a second; more share the slots and lend them to each other. Pools that exist
+    /// stay as they are.
+    #[schemars(range(min = 1, max = 64))]
+    pub workers: u32,
     /// Server connections each used pool keeps open even when they are idle; spares the first
     /// client after a quiet time the wait for a login.
     #[schemars(range(max = 10_000))]
@@ -88,6 +93,7 @@ impl Default for PoolOptions {
         Self {
             mode: pool.mode,
             size: pool.size,
+            workers: pool.workers,
             size_min: pool.size_min,
             reserve_size: pool.reserve_size,
             reserve_after: TimeSpan(pool.reserve_after),
@@ -157,6 +163,10 @@ pub struct DatabaseOptions {
     /// Example: `40`
     #[schemars(range(min = 1, max = 10_000))]
     pub pool_size: Option<u32>,
+    /// Workers that serve each of its pools.
+    /// Example: `2`
+    #[schemars(range(min = 1, max = 64))]
+    pub pool_workers: Option<u32>,
     /// Server connections each of its pools keeps open. With `user` given they are opened at
     /// start.
     /// Example: `5`

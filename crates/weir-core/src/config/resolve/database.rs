@@ -197,6 +197,7 @@ fn pool(general: &PoolOptions, options: &DatabaseOptions) -> Pool {
     Pool {
         mode: options.pool_mode.unwrap_or(general.mode),
         size: options.pool_size.unwrap_or(general.size),
+        workers: options.pool_workers.unwrap_or(general.workers),
         size_min: options.pool_size_min.unwrap_or(general.size_min),
         reserve_size: options.reserve_size.unwrap_or(general.reserve_size),
         reserve_after: general.reserve_after.0,

@@ -7,7 +7,9 @@ mod checks;
 mod classes;
 mod database;
 mod guard;
+mod healing;
 mod incident;
+mod ledger;
 
 use std::collections::BTreeMap;
 
@@ -91,6 +93,9 @@ impl Resolver<'_> {
             log: log(options),
             console: console(options),
             guard: self.guard(),
+            healing: self.healing(),
+            history: self.history(),
+            otlp: self.otlp(),
             incidents: self.incidents(),
             receivers: self.receivers(),
             state_dir: options.state_dir.clone(),

@@ -6,7 +6,9 @@
 mod auth;
 mod classes;
 mod guard;
+mod healing;
 mod incident;
+mod ledger;
 mod net;
 mod pool;
 
@@ -17,7 +19,9 @@ use std::time::Duration;
 pub use auth::{Auth, AuthQuery, Secret, User, UserOverrides, UserSecret};
 pub use classes::{ClassEntry, Classes};
 pub use guard::Guard;
+pub use healing::Healing;
 pub use incident::{Incidents, Receiver};
+pub use ledger::{History, Otlp};
 pub use net::{ClientTls, Http, Keepalive, Listen, ListenAddress, ServerTls, UpstreamHost};
 pub use pool::{ClientLimits, Database, Pool, PoolPlan, ServerLogin, Timeouts};
 
@@ -62,6 +66,12 @@ pub struct Settings {
     pub console: Console,
     /// The guard that watches the servers.
     pub guard: Guard,
+    /// The healing ladder.
+    pub healing: Healing,
+    /// The ledger's history.
+    pub history: History,
+    /// The export of metrics.
+    pub otlp: Otlp,
     /// Incidents.
     pub incidents: Incidents,
     /// Who is told of them, by name.
@@ -92,6 +102,9 @@ impl Default for Settings {
             log: Log::default(),
             console: Console::default(),
             guard: Guard::default(),
+            healing: Healing::default(),
+            history: History::default(),
+            otlp: Otlp::default(),
             incidents: Incidents::default(),
             receivers: BTreeMap::new(),
             state_dir: None,

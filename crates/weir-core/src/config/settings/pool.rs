@@ -52,6 +52,8 @@ pub struct Pool {
     pub mode: PoolMode,
     /// Slots: server connections at most, at least 1.
     pub size: u32,
+    /// Workers that serve it, at most as many as there are; at least 1.
+    pub workers: u32,
     /// Server connections kept open even when nobody needs them, at most `size`.
     pub size_min: u32,
     /// Slots more when a client has waited for `reserve_after`.
@@ -101,6 +103,7 @@ impl Default for Pool {
         Self {
             mode: PoolMode::Transaction,
             size: 20,
+            workers: 1,
             size_min: 0,
             reserve_size: 0,
             reserve_after: Duration::from_secs(5),

@@ -3,7 +3,7 @@
 
 use crate::activity::{ClassState, Phase, Picture, Pressure, Seen, Wait};
 use crate::diagnosis::group::{code, count, culprit, largest, longest, name};
-use crate::diagnosis::rules::loops;
+use crate::diagnosis::rules::loops::Chatter;
 use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Severity};
 
 /// Rows, or statements, of one transaction from which it is a walk over a table.
@@ -20,7 +20,10 @@ const HELPS: &str = "Let the database aggregate (GROUP BY, one statement for all
 /// a reader is slow for as long as a statement may run. With the ledger also on a route that takes
 /// very many rows or statements.
 pub(super) fn application_aggregation(picture: &Picture) -> Vec<Finding> {
-    let walks: Vec<Seen<'_>> = picture.clients().filter(|seen| walks(picture, *seen)).collect();
+    let chatter = Chatter::of(picture);
+    let walks = |seen: &Seen<'_>| walks(picture, *seen) || chatter.is(picture, *seen);
+    let walks: Vec<Seen<'_>> =
+        picture.clients().filter(walks).filter(|seen| !picture.is_exempt(*seen)).collect();
     let oldest = longest(walks.iter().filter_map(|seen| seen.session.transaction));
     let scarce = picture.pressure() > Pressure::Calm && picture.matters(walks.len());
     if scarce || oldest > picture.thresholds.long_statement {
@@ -44,8 +47,7 @@ fn walks(picture: &Picture, seen: Seen<'_>) -> bool {
     let cursor = session.statement.verb() == "fetch"
         && session.silent().is_some()
         && session.transaction.is_some_and(|time| time > limit);
-    (slow(Wait::ClientWrite) || behind || cursor || loops::is_chatter(picture, seen))
-        && !picture.is_exempt(seen)
+    slow(Wait::ClientWrite) || behind || cursor
 }
 
 fn by_sessions(picture: &Picture, walks: &[Seen<'_>], oldest: f64) -> Finding {
@@ -135,6 +137,11 @@ mod tests {
         fires(application_aggregation, &server((0..9).map(cursor).collect()));
         let chatter = |pid| session(pid).active(0.001).transaction(9.0).sql("select a from t");
         fires(application_aggregation, &server((0..9).map(chatter).collect()));
+        // One that is between two gaps is what those of the same code are.
+        let gap = |pid| session(pid).silent(0.4).transaction(90.0).sql("update t set a = 1");
+        let mut gaps: Vec<Session> = (0..8).map(gap).collect();
+        gaps.push(session(8).active(0.001).transaction(90.0).sql("select a from t"));
+        holds(application_aggregation, &server(gaps));
     }
 
     #[test]

@@ -33,7 +33,8 @@ fn is_healthy(picture: &Picture, proxy: &Proxy, pool: &PoolState) -> bool {
             let session = picture.seen(holder.pid).map(|seen| seen.session);
             match holder.phase {
                 Phase::Executing => session.is_none_or(|session| works(picture, session)),
-                Phase::IdleInTransaction => holder.phase_for <= picture.thresholds.idle_transaction,
+                // Silence as long as a wait that is too long is no part of healthy work.
+                Phase::IdleInTransaction => holder.phase_for <= picture.thresholds.slot_wait,
                 Phase::ClientBlocked | Phase::Pinned => false,
             }
         })
@@ -114,8 +115,10 @@ mod tests {
 
     #[test]
     fn holds_when_the_holders_are_not_healthy() {
-        let silent = busy(Phase::IdleInTransaction, 9.0);
-        holds(pool_too_small, &joined(sessions(), Some(silent)));
+        for seconds in [0.4, 9.0] {
+            let silent = busy(Phase::IdleInTransaction, seconds);
+            holds(pool_too_small, &joined(sessions(), Some(silent)));
+        }
         let blocked = (1..=2).map(|pid| session(pid).active(9.0).blocked_by(&[9])).collect();
         holds(pool_too_small, &joined(blocked, Some(busy(Phase::Executing, 9.0))));
         let long = (1..=2).map(|pid| session(pid).active(90.0)).collect();

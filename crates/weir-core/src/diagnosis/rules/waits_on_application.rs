@@ -8,26 +8,36 @@ use crate::diagnosis::group::{code, count, culprit, largest, longest, median, na
 use crate::diagnosis::rules::loops;
 use crate::diagnosis::{Cause, Culprit, Finding, GapEdge, Measure, Severity};
 
-/// Fires when silent transactions take a fifth of connections that are scarce, and when one is
-/// silent for long where there are plenty. Longer silence still is a leak's; silence between
-/// fetches of a cursor is aggregation's.
+/// Fires when silent transactions take a fifth of connections that are scarce, when half of those
+/// are silent at once, each for a short time, and when one is silent for long where there are
+/// plenty. Longer silence still is a leak's; silence between fetches of a cursor is aggregation's.
 pub(super) fn waits_on_application(picture: &Picture) -> Vec<Finding> {
-    let scarce = picture.pressure() > Pressure::Calm;
-    let limit = if scarce {
-        picture.thresholds.idle_transaction
-    } else {
-        picture.thresholds.idle_transaction_calm
-    };
-    let silent: Vec<Seen<'_>> =
-        picture.clients().filter(|seen| is_silent(picture, *seen, limit)).collect();
-    if silent.is_empty() || (scarce && !picture.matters(silent.len())) {
-        return Vec::new();
-    }
+    let Some((limit, silent)) = silent(picture) else { return Vec::new() };
     let severity = match picture.pressure() {
         Pressure::Full => Severity::Critical,
         Pressure::Near | Pressure::Calm => Severity::Warning,
     };
     vec![finding(picture, severity, limit, &silent)]
+}
+
+/// The silent transactions that matter, and for how long each is silent at least.
+fn silent(picture: &Picture) -> Option<(Duration, Vec<Seen<'_>>)> {
+    let thresholds = &picture.thresholds;
+    let longer = |limit| -> Vec<Seen<'_>> {
+        picture.clients().filter(|seen| is_silent(picture, *seen, limit)).collect()
+    };
+    if picture.pressure() == Pressure::Calm {
+        let limit = thresholds.idle_transaction_calm;
+        return Some((limit, longer(limit))).filter(|(_, silent)| !silent.is_empty());
+    }
+    let limit = thresholds.idle_transaction;
+    let long = longer(limit);
+    if picture.matters(long.len()) {
+        return Some((limit, long));
+    }
+    // Calls that end in time each, and of which there is always one: what matters is their share.
+    let limit = thresholds.slot_wait.min(limit);
+    Some((limit, longer(limit))).filter(|(_, silent)| picture.is_half(silent.len()))
 }
 
 fn finding(picture: &Picture, severity: Severity, limit: Duration, silent: &[Seen<'_>]) -> Finding {
@@ -114,6 +124,18 @@ mod tests {
         let proxy = proxy_with(vec![crowded(2, 5)]);
         let finding = fires(waits_on_application, &joined(payments(2, 3.0), Some(proxy)));
         assert_eq!(finding.value(Measure::IdleInTransaction), Some(2.0));
+    }
+
+    #[test]
+    fn fires_on_short_silence_when_half_of_all_are_in_it() {
+        let with_idle = |silent: i32| {
+            let mut sessions = payments(silent, 0.4);
+            sessions.extend((20..30 - silent).map(session));
+            server(sessions)
+        };
+        let finding = fires(waits_on_application, &with_idle(5));
+        assert_eq!(finding.value(Measure::IdleInTransaction), Some(5.0));
+        holds(waits_on_application, &with_idle(4));
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::compare::{self, Part};
 use super::document::{Block, Document};
-use super::{Story, picture};
+use super::{Story, otherwise, picture};
 use crate::config::choices::Language;
+use crate::incident::action::{Action, Effect};
 use crate::incident::book::{Change, Counterfactual, Incident};
-use crate::incident::event::{Action, Effect, EventKind};
+use crate::incident::event::EventKind;
 use crate::incident::price::grouped;
 use crate::incident::suspects::Suspect;
 use crate::incident::words;
@@ -35,6 +36,10 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
     blocks.push(done(story, language));
     blocks.push(heading("What would have been enough", "反事实分析"));
     blocks.push(enough(story, language));
+    if let Some(replayed) = &story.replayed {
+        blocks.push(heading("What would have happened otherwise", "假如当时"));
+        blocks.extend(otherwise::blocks(replayed, language));
+    }
     blocks.push(heading("So that it does not come back", "预防措施"));
     blocks.push(prevention(incident, language));
     Document { title, blocks }
@@ -193,6 +198,7 @@ fn done(story: &Story, language: Language) -> Block {
             | EventKind::LimitReached { .. }
             | EventKind::FailureRate { .. }
             | EventKind::Offender { .. }
+            | EventKind::Lifted(_)
             | EventKind::ServerLost
             | EventKind::ServerBack { .. }
             | EventKind::ConfigChanged { .. }
@@ -217,10 +223,10 @@ fn done(story: &Story, language: Language) -> Block {
     let rows = actions.values().map(|(action, effect)| {
         vec![
             action.number.to_string(),
-            words::intervention(action.intervention, language).to_owned(),
-            action.target.clone(),
-            words::mode(action.mode, language).to_owned(),
-            action.slots_expected.to_string(),
+            words::step(action.step, language).to_owned(),
+            words::target(&action.target, language),
+            words::verdict(action.verdict, language).to_owned(),
+            action.prediction.slots.to_string(),
             effect.map_or_else(|| "–".to_owned(), |effect| effect.slots_freed.to_string()),
         ]
     });

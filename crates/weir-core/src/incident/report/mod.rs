@@ -4,6 +4,7 @@
 //! | file | job |
 //! | --- | --- |
 //! | `chapters` | what is told, in which order |
+//! | `otherwise` | what other rules and other code would have done |
 //! | `compare` | before, during and after, from the flight recorder |
 //! | `document` | headings, lists, tables: what both forms have |
 //! | `markdown`, `html` | the two forms |
@@ -14,11 +15,13 @@ mod compare;
 mod document;
 mod html;
 mod markdown;
+mod otherwise;
 mod picture;
 
 use super::book::Incident;
 use super::event::Event;
 use super::flight::Flight;
+use super::otherwise::Replayed;
 use super::price::Price;
 use crate::config::choices::Language;
 
@@ -33,6 +36,8 @@ pub struct Story {
     pub flight: Flight,
     /// What a failed request costs.
     pub price: Option<Price>,
+    /// The incident played again; `None` where the ledger's history does not have it.
+    pub replayed: Option<Replayed>,
 }
 
 impl Story {

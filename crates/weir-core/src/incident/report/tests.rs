@@ -3,9 +3,10 @@
 use super::*;
 use crate::activity::Statement;
 use crate::diagnosis::{Cause, Culprit, Finding, GapEdge, Measure, Severity};
+use crate::healing::{Prediction, Step, Verdict};
 use crate::incident::{
-    Action, Effect, EventKind, IncidentDesk, Intervention, Mode, Moment, Note, Record, Rules,
-    Signals, Slots, Wall,
+    Action, Effect, EventKind, IncidentDesk, Moment, Note, Reason, Record, Rules, Signals, Slots,
+    Users, Wall,
 };
 use crate::time::Instant;
 
@@ -32,8 +33,9 @@ fn story(route: &str) -> Story {
         let bad = (60..90).contains(&second);
         signals.requests_total += 100;
         signals.refused_total += if bad { 95 } else { 0 };
-        signals.users_hit =
-            if bad { (second * 10..second * 10 + 10).collect() } else { Vec::new() };
+        signals.users_hit = Users::default();
+        let ten = second * 10..second * 10 + if bad { 10 } else { 0 };
+        ten.for_each(|user| signals.users_hit.insert(u32::try_from(user).unwrap()));
         let (executing, in_transaction, waiting) =
             if bad { (10.0, 90.0, 80.0) } else { (6.0, 0.0, 0.0) };
         signals.slots =
@@ -43,13 +45,14 @@ fn story(route: &str) -> Story {
         if second == 80 {
             let action = Action {
                 number: 1,
-                intervention: Intervention::Evict,
-                mode: Mode::Enforce,
-                target: route.into(),
-                reason: "idle in a transaction".into(),
-                slots_expected: 90,
+                step: Step::Evict,
+                verdict: Verdict::Done,
+                target: Culprit { route: Some(route.into()), ..Culprit::default() },
+                reason: Reason::Silent,
+                evidence: Vec::new(),
+                prediction: Prediction { slots: 90, waiting: 80, waiting_after: 0 },
             };
-            records.extend(desk.note(now, Note::Action(action)));
+            records.extend(desk.note(now, Note::Action(Box::new(action))));
             let effect =
                 Effect { number: 1, slots_freed: 88, waiting_before: 80, waiting_after: 0 };
             records.extend(desk.note(now, Note::Effect(effect)));
@@ -69,7 +72,7 @@ fn collect(records: Vec<Record>) -> Story {
         }
     }
     let price = Some(Price::parse("26.5 CNY").unwrap());
-    Story { incident: incident.unwrap(), events, flight, price }
+    Story { incident: incident.unwrap(), events, flight, price, replayed: None }
 }
 
 #[track_caller]
@@ -95,7 +98,7 @@ fn the_story_is_told_in_english() {
             "silent between `update orders set status = ? where id = ?` and",
             "| 10:16:00 | critical | Incident opened |",
             "| 10:16:30 | info | Requests are served again, after 30 s |",
-            "| roll back an idle transaction | bulk | done | 90 | 88 |",
+            "| roll back an idle transaction | route bulk | done | 90 | 88 |",
             "18 slots would have been enough, not 180",
             "| requests a second | 100.",
             "`atomic-network`",

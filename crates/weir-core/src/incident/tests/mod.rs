@@ -5,6 +5,7 @@ mod story;
 
 use super::*;
 use crate::diagnosis::{Cause, Culprit, Finding, Measure, Severity};
+use crate::healing::{Mode, Prediction, Step, Verdict, Withheld};
 use crate::time::Instant;
 
 /// A desk with a clock of its own.

@@ -14,6 +14,7 @@ fn names(world: &World) -> Vec<&'static str> {
         Kind::Offender { .. } => "offender",
         Kind::Action(_) => "action",
         Kind::Effect(_) => "effect",
+        Kind::Lifted(_) => "lifted",
         Kind::ServerLost => "lost",
         Kind::ServerBack { .. } => "back",
         Kind::ConfigChanged { .. } => "config",
@@ -44,15 +45,16 @@ fn the_whole_course_is_written_down_by_itself() {
     world.second(100, 80, &causes);
     assert_eq!(world.told(), [State::Open]);
     let action = Action {
-        number: 1,
-        intervention: Intervention::Cap,
-        mode: Mode::Enforce,
-        target: "bulk".into(),
-        reason: "holds 60 of 100 slots".into(),
-        slots_expected: 58,
+        number: 41,
+        step: Step::Cap,
+        verdict: Verdict::Done,
+        target: Culprit { route: Some("bulk".into()), ..Culprit::default() },
+        reason: Reason::HoldsMost,
+        evidence: Vec::new(),
+        prediction: Prediction { slots: 58, waiting: 12, waiting_after: 0 },
     };
-    world.note(Note::Action(action));
-    let effect = Effect { number: 1, slots_freed: 55, waiting_before: 12, waiting_after: 0 };
+    world.note(Note::Action(Box::new(action)));
+    let effect = Effect { number: 41, slots_freed: 55, waiting_before: 12, waiting_after: 0 };
     world.note(Note::Effect(effect));
     world.signals.slots.waiting = 0.0;
     for _ in 0..80 {
@@ -159,4 +161,63 @@ fn warnings_open_nothing_unless_they_are_asked_to() {
     world.desk.set_rules(Rules { open_at: Severity::Warning, ..Rules::default() });
     world.second(10, 0, &warning);
     assert!(world.desk.open_incident().is_some());
+}
+
+fn action(number: u64, verdict: Verdict) -> Note {
+    Note::Action(Box::new(Action {
+        number,
+        step: Step::Cap,
+        verdict,
+        target: Culprit { route: Some("bulk".into()), ..Culprit::default() },
+        reason: Reason::HoldsLong,
+        evidence: Vec::new(),
+        prediction: Prediction { slots: 5, waiting: 9, waiting_after: 4 },
+    }))
+}
+
+fn effect(number: u64) -> Note {
+    Note::Effect(Effect { number, slots_freed: 5, waiting_before: 9, waiting_after: 3 })
+}
+
+#[test]
+fn what_was_done_before_the_opening_stands_before_it_and_goes_on() {
+    let mut world = World::new();
+    world.second(10, 0, &[]);
+    world.note(action(6, Verdict::Done));
+    world.note(Note::Lifted(Lifted { number: 6, lasted_ms: 400, refused: 0 }));
+    world.second(10, 0, &[]);
+    world.note(action(7, Verdict::Done));
+    world.signals.slots.waiting = 3.0;
+    world.second(10, 0, &[]);
+    assert!(world.records.is_empty(), "it is nobody's event yet");
+    world.second(10, 4, &[]);
+    assert_eq!(names(&world).join(" "), "action lifted action wait open mitigating refusal");
+    let opened = world.desk.open_incident().unwrap().opened;
+    let before = |event: &&Event| opened.0 as i64 - event.at.0 as i64;
+    assert_eq!(
+        world.events().iter().map(before).collect::<Vec<_>>(),
+        [2000, 2000, 1000, 1000, 0, 0, 0]
+    );
+    assert!(world.told().is_empty(), "the cause is waited for, although somebody acts");
+    world.note(effect(7));
+    world.note(effect(5));
+    let last = world.events().last().unwrap().kind.clone();
+    let mine = Effect { number: 2, slots_freed: 5, waiting_before: 9, waiting_after: 3 };
+    assert_eq!(last, Kind::Effect(mine), "its own second action; another's effect is not told");
+    let incident = world.desk.open_incident().unwrap();
+    assert_eq!((incident.actions, incident.slots_freed), (2, 5));
+}
+
+#[test]
+fn what_was_only_foretold_or_is_over_mitigates_nothing() {
+    let mut world = World::new();
+    world.second(10, 0, &[]);
+    world.note(action(1, Verdict::Done));
+    world.note(Note::Lifted(Lifted { number: 1, lasted_ms: 400, refused: 0 }));
+    world.note(action(2, Verdict::Only(Mode::Warn)));
+    world.second(10, 4, &[]);
+    world.note(action(3, Verdict::Withheld(Withheld::Budget)));
+    assert_eq!(world.desk.open_incident().unwrap().state, State::Open);
+    world.note(action(4, Verdict::Done));
+    assert_eq!(world.desk.open_incident().unwrap().state, State::Mitigating);
 }

@@ -1,8 +1,9 @@
 //! What happened, a sentence each.
 
-use super::{cause, culprit, duration, finding, intervention, mode, state};
+use super::actions::{acted, lifted, worked};
+use super::{cause, culprit, duration, finding, state};
 use crate::config::choices::Language;
-use crate::incident::event::{Action, Effect, EventKind};
+use crate::incident::event::EventKind;
 use std::time::Duration;
 
 /// An event in one sentence.
@@ -40,6 +41,7 @@ fn english(kind: &EventKind) -> String {
         }
         EventKind::Action(action) => acted(action, language),
         EventKind::Effect(effect) => worked(effect, language),
+        EventKind::Lifted(end) => lifted(end, language),
         EventKind::ServerLost => "PostgreSQL no longer answers".into(),
         EventKind::ServerBack { seconds } => {
             format!("PostgreSQL answers again, after {}", time(*seconds, language))
@@ -71,6 +73,7 @@ fn chinese(kind: &EventKind) -> String {
         }
         EventKind::Action(action) => acted(action, language),
         EventKind::Effect(effect) => worked(effect, language),
+        EventKind::Lifted(end) => lifted(end, language),
         EventKind::ServerLost => "PostgreSQL 不再响应".into(),
         EventKind::ServerBack { seconds } => {
             format!("PostgreSQL 恢复响应，历时 {}", time(*seconds, language))
@@ -88,32 +91,4 @@ fn chinese(kind: &EventKind) -> String {
 
 fn who(one: &crate::diagnosis::Finding, language: Language) -> String {
     culprit(&one.culprit, language).unwrap_or_else(|| finding(one, language))
-}
-
-fn acted(action: &Action, language: Language) -> String {
-    let Action { number, target, reason, slots_expected, .. } = action;
-    let what = intervention(action.intervention, language);
-    let done = mode(action.mode, language);
-    match language {
-        Language::En => format!(
-            "Action {number} ({done}): {what}, {target}; {reason}; expected to free \
-             {slots_expected} slots"
-        ),
-        Language::Zh => format!(
-            "动作 {number}（{done}）：{what}，{target}；{reason}；预计释放 {slots_expected} 个连接"
-        ),
-    }
-}
-
-fn worked(effect: &Effect, language: Language) -> String {
-    let Effect { number, slots_freed, waiting_before, waiting_after } = effect;
-    match language {
-        Language::En => format!(
-            "Effect of action {number}: {slots_freed} slots freed, clients waiting \
-             {waiting_before} before and {waiting_after} after"
-        ),
-        Language::Zh => format!(
-            "动作 {number} 的效果：释放 {slots_freed} 个连接，等待客户端由 {waiting_before} 变为 {waiting_after}"
-        ),
-    }
 }

@@ -5,8 +5,10 @@
 //! | `causes` | names of causes, what helps, what prevents |
 //! | `measures` | evidence |
 //! | `events` | what happened, a sentence each |
+//! | `actions` | what was done and why |
 //! | `culprit` | who |
 
+mod actions;
 mod causes;
 mod culprit;
 mod events;
@@ -14,12 +16,12 @@ mod measures;
 
 use std::time::Duration;
 
+pub use actions::{reason, step, target, verdict};
 pub use causes::{advice, cause};
 pub use culprit::{culprit, gap, place};
 pub use events::event;
 pub use measures::figure;
 
-use super::event::{Intervention, Mode};
 use super::machine::State;
 use crate::config::choices::Language;
 use crate::diagnosis::{Confidence, Finding, Severity};
@@ -52,31 +54,6 @@ pub const fn confidence(confidence: Confidence, language: Language) -> &'static 
         Confidence::Possible => language.pick("possible", "可能"),
         Confidence::Likely => language.pick("likely", "很可能"),
         Confidence::Certain => language.pick("certain", "确定"),
-    }
-}
-
-/// A step of the ladder in a few words.
-#[must_use]
-pub const fn intervention(intervention: Intervention, language: Language) -> &'static str {
-    match intervention {
-        Intervention::Shed => language.pick("refuse new work", "拒绝新请求"),
-        Intervention::Cap => language.pick("cap the slots", "限制连接数"),
-        Intervention::Quarantine => language.pick("keep out", "隔离"),
-        Intervention::Evict => language.pick("roll back an idle transaction", "回滚空闲事务"),
-        Intervention::Cancel => language.pick("cancel a statement", "取消语句"),
-        Intervention::CloseConnection => {
-            language.pick("close a server connection", "关闭服务器连接")
-        }
-    }
-}
-
-/// Whether it was done.
-#[must_use]
-pub const fn mode(mode: Mode, language: Language) -> &'static str {
-    match mode {
-        Mode::Observe => language.pick("would have been done", "仅预测，未执行"),
-        Mode::Warn => language.pick("announced, not done", "仅告警，未执行"),
-        Mode::Enforce => language.pick("done", "已执行"),
     }
 }
 

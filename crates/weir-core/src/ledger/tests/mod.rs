@@ -1,8 +1,12 @@
-//! The law of conservation over random events, classes found late, and bounds.
+//! The law of conservation over random events, faults that it must notice, classes found late,
+//! rings, summaries, and bounds.
 
 mod bounds;
+mod faults;
 mod law;
+mod recorder;
 mod stories;
+mod summary;
 
 use super::{Caller, Ledger, Mark};
 

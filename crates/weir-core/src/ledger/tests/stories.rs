@@ -212,20 +212,45 @@ fn who_holds_most_is_named_with_what_it_does() {
     let top = story.ledger.top_holder(PoolId(0)).expect("it is held");
     assert_eq!(
         top.to_string(),
-        "1 of the 1 that are held belong to \"POST /pay\"; 1 of these wait for their application \
-         inside a transaction."
+        "Most are held by \"POST /pay\": 1 of 1; 1 of these wait for their application inside a \
+         transaction."
     );
     assert_eq!(story.ledger.top_holder(PoolId(1)), None);
 }
 
 #[test]
-fn a_tag_names_the_person_whose_journey_it_is() {
-    let mut story = Story::new();
-    let mut user = |text: &str| read(&mut story.ledger, text, &mut story.caller).user;
-    let first = user("SELECT 1 /*route='/a',user='7'*/");
-    assert_ne!(first, 0);
-    assert_eq!(user("SELECT 2 /*route='/b',user='7'*/"), first);
-    assert_ne!(user("SELECT 2 /*route='/b',user='8'*/"), first);
-    assert_eq!(user("SELECT 1 /*route='/a',user='7'*/"), first, "read again");
-    assert_eq!(user("SELECT 1"), 0);
+fn an_end_user_is_known_by_a_tag_and_the_same_in_every_ledger() {
+    let user = |seed: u64, text: &str| {
+        let mut ledger = Ledger::new(seed);
+        let mark = read(&mut ledger, text, &mut Caller::new("shop", "app", "app"));
+        assert_eq!(read(&mut ledger, text, &mut Caller::new("", "", "")).user, mark.user);
+        mark.user
+    };
+    let ann = user(1, "SELECT 1 /*route='/a',user_id='ann'*/");
+    assert_ne!(ann, 0);
+    for same in [
+        "SELECT 2 /*user='ann'*/",
+        "/*enduser.id:ann*/ SELECT 3",
+        "/*route='/b'*/ SELECT 4 /*user.id=ann*/",
+    ] {
+        assert_eq!(user(2, same), ann, "{same}");
+    }
+    assert_ne!(user(1, "SELECT 1 /*user='bob'*/"), ann);
+    for nobody in ["SELECT 1", "SELECT 1 /*route='/a',user=''*/", "SELECT 'user=ann'"] {
+        assert_eq!(user(1, nobody), 0, "{nobody}");
+    }
+}
+
+#[test]
+fn tags_between_statements_of_one_text_do_not_name_its_transaction() {
+    let check = |text: &str, expected: &str| {
+        let mut story = Story::new();
+        story.grant(text).pass(1);
+        let holds: Vec<_> = story.ledger.holds().collect();
+        assert_eq!(&*holds[0].route, expected, "{text}");
+    };
+    check("SELECT 1; /*route='/b'*/ SELECT 2", "shop");
+    check("/*route='/a'*/ SELECT 1; /*route='/b'*/ SELECT 2", "/a");
+    check("SELECT 1; /*route='/b'*/ SELECT 2 /*route='/c'*/;", "/c");
+    check("SELECT 1 /*route='/a'*/; SELECT 2 /*route='/b'*/", "/b");
 }

@@ -4,5 +4,6 @@ mod admin;
 mod bench;
 mod dials;
 mod grants;
+mod lending;
 mod sharing;
 mod upkeep;

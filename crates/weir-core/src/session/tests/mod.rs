@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `words` | messages as short words, both ways |
 //! | `play` | plays a story: who says what, who must see what |
+//! | `evictions` | stories of evictions and closed server connections |
 //! | `stories` | the stories, one for each subtle rule |
 //! | `model` | a small PostgreSQL |
 //! | `script` | random scripts of clients |
 //! | `pair` | many clients over few models, through sessions |
 //! | `worlds` | random worlds, against each client by itself |
 
+mod evictions;
 mod model;
 mod pair;
 mod play;

@@ -291,7 +291,7 @@ impl World {
         let evicted =
             self.with(Some(at), Some(server), &[], |session, cx| session.evict(cx, notice));
         match evicted.unwrap() {
-            Evicted::No => self.clients[at].disturbed = before,
+            Evicted::No(_) => self.clients[at].disturbed = before,
             Evicted::InPlace => {}
             Evicted::HandedOver(heir) => {
                 self.clients[at].server = None;

@@ -7,6 +7,9 @@
 //! | `s< …`, `s> …` | the same for the server |
 //! | `s: a`, `s: free`, `s: ghost` | who has the server connection |
 //! | `a! gone`, `a! evict`, `a! refuse` | the client leaves, is evicted, its next request is refused |
+//! | `a! close` | its server connection is closed under it |
+//! | `a! spared …` | it cannot be evicted, and this is why |
+//! | `w: NoRows` | what the transaction has done |
 //! | `pins: a=lock` | what pins the client |
 //!
 //! A story is played twice: with messages whole, and byte by byte. What a client was told ends
@@ -122,6 +125,7 @@ impl Stage {
             "b!" => self.event(1, rest),
             "s:" => assert_eq!(self.who(), rest, "{}", self.line),
             "a:" => assert_eq!(self.actors[0].session.pins().describe(), rest, "{}", self.line),
+            "w:" => assert_eq!(format!("{:?}", self.server.work()), rest, "{}", self.line),
             "p:" => assert_eq!(self.tally.pinned.to_string(), rest, "{}", self.line),
             _ => panic!("what is {line:?}?"),
         }
@@ -318,6 +322,8 @@ impl Stage {
             "gone" => self.leave(who),
             "refuse" => self.actors[who].refuse = true,
             "evict" => self.evict(who),
+            "close" => self.close(who),
+            other if other.starts_with("spared ") => self.spare(who, &other[7..]),
             other => panic!("no event {other:?}"),
         }
     }
@@ -338,7 +344,7 @@ impl Stage {
     fn evict(&mut self, who: usize) {
         let notice = notice(SqlState::IDLE_IN_TRANSACTION_TIMEOUT, "evicted");
         match self.with(Some(who), &[], |session, cx| session.evict(cx, notice)).unwrap() {
-            Evicted::No => panic!("not evicted: {}", self.line),
+            Evicted::No(why) => panic!("not evicted, {why}: {}", self.line),
             Evicted::InPlace => {}
             Evicted::HandedOver(heir) => {
                 self.holder = Holder::Ghost(*heir);
@@ -346,6 +352,23 @@ impl Stage {
                 self.server_asks(ask);
             }
         }
+    }
+
+    fn spare(&mut self, who: usize, expected: &str) {
+        let notice = notice(SqlState::IDLE_IN_TRANSACTION_TIMEOUT, "evicted");
+        match self.with(Some(who), &[], |session, cx| session.evict(cx, notice)).unwrap() {
+            Evicted::No(why) => assert_eq!(why.to_string(), expected, "{}", self.line),
+            Evicted::InPlace | Evicted::HandedOver(_) => panic!("evicted: {}", self.line),
+        }
+    }
+
+    fn close(&mut self, who: usize) {
+        let notice = notice(SqlState::IDLE_IN_TRANSACTION_TIMEOUT, "closed");
+        let closed = self.with(Some(who), &[], |session, cx| session.abandon(cx, notice)).unwrap();
+        closed.unwrap_or_else(|why| panic!("not closed, {why}: {}", self.line));
+        self.holder = Holder::Nobody;
+        self.drop_server();
+        self.resume(who);
     }
 }
 

@@ -679,83 +679,11 @@ fn a_client_may_leave_at_any_point() {
         a> P s1 select 1 | B s1
         s< Q BEGIN | P weir.0 select 1 | B weir.0
         a! gone
-        s< S
-        s> C BEGIN | Z T | 1 | 2 | Z T
+        s< P - refused: the client is gone, or its transaction was evicted | S
+        s> C BEGIN | Z T | 1 | 2 | E 42601 refused | Z E
         s< Q ROLLBACK
         s> C ROLLBACK | Z I
         s: free
-        ",
-    );
-}
-
-#[test]
-fn an_evicted_transaction_fails_until_its_end() {
-    play(
-        "
-        a> Q begin
-        a< C BEGIN | Z T
-        a> Q select 1
-        s< Q BEGIN | Q select 1
-        s> C BEGIN | Z T | C SELECT 1 | Z T
-        a< C SELECT 1 | Z T
-        a! evict
-        s: ghost
-        s< Q ROLLBACK
-        a> Q select 2
-        a< E 25P03 evicted | Z E
-        a> Q select 3
- a< E 25P02 current transaction is aborted, commands ignored until end of transaction block | Z E
-        a> P - rollback | D S - | B - | D P - | E | S
-        a< 1 | t | n | 2 | n | C ROLLBACK | Z I
-        s> C ROLLBACK | Z I
-        s: free
-        ",
-    );
-}
-
-#[test]
-fn a_pipeline_without_a_sync_can_be_evicted() {
-    play(
-        "
-        a> P - select 1 | B - | E | H
-        s< P - select 1 | B - | E | H
-        s> 1 | 2 | C SELECT 1
-        a< 1 | 2 | C SELECT 1
-        a! evict
-        a< E 25P03 evicted
-        s< S
-        s> Z I
-        s: free
-        a> P - select 2 | S
-        a< Z I
-        ",
-    );
-}
-
-#[test]
-fn a_pinned_client_is_evicted_in_place() {
-    play(
-        "
-        a> Q load 'x'
-        s< Q load 'x'
-        s> C LOAD | Z I
-        a< C LOAD | Z I
-        a> Q begin
-        s< Q begin
-        s> C BEGIN | Z T
-        a< C BEGIN | Z T
-        a! evict
-        s< Q ROLLBACK
-        s: a
-        s> C ROLLBACK | Z I
-        a> Q rollback
-        a< C ROLLBACK | Z I
-        a> Q select 1
-        s< Q select 1
-        s> C SELECT 1 | Z I
-        a< C SELECT 1 | Z I
-        p: 1
-        s: a
         ",
     );
 }

@@ -1,5 +1,6 @@
 //! Messages to real receivers: servers in this process that write down what they get.
 
+mod end;
 mod post;
 mod server;
 mod smtp;

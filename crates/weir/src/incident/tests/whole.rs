@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use weir_core::config::Settings;
 use weir_core::config::choices::{AlertKind, Language};
 use weir_core::config::settings::{Receiver, Secret};
+use weir_core::incident::State;
 use weir_testkit::{Account, Scratch};
 
 use super::*;
@@ -57,8 +58,9 @@ fn what_a_receiver_is_told_is_on_disk_already() {
         receivers: [("hook".to_owned(), receiver(port))].into(),
         ..Settings::default()
     };
-    let incidents = Incidents::start(&settings).unwrap();
-    assert!(incidents.open_incident().is_none());
+    let kept_here = Incidents::start(&settings).unwrap();
+    let incidents = kept_here.reporter().clone();
+    assert!(incidents.open().is_none() && incidents.shelf().all().is_empty());
     incidents.observe(Look { findings: Vec::new(), signals: Signals::default() });
     let signals = Signals { requests_total: 100, refused_total: 40, ..Signals::default() };
     incidents.observe(Look { findings: vec![finding()], signals });
@@ -69,10 +71,19 @@ fn what_a_receiver_is_told_is_on_disk_already() {
     let kept = store.find(id).unwrap().expect("it is kept before it is told");
     assert_eq!(kept.impact.refused, 40);
     assert!(!store.events(&kept.id).unwrap().is_empty());
-    assert_eq!(incidents.open_incident().unwrap().id, kept.id);
-    incidents.reload(&settings);
-    drop(incidents);
+    let open = incidents.open().unwrap();
+    assert_eq!(open.id, kept.id);
+    assert!(open.line.ends_with("transactions wait on the application (route bulk)"), "{open:?}");
+    assert_eq!(incidents.shelf().find("").unwrap().incident.id, kept.id);
+    incidents.reload(&settings, "pool.size".into());
+    drop(kept_here);
     let events = store.events(&kept.id).unwrap();
     let last = serde_json::to_value(events.last().unwrap()).unwrap();
     assert_eq!(last["kind"], "config-changed");
+    let shelf = incidents.shelf().all();
+    assert_eq!((shelf.len(), &shelf[0].events), (1, &events), "memory has what the disk has");
+    let again = Incidents::start(&settings).unwrap();
+    let remembered = again.reporter().shelf().find(id).unwrap();
+    assert_eq!(remembered.incident.state, State::Closed, "the process before had left it open");
+    assert_eq!(remembered.events.len(), events.len() + 2);
 }

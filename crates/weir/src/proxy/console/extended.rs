@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use weir_core::console::{Command, Heading, Value, parse, unsupported};
+use weir_core::console::{Command, Heading, Hit, Value, event_headings, parse, unsupported};
 use weir_core::session::Notice;
 use weir_wire::build;
 use weir_wire::error::SqlState;
@@ -125,6 +125,8 @@ pub(super) fn headings(command: &Command) -> Option<Vec<Heading>> {
     match command {
         Command::Show(topic) => Some(topic.table().headings()),
         Command::Parameter(parameter) => Some(vec![parameter.heading()]),
+        Command::Heal { .. } => Some(Hit::headings()),
+        Command::Incident(_) => Some(event_headings()),
         Command::Help | Command::SetIgnored | Command::Transaction(_) | Command::Operate(_) => None,
     }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use weir_core::console::{ConfigRow, History, Holds, Snapshot, View};
+use weir_core::incident::report::Story;
+use weir_core::incident::{Around, ClassNow, DispatchLog};
 use weir_core::ledger::Picture;
 use weir_core::time::Instant;
 
@@ -34,6 +36,7 @@ pub struct Gathered {
     directory: Arc<Directory>,
     config: Arc<Vec<ConfigRow>>,
     ledger: Picture,
+    incidents: Vec<Arc<Story>>,
     history: History,
     holds: Holds,
     stopping: bool,
@@ -50,11 +53,12 @@ impl Gathered {
         let snapshot = snapshot(house, detail).await?;
         let console = &house.console;
         let ledger = match detail {
-            Detail::Ledger => console.picture(&snapshot),
-            Detail::Pools | Detail::Connections => Picture::default(),
+            Detail::Ledger | Detail::History => console.picture(&snapshot),
+            Detail::Pools | Detail::Connections | Detail::Healing => Picture::default(),
         };
         Ok(Self {
             ledger,
+            incidents: house.incidents.shelf().all(),
             snapshot,
             directory: house.directory.load_full(),
             config: console.config.load_full(),
@@ -84,6 +88,7 @@ impl Gathered {
             config: &self.config,
             snapshot: &self.snapshot,
             ledger: &self.ledger,
+            incidents: &self.incidents,
             history: &self.history,
             holds: &self.holds,
             stopping: self.stopping,
@@ -94,7 +99,10 @@ impl Gathered {
 }
 
 /// All workers in one snapshot. They are asked at the same time.
-pub(super) async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
+///
+/// # Errors
+/// [`NoAnswer`] of the first worker that is stuck, or has ended.
+pub async fn snapshot(house: &House, detail: Detail) -> Result<Snapshot, NoAnswer> {
     let asked = house.mailboxes.iter().map(|mailbox| {
         let (answer, answered) = oneshot::channel();
         mailbox.put(ToWorker::Inspect { detail, answer });
@@ -133,6 +141,7 @@ pub(super) async fn keep_history(house: Arc<House>) {
 /// Notes the ledger each second, for what happened lately, as long as the process runs.
 pub(super) async fn record_ledger(house: Arc<House>) {
     let mut seconds = interval(Duration::from_secs(1));
+    let mut dispatch = DispatchLog::default();
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         seconds.tick().await;
@@ -140,10 +149,25 @@ pub(super) async fn record_ledger(house: Arc<House>) {
             return;
         }
         match snapshot(&house, Detail::Ledger).await {
-            Ok(snapshot) => house.console.record(&snapshot),
+            Ok(snapshot) => {
+                house.console.record(&snapshot);
+                tell_of_dispatch(&house, &mut dispatch, &snapshot);
+            }
             Err(error) => tracing::error!("no ledger for this second: {error}"),
         }
     }
+}
+
+/// What the dispatch does to classes becomes part of an incident.
+fn tell_of_dispatch(house: &House, log: &mut DispatchLog, snapshot: &Snapshot) {
+    let classes = &snapshot.ledger.classes;
+    let around = Around {
+        waiting: classes.iter().map(|class| class.waiting).sum(),
+        class: &|route| ClassNow::of(&snapshot.ledger, route),
+    };
+    let now = house.console.now();
+    let notes = log.note(now, &snapshot.controls, around, || house.incidents.number());
+    notes.into_iter().for_each(|note| house.incidents.note(note));
 }
 
 /// The resident set of this process; 0 where the system does not say.

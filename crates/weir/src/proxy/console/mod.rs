@@ -11,10 +11,12 @@
 //! | `answer` | results as messages |
 //! | `gather` | the workers' snapshots and everything else tables are made from |
 //! | `operate` | orders to workers and to the process |
+//! | `heal` | orders to the healing ladder |
 
 mod answer;
 mod extended;
 mod gather;
+mod heal;
 mod operate;
 mod session;
 
@@ -30,7 +32,8 @@ use weir_core::console::{ConfigRow, History, Holds, Shutdown, Snapshot};
 use weir_core::incident::Signals;
 use weir_core::ledger::{Picture, Recorder};
 
-pub use gather::{Gathered, NoAnswer};
+pub use gather::{Gathered, NoAnswer, snapshot};
+pub use heal::intervene;
 
 use crate::proxy::login::Visitor;
 use crate::proxy::threads::House;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
-use weir_core::console::{Operation, Serial};
+use weir_core::console::{Means, Operation, Serial};
 use weir_core::session::Notice;
 use weir_wire::error::SqlState;
 
 use super::answer::refused;
 use super::{Order, gather};
-use crate::proxy::mail::{Command, Detail, ToWorker};
+use crate::proxy::mail::{Command, Detail, ToWorker, Undone};
 use crate::proxy::threads::House;
 
 /// How often WAIT_CLOSE looks.
@@ -45,6 +45,7 @@ pub(super) async fn operate(
             gather::snapshot(house, Detail::Pools).await.map(drop).map_err(|why| stuck(&why))
         }
         Operation::KillClient(id) => kill_client(house, Serial(*id)).await,
+        Operation::End(means, id) => end(house, *means, Serial(*id)).await,
         Operation::Disable(database) => {
             house.console.holds().disable(database);
             Ok(())
@@ -73,7 +74,9 @@ pub(super) fn undo(house: &House, operation: &Operation) {
 fn described(operation: &Operation) -> String {
     match (operation, operation.database()) {
         (_, Some(database)) => format!("{} {database}", operation.tag()),
-        (Operation::KillClient(id), None) => format!("{} {id}", operation.tag()),
+        (Operation::KillClient(id) | Operation::End(_, id), None) => {
+            format!("{} {id}", operation.tag())
+        }
         (_, None) => operation.tag().to_owned(),
     }
 }
@@ -164,6 +167,26 @@ async fn kill_client(house: &House, client: Serial) -> Result<(), Notice> {
     match answer.await {
         Ok(true) => Ok(()),
         Ok(false) | Err(_) => Err(none()),
+    }
+}
+
+async fn end(house: &House, means: Means, id: Serial) -> Result<(), Notice> {
+    let none = || {
+        let message = format!("there is no client and no server connection {}", id.0);
+        let mut notice = refused(SqlState::UNDEFINED_OBJECT, message);
+        notice.hint = "SHOW CLIENTS and SHOW SERVERS list them, in column id.".into();
+        notice
+    };
+    let mailbox = house.mailboxes.get(id.worker()).ok_or_else(none)?;
+    let (done, answer) = oneshot::channel();
+    mailbox.put(ToWorker::Command(Command::End { id, means, done }));
+    match answer.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Undone::Unknown)) | Err(_) => Err(none()),
+        Ok(Err(Undone::Spared(why))) => {
+            let message = format!("{} {} was not done: {why}", means.tag(), id.0);
+            Err(refused(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message))
+        }
     }
 }
 

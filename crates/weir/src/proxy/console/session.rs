@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use weir_core::config::limits;
-use weir_core::console::{Command, Operation, parse, usage};
+use weir_core::console::{
+    Command, Hit, Intervention, Operation, event_headings, event_rows, parse, usage,
+};
 use weir_core::session::Notice;
 use weir_wire::build;
 use weir_wire::error::SqlState;
@@ -16,11 +18,11 @@ use super::Order;
 use super::answer::{self, Reply, refused};
 use super::extended::{Extended, malformed};
 use super::gather::Gathered;
+use super::heal::intervene;
 use super::operate::{operate, stuck, undo};
 use crate::proxy::chance;
 use crate::proxy::conn::{Broken, Conn, Message};
 use crate::proxy::login::{Access, Visitor};
-use crate::proxy::mail::Detail;
 use crate::proxy::threads::House;
 
 /// The longest message, in bytes.
@@ -228,17 +230,11 @@ impl Session<'_> {
     /// Does one command. The outer error is that the client is gone.
     async fn perform(&mut self, command: &Command) -> Result<Result<Reply, Notice>, Broken> {
         Ok(match command {
-            Command::Show(topic) => {
-                let detail = match (topic.needs_ledger(), topic.needs_connections()) {
-                    (true, _) => Detail::Ledger,
-                    (false, true) => Detail::Connections,
-                    (false, false) => Detail::Pools,
-                };
-                match Gathered::new(self.house, detail).await {
-                    Ok(gathered) => Ok(shown(*topic, &gathered)),
-                    Err(why) => Err(stuck(&why)),
-                }
-            }
+            Command::Show(topic) => match Gathered::new(self.house, topic.needs()).await {
+                Ok(gathered) => Ok(shown(*topic, &gathered)),
+                Err(why) => Err(stuck(&why)),
+            },
+            Command::Incident(name) => incident(self.house, name),
             Command::Help => Ok(Reply::remark("Console usage", usage(), "SHOW")),
             Command::Parameter(parameter) => {
                 let table = Some((vec![parameter.heading()], vec![vec![parameter.value.into()]]));
@@ -252,7 +248,11 @@ impl Session<'_> {
                 let done = self.operate(operation).await?;
                 done.map(|()| Reply::done(operation.tag()))
             }
-            Command::Operate(operation) => Err(not_allowed(operation)),
+            Command::Operate(operation) => Err(not_allowed(operation.tag())),
+            Command::Heal { order, dry_run } if self.access == Access::Admin => {
+                intervene(self.house, order, *dry_run).await.map(|hits| hit(order, &hits))
+            }
+            Command::Heal { order, .. } => Err(not_allowed(order.tag())),
         })
     }
 
@@ -293,11 +293,32 @@ fn shown(topic: weir_core::console::Topic, gathered: &Gathered) -> Reply {
     Reply { remark, table: Some((table.headings(), answer.rows)), tag: "SHOW" }
 }
 
-fn not_allowed(operation: &Operation) -> Notice {
-    let mut notice = refused(
-        SqlState::INSUFFICIENT_PRIVILEGE,
-        format!("{} is for administrators", operation.tag()),
-    );
+/// Whom an order to the healers hit, or would hit.
+fn hit(order: &Intervention, hits: &[Hit]) -> Reply {
+    let answer = Hit::answer(hits, limits::CONSOLE_ROWS);
+    let remark = (answer.left_out > 0)
+        .then(|| (format!("{} rows were left out", answer.left_out), String::new()));
+    Reply { remark, table: Some((Hit::headings(), answer.rows)), tag: order.tag() }
+}
+
+/// What happened in an incident, from memory.
+fn incident(house: &House, name: &str) -> Result<Reply, Notice> {
+    let Some(story) = house.incidents.shelf().find(name) else {
+        let mut notice = match name {
+            "" => refused(SqlState::UNDEFINED_OBJECT, "there was no incident yet"),
+            name => refused(SqlState::UNDEFINED_OBJECT, format!("there is no incident \"{name}\"")),
+        };
+        notice.hint =
+            "SHOW INCIDENTS lists the latest; `weir incident list` knows older ones.".into();
+        return Err(notice);
+    };
+    let table = Some((event_headings(), event_rows(&story, limits::CONSOLE_ROWS)));
+    Ok(Reply { remark: None, table, tag: "SHOW" })
+}
+
+fn not_allowed(tag: &str) -> Notice {
+    let mut notice =
+        refused(SqlState::INSUFFICIENT_PRIVILEGE, format!("{tag} is for administrators"));
     notice.hint = "Users in console.admin_users may do it.".into();
     notice
 }

@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weir_core::config::limits;
-use weir_core::config::settings::{Database, Settings};
+use weir_core::config::settings::{Database, Pool, Settings};
 
 pub use plan::address;
 pub use users::{KnownUser, Users};
 
+use crate::proxy::shelf::Shelves;
 use crate::proxy::target::{Credential, Others, PoolKey, ServerAddress, ServerTls, Target};
 use crate::proxy::tls::client_side::ClientSide;
 use crate::proxy::tls::{TlsError, server_side};
@@ -30,6 +31,7 @@ pub struct Directory {
     /// TLS towards servers.
     pub server_tls: ServerTls,
     targets: Mutex<HashMap<PoolKey, Known>>,
+    shelves: Arc<Shelves>,
 }
 
 /// A pool that somebody has been sent to.
@@ -67,12 +69,25 @@ impl Directory {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(settings: Settings) -> Result<Self, TlsError> {
+        Self::with(settings, Arc::default())
+    }
+
+    /// The same for a reload: what the workers lend each other stays.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn after(settings: Settings, before: &Self) -> Result<Self, TlsError> {
+        Self::with(settings, Arc::clone(&before.shelves))
+    }
+
+    fn with(settings: Settings, shelves: Arc<Shelves>) -> Result<Self, TlsError> {
         Ok(Self {
             users: Users::new(&settings),
             client_tls: ClientSide::new(&settings.client_tls)?,
             server_tls: server_side::prepare(&settings.server_tls)?,
             settings,
             targets: Mutex::default(),
+            shelves,
         })
     }
 
@@ -96,7 +111,7 @@ impl Directory {
         if known.is_none() && targets.len() >= limits::POOLS {
             return Err(NoRoute::TooManyPools);
         }
-        let target = self.target(&pool, proof).ok_or(NoRoute::UnknownDatabase)?;
+        let target = self.target(&pool, proof, known).ok_or(NoRoute::UnknownDatabase)?;
         let known = Known { target: Arc::clone(&target), proof: proof.clone() };
         targets.insert(pool.clone(), known);
         Ok(Route { pool, target, changed: true })
@@ -122,7 +137,7 @@ impl Directory {
         let mut targets = self.lock();
         let mut changes = Vec::with_capacity(old.len());
         for (pool, known) in old {
-            let target = self.target(&pool, &known.proof);
+            let target = self.target(&pool, &known.proof, Some(&known));
             if let Some(target) = &target {
                 targets
                     .insert(pool.clone(), Known { target: Arc::clone(target), proof: known.proof });
@@ -137,8 +152,19 @@ impl Directory {
         self.lock().remove(pool);
     }
 
-    fn target(&self, pool: &PoolKey, proof: &Credential) -> Option<Arc<Target>> {
-        plan::target(&self.settings, &self.server_tls, pool, proof).map(Arc::new)
+    /// A pool that exists goes on with as many workers as it has.
+    fn target(
+        &self,
+        pool: &PoolKey,
+        proof: &Credential,
+        known: Option<&Known>,
+    ) -> Option<Arc<Target>> {
+        let alone = known.is_some_and(|known| known.target.shelf.is_none());
+        let shelf = |plan: &Pool| {
+            let workers = plan.workers.min(u32::from(self.settings.workers.count));
+            self.shelves.of(pool, plan.size, if alone { 1 } else { workers })
+        };
+        plan::target(&self.settings, &self.server_tls, pool, proof, shelf).map(Arc::new)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<PoolKey, Known>> {

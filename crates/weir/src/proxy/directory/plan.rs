@@ -8,10 +8,12 @@ use weir_core::config::settings::{
     Database, Pool, PoolPlan, ServerLogin, Settings, UpstreamHost, UserSecret,
 };
 use weir_core::dispatch::Policy;
+use weir_core::healing::Rules;
 use weir_core::pool::{Backoff, PoolSettings, Rotation};
 use weir_core::session::SessionSettings;
 
 use crate::proxy::shares;
+use crate::proxy::shelf::Shelf;
 use crate::proxy::target::{
     Care, Credential, DialSpec, Others, PoolKey, ServerAddress, ServerTls, Target,
 };
@@ -31,8 +33,10 @@ pub(super) fn target(
     tls: &ServerTls,
     pool: &PoolKey,
     proof: &Credential,
+    shelf: impl FnOnce(&Pool) -> Option<Arc<Shelf>>,
 ) -> Option<Target> {
     let plan = settings.plan(&pool.database, &pool.user)?;
+    let shelf = shelf(&plan.pool);
     let dial = DialSpec {
         address: first_address(&plan.database),
         others: others(&plan.database),
@@ -40,16 +44,18 @@ pub(super) fn target(
         user: pool.user.to_string(),
         credential: credential(settings, &plan.database, pool, proof),
         tls: tls.clone(),
-        parameters: plan.database.parameters.clone().into_iter().collect(),
+        parameters: parameters(settings, &plan.database, &pool.user),
         connect_query: plan.database.connect_query.clone(),
         timeout: plan.pool.connect_timeout,
     };
     Some(Target {
         pool: pool_settings(settings, &plan.pool),
-        session: session_settings(settings, &plan, &pool.user),
+        session: session_settings(settings, &plan, (&pool.user, shelf.as_deref())),
         classes: Arc::clone(&settings.classes),
-        shares: shares::of(settings, &plan, pool),
+        shares: shares::of(settings, &plan, pool, shelf.is_some()),
+        shelf,
         care: care(settings, &plan.pool),
+        healing: healing(settings),
         dial: Arc::new(dial),
     })
 }
@@ -137,6 +143,36 @@ fn care(settings: &Settings, pool: &Pool) -> Care {
     }
 }
 
+/// The rules of healing; the workers share what may be ended in a minute.
+fn healing(settings: &Settings) -> Arc<Rules> {
+    let mut rules = settings.healing.rules.clone();
+    let workers = u32::from(settings.workers.count.max(1));
+    let most = &mut rules.envelope.destructive_per_minute;
+    *most = most.div_ceil(workers);
+    Arc::new(rules)
+}
+
+/// What is asked of the server in the startup packet: the database's own parameters, and time
+/// limits slightly above ours where an operator wants them, should we hang or die.
+fn parameters(settings: &Settings, database: &Database, user: &str) -> Vec<(String, String)> {
+    let mut all = database.parameters.clone();
+    let rules = &settings.healing.rules;
+    if let Some(margin) = settings.healing.server_margin.filter(|_| !rules.exempt.names(user)) {
+        let timeouts = settings.timeouts_for(user);
+        let limits = [
+            ("idle_in_transaction_session_timeout", timeouts.idle_transaction),
+            ("statement_timeout", timeouts.statement),
+        ];
+        for (name, limit) in limits {
+            if let Some(limit) = limit {
+                let millis = limit.saturating_add(margin).as_millis();
+                all.entry(name.to_owned()).or_insert_with(|| millis.to_string());
+            }
+        }
+    }
+    all.into_iter().collect()
+}
+
 const fn policy(choice: choices::Dispatch) -> Policy {
     match choice {
         choices::Dispatch::Fair => Policy::Fair,
@@ -153,8 +189,14 @@ fn rotation(choice: choices::Rotation) -> Rotation {
     }
 }
 
-fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> SessionSettings {
+fn session_settings(
+    settings: &Settings,
+    plan: &PoolPlan,
+    (user, shelf): (&str, Option<&Shelf>),
+) -> SessionSettings {
     let timeouts = settings.timeouts_for(user);
+    // Each worker counts its own pins.
+    let workers = shelf.map_or(1, Shelf::workers);
 
     SessionSettings {
         mode: plan.pool.mode,
@@ -169,6 +211,6 @@ fn session_settings(settings: &Settings, plan: &PoolPlan, user: &str) -> Session
         transaction_timeout: timeouts.transaction,
         idle_transaction_timeout: timeouts.idle_transaction,
         client_idle_timeout: timeouts.client_idle,
-        pins_max: settings.limits.pins_for(plan.pool.size),
+        pins_max: (settings.limits.pins_for(plan.pool.size) / workers).max(1),
     }
 }

@@ -39,13 +39,20 @@ pub struct Epoll {
 struct Conn {
     fd: OwnedFd,
     token: Token,
-    /// Bytes that the kernel did not take yet.
-    unsent: Vec<u8>,
+    /// Bytes that the kernel did not take yet; never empty.
+    unsent: Option<Box<Unsent>>,
     /// Reading may bring something.
     readable: bool,
     /// The peer sends nothing more: what is left is read up to its end.
     ending: bool,
     closing: bool,
+}
+
+/// Bytes that wait to be sent, from a place on.
+#[derive(Debug, Default)]
+struct Unsent {
+    bytes: Vec<u8>,
+    from: usize,
 }
 
 impl std::fmt::Debug for Epoll {
@@ -80,7 +87,7 @@ impl Epoll {
         self.conns.insert(Conn {
             fd,
             token,
-            unsent: Vec::new(),
+            unsent: None,
             readable: true,
             ending: false,
             closing: false,
@@ -114,16 +121,13 @@ impl Epoll {
         // The lower half is the place, the upper its generation.
         #[expect(clippy::cast_possible_truncation)]
         let (at, generation) = (data as u32, (data >> 32) as u32);
-        if self.conns.generation(at) != generation {
-            return None;
-        }
-        let conn = self.conns.get_mut(at)?;
+        let conn = self.conns.current_mut(at, generation)?;
         let broken = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         let hangup = broken || flags.contains(EventFlags::RDHUP);
         let readable = hangup || flags.contains(EventFlags::IN);
         conn.readable |= readable;
         conn.ending |= hangup;
-        let behind = !conn.unsent.is_empty();
+        let behind = conn.unsent.is_some();
         let drained = behind && (broken || flags.contains(EventFlags::OUT)) && conn.flush();
         if conn.closing {
             if drained || broken {
@@ -149,7 +153,8 @@ impl Epoll {
             }
             Some(filled) => {
                 conn.readable = filled == buffer.len() || conn.ending;
-                Received::Bytes(Chunk { buffer, filled, origin: Origin::Scratch })
+                let last = !conn.readable;
+                Received::Bytes(Chunk { buffer, filled, origin: Origin::Scratch, last })
             }
             None => {
                 conn.readable = false;
@@ -167,28 +172,34 @@ impl Epoll {
     }
 
     #[inline]
-    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) {
-        let Some(conn) = self.conns.get_mut(at) else { return };
-        let sent = if conn.unsent.is_empty() { transmit(&conn.fd, bytes) } else { 0 };
-        conn.unsent.extend_from_slice(&bytes[sent..]);
+    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) -> usize {
+        let Some(conn) = self.conns.get_mut(at) else { return 0 };
+        if conn.unsent.is_none() {
+            let sent = transmit(&conn.fd, bytes);
+            if sent == bytes.len() {
+                return 0;
+            }
+            return conn.keep(&bytes[sent..]);
+        }
+        conn.keep(bytes)
     }
 
-    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(conn) = self.conns.get_mut(at) {
-            write(&mut conn.unsent);
-            conn.flush();
-        }
+    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) -> usize {
+        let Some(conn) = self.conns.get_mut(at) else { return 0 };
+        write(&mut conn.unsent.get_or_insert_default().bytes);
+        conn.flush();
+        conn.unsent_len()
     }
 
     #[inline]
     pub(super) fn unsent(&self, at: u32) -> usize {
-        self.conns.get(at).map_or(0, |conn| conn.unsent.len())
+        self.conns.get(at).map_or(0, Conn::unsent_len)
     }
 
     pub(super) fn close(&mut self, at: u32, farewell: Farewell) {
         let Some(conn) = self.conns.get_mut(at) else { return };
         match farewell {
-            Farewell::Until(deadline) if !conn.unsent.is_empty() => {
+            Farewell::Until(deadline) if conn.unsent.is_some() => {
                 conn.closing = true;
                 self.closing.push((at, deadline));
             }
@@ -218,12 +229,30 @@ impl Epoll {
 impl Conn {
     /// Sends what is left, as far as the kernel takes it. Returns whether nothing is left.
     fn flush(&mut self) -> bool {
-        let sent = transmit(&self.fd, &self.unsent);
-        self.unsent.drain(..sent);
-        if self.unsent.is_empty() {
-            self.unsent = Vec::new();
+        let Some(unsent) = &mut self.unsent else { return true };
+        unsent.from += transmit(&self.fd, &unsent.bytes[unsent.from..]);
+        let sent = unsent.from == unsent.bytes.len();
+        if sent {
+            self.unsent = None;
         }
-        self.unsent.is_empty()
+        sent
+    }
+
+    /// Puts bytes behind those that wait. Returns how many wait then.
+    #[cold]
+    fn keep(&mut self, bytes: &[u8]) -> usize {
+        let unsent = self.unsent.get_or_insert_default();
+        if unsent.from >= unsent.bytes.len() / 2 {
+            // What has gone makes room, at no more than a copy of each byte.
+            unsent.bytes.drain(..std::mem::take(&mut unsent.from));
+        }
+        unsent.bytes.extend_from_slice(bytes);
+        unsent.bytes.len() - unsent.from
+    }
+
+    #[inline]
+    fn unsent_len(&self) -> usize {
+        self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len() - unsent.from)
     }
 }
 

@@ -7,8 +7,8 @@
 //! * A connection is [opened](Driver::open) once and never touched again, whether its bytes are
 //!   wanted or not: a client that waits in the queue costs no system call.
 //! * [`Driver::wait`] says of which connections there is news, each at most once. Whoever is told
-//!   reads until [`Received::Nothing`], or until it wants no more; what it has not read it must
-//!   come back for by itself, for it is not told again.
+//!   reads until [`Received::Nothing`] or a chunk that [is the last](Chunk::is_last), or until it
+//!   wants no more; what it has not read it must come back for by itself, for it is not told again.
 //! * A connection that is not read takes no more than a bounded number of bytes from its peer.
 //! * Bytes given to [`Driver::send`] leave in order. What the kernel refused counts as
 //!   [unsent](Driver::unsent); when it has taken all of it, [`Readiness::drained`] says so.
@@ -74,6 +74,7 @@ pub struct Chunk {
     buffer: Vec<u8>,
     filled: usize,
     origin: Origin,
+    last: bool,
 }
 
 /// Where a buffer goes back to.
@@ -88,9 +89,16 @@ enum Origin {
 }
 
 impl Chunk {
-    /// Bytes in a buffer of their own.
-    pub fn own(buffer: Vec<u8>) -> Self {
-        Self { filled: buffer.len(), buffer, origin: Origin::Own }
+    /// Bytes in a buffer of their own. `last` is what [`Self::is_last`] says.
+    pub fn own(buffer: Vec<u8>, last: bool) -> Self {
+        Self { filled: buffer.len(), buffer, origin: Origin::Own, last }
+    }
+
+    /// Nothing more waits behind it, not even the end: there will be news of what comes.
+    #[inline]
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.last
     }
 }
 
@@ -227,17 +235,19 @@ impl Driver {
         }
     }
 
-    /// Sends, and keeps what the kernel does not take yet.
+    /// Sends, and keeps what the kernel does not take yet. Returns what is
+    /// [unsent](Self::unsent) then.
     #[inline]
-    pub fn send(&mut self, link: &Link, bytes: &[u8]) {
+    pub fn send(&mut self, link: &Link, bytes: &[u8]) -> usize {
         match self {
             Self::Epoll(driver) => driver.send(link.at, bytes),
             Self::Uring(driver) => driver.send(link.at, bytes),
         }
     }
 
-    /// Sends what `write` appends to the bytes that wait to be sent.
-    pub fn send_with(&mut self, link: &Link, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Sends what `write` appends to the bytes that wait to be sent. Returns what is
+    /// [unsent](Self::unsent) then.
+    pub fn send_with(&mut self, link: &Link, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         match self {
             Self::Epoll(driver) => driver.send_with(link.at, write),
             Self::Uring(driver) => driver.send_with(link.at, write),

@@ -51,7 +51,9 @@ pub(super) fn admit(
         database: Arc::clone(&hello.database),
         address: peer.address(),
     };
-    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database))?;
+    let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database));
+    // Nobody has said yet for whom it is.
+    let slot = slot.inspect_err(|_| house.incidents.failed(0))?;
     Ok(Admission { proven, way: Way::Pool(route, slot), directory })
 }
 
@@ -122,12 +124,10 @@ impl Admission {
         if settings.log.connections {
             info!(client = %peer, user = %hello.user, database = %hello.database, "connected");
         }
-        let mailbox = house.mailbox(&route.pool);
         if route.changed {
-            let target = Some(Arc::clone(&route.target));
-            mailbox.put(ToWorker::Reconfigure { pool: route.pool.clone(), target });
+            house.reconfigure(&route.pool, Some(&route.target));
         }
-        mailbox.put(ToWorker::Admit(Box::new(Admitted {
+        house.mailbox(&route.pool, &route.target).put(ToWorker::Admit(Box::new(Admitted {
             socket: parts.socket,
             tls: parts.tls,
             leftover: parts.leftover,

@@ -14,6 +14,7 @@ use weir_wire::build;
 use weir_wire::message::ErrorFields;
 use weir_wire::startup::ProtocolVersion;
 
+use crate::incident::Reporter;
 use crate::proxy::mail::{Admitted, FromWorker, Mailbox, ToWorker};
 use crate::proxy::threads::LoginThreads;
 
@@ -30,7 +31,8 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let mailbox = Mailbox::new().unwrap();
-        let threads = LoginThreads::start(settings, vec![mailbox.clone()]).unwrap();
+        let threads =
+            LoginThreads::start(settings, vec![mailbox.clone()], Reporter::default()).unwrap();
         Self { threads, mailbox, letters: Vec::new() }
     }
 

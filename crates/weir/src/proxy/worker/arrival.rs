@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use weir_core::console::Traffic;
+use weir_core::dispatch::Advises;
+use weir_core::healing::Step;
 use weir_core::ids::{DialId, PoolId, ServerId};
 use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
@@ -13,6 +15,7 @@ use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 use crate::proxy::chance;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
+use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::{Socket, Tls};
 use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
 use crate::proxy::worker::totals::Told;
@@ -71,6 +74,7 @@ impl Worker {
             address: client.address.into(),
             local,
             application,
+            end_user: 0,
             connected: self.now,
             active: self.now,
             waiting_since: self.now,
@@ -119,6 +123,7 @@ impl Worker {
         if std::mem::take(&mut home.failing) {
             tracing::info!(database = %home.key.database, user = %home.key.user, "server reached again");
         }
+        let superuser = is_superuser(&server.parameters);
         let first = home.welcome.is_none();
         if first {
             home.welcome = Some(Welcome { parameters: server.parameters });
@@ -149,7 +154,9 @@ impl Worker {
             key: server.key,
             opened: view.opened,
             leased: self.now,
+            superuser,
             timed_out: None,
+            cancelled: None,
         };
         self.servers.put(id.0, server);
         if first {
@@ -206,7 +213,8 @@ impl Worker {
         };
         let budgets = self.budgets_for(&target.shares);
         self.pools.draw_on(self.now, pool, &budgets);
-        self.pools.reconfigure(self.now, pool, target.pool.clone());
+        let settings = self.settings_of(pool, &target);
+        self.pools.reconfigure(self.now, pool, settings);
         let before = Arc::clone(&self.homes[pool.0 as usize].target);
         self.retire_budgets(&before.shares);
         let home = &mut self.homes[pool.0 as usize];
@@ -220,6 +228,15 @@ impl Worker {
         if self.homes[pool.0 as usize].target.classes != before.classes {
             self.introduce_again(pool);
         }
+        self.advise(pool);
+    }
+
+    /// Tells the dispatch what it may do, and what it may only show.
+    fn advise(&mut self, pool: PoolId) {
+        let rules = &self.homes[pool.0 as usize].target.healing;
+        let advises =
+            Advises { cap: !rules.enforces(Step::Cap), shed: !rules.enforces(Step::Shed) };
+        self.pools.advise(self.now, pool, advises);
     }
 
     fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {
@@ -227,9 +244,12 @@ impl Worker {
             return pool;
         }
         let budgets = self.budgets_for(&target.shares);
-        let pool = self.pools.add_pool(&budgets, target.pool.clone());
+        let lent = Lent::of(target, key, self.options.index, self.options.workers);
+        let settings = lent.as_ref().map_or(target.pool.clone(), |it| it.settings(&target.pool));
+        let pool = self.pools.add_pool(&budgets, settings);
         let home = Home {
             key: key.clone(),
+            lent,
             target: Arc::clone(target),
             tally: Tally::default(),
             traffic: Traffic::default(),
@@ -247,11 +267,20 @@ impl Worker {
             None => self.homes.push(home),
         }
         self.by_key.insert(key.clone(), pool);
+        self.advise(pool);
+        if self.healing.is_frozen() {
+            self.pools.freeze(self.now, pool, true);
+        }
         if self.holds.is_paused(&key.database) {
             self.pools.pause(self.now, pool);
         }
         pool
     }
+}
+
+/// What the server reported of its role at the login.
+fn is_superuser(parameters: &[(String, String)]) -> bool {
+    parameters.iter().any(|(name, value)| name == "is_superuser" && value == "on")
 }
 
 /// Our end of a connection: `127.0.0.1:6432`, or `unix`.

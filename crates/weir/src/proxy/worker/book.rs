@@ -17,14 +17,6 @@ impl Worker {
         }
     }
 
-    /// The same for the server connection that a client has.
-    #[inline]
-    pub(super) fn book_client(&mut self, at: u32) {
-        if let Some(server) = self.clients.get(at).and_then(|client| client.server) {
-            self.book(server.0);
-        }
-    }
-
     /// Server connections whose phase is not what pool and session say: none, unless a change was
     /// not booked.
     pub(super) fn misbooked(&self) -> u32 {
@@ -38,7 +30,7 @@ impl Worker {
 
 /// The phase of a server connection that somebody has, or had just now.
 #[inline]
-fn phase(server: &Server) -> Option<Phase> {
+pub(super) fn phase(server: &Server) -> Option<Phase> {
     match server.holder {
         Holder::Client(_) if server.state.is_resetting() => Some(Phase::Resetting),
         Holder::Client(_) => Some(match server.state.activity() {

@@ -2,7 +2,8 @@
 //!
 //! A cancel names a backend, not a statement. So from the moment one is sent until PostgreSQL has
 //! closed the connection it was sent on, the slot is given to nobody: it can never hit another
-//! client's statement.
+//! client's statement. Nor is anything more sent there for the same client: it can hit only what
+//! was under way when it was asked for.
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use weir_wire::error::SqlState;
 
 use crate::proxy::mail::{CancelRequest, FromWorker};
 use crate::proxy::worker::arrival::place_of;
+use crate::proxy::worker::state::{Cancelled, Holder};
 use crate::proxy::worker::{Worker, notice};
 
 /// Cancels that are on their way: at most one for each server connection.
@@ -39,6 +41,7 @@ impl Worker {
         if !same(&client.secret, &request.secret) {
             return;
         }
+        self.homes[client.pool.0 as usize].traffic.cancels += 1;
         if let Some(ticket) = client.ticket {
             client.ticket = None;
             if self.pools.withdraw(self.now, ticket) {
@@ -72,6 +75,14 @@ impl Worker {
             return;
         }
         server.cancelling = true;
+        let statement = server.state.statement_since();
+        server.cancelled = Some(Cancelled { statement, sent: self.now });
+        if let Holder::Client(client) = server.holder
+            && let Some(client) = self.clients.get_mut(client)
+        {
+            // What it sends now might be hit by the cancel in place of what is meant.
+            client.blocked = true;
+        }
         let dial = &self.homes[server.pool.0 as usize].target.dial;
         let token = self.cancels.next;
         self.cancels.next += 1;
@@ -108,6 +119,7 @@ impl Worker {
         if std::mem::take(&mut server.settling) {
             self.pools.settled(self.now, ServerId(under_way.server));
         }
+        self.unblock_client(under_way.server);
     }
 
     /// A client asked for the cancel that is on its way to this server connection.

@@ -14,6 +14,7 @@ use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
     pub(super) fn chores(&mut self) {
+        self.lend();
         self.tell_waiting();
         self.close_stale();
         self.forget_deserted();

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
 use crate::proxy::driver::{Driver, Readiness, Received};
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Client, Holder, Stage};
-use crate::proxy::worker::{Worker, notice};
+use crate::proxy::worker::talk::After;
 
 /// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
 /// and most statements are short.
@@ -17,7 +19,17 @@ const SPARES_MAX: usize = 256;
 const SPARE_BYTES: usize = 4096;
 
 impl Worker {
+    #[inline]
     pub(super) fn client_ready(&mut self, at: u32, event: Readiness) {
+        if event.hangup || event.drained {
+            self.client_changed(at, event);
+        } else {
+            self.pump_client(at);
+        }
+    }
+
+    /// There is more news of a client than that it may be read.
+    fn client_changed(&mut self, at: u32, event: Readiness) {
         let Some(client) = self.clients.get(at) else { return };
         let waiting = client.ticket.is_some();
         if event.drained
@@ -50,7 +62,11 @@ impl Worker {
                     client.active = self.now;
                     self.homes[client.pool.0 as usize].traffic.received += chunk.len() as u64;
                     self.client_bytes(at, &chunk);
+                    let last = chunk.is_last();
                     self.driver.give_back(chunk);
+                    if last {
+                        return;
+                    }
                 }
                 Received::Nothing => return,
                 Received::End => return self.close_client(at, "client closed the connection"),
@@ -107,24 +123,21 @@ impl Worker {
         let mut taken = 0;
         loop {
             let rest = &input[taken..];
-            let Some(step) = self.with_client(at, |session, cx| session.client_bytes(cx, rest))
-            else {
-                return input.len();
-            };
+            let step = self.with_client(at, rest, After::SendAndBook, |session, cx| {
+                // What came before a fault is complete, and its replies are awaited.
+                session.client_bytes(cx, rest)
+            });
+            let Some(step) = step else { return input.len() };
+            if !self.desk.let_go.is_empty() {
+                self.let_go(at, rest);
+            }
             let step = match step {
                 Ok(step) => step,
                 Err(fault) => {
-                    // What came before the fault is complete, and its replies are awaited.
-                    self.flush_from_client(at, rest);
                     self.close_client_for(at, &fault);
                     return input.len();
                 }
             };
-            if !self.desk.let_go.is_empty() {
-                self.let_go();
-            }
-            self.flush_from_client(at, rest);
-            self.book_client(at);
             taken += step.taken;
             match self.client_asks(at, step) {
                 Next::Again => {}
@@ -162,8 +175,12 @@ impl Worker {
             .take_claim()
             .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
         let (class, user) = (mark.class, mark.user);
+        client.end_user = user;
         let (pool, affinity) = (client.pool, client.last_server);
         self.introduce(pool, class);
+        if self.has_quarantines() && self.turned_away(at, pool, mark) {
+            return Next::Again;
+        }
         let claim = Claim { client: ClientId(at), class, affinity, user };
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         match self.pools.checkout(self.now, pool, claim) {
@@ -179,7 +196,7 @@ impl Worker {
                 Next::Wait
             }
             Checkout::Refused(refusal) => {
-                let notice = self.refusal_notice(pool, &refusal);
+                let notice = self.refusal(at, &refusal);
                 if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
                     self.farewell(at, &notice);
                     return Next::Over;
@@ -193,8 +210,8 @@ impl Worker {
     /// Tells the client that its request was refused.
     pub(super) fn refuse(&mut self, at: u32, notice: &weir_core::session::Notice) {
         self.log_error(at, notice.sqlstate, &notice.message);
-        self.with_client(at, |session, cx| session.refused(cx, notice));
-        self.flush_from_client(at, &[]);
+        self.probe_ended(at, ProbeEnd::Gone);
+        self.with_client(at, &[], After::Send, |session, cx| session.refused(cx, notice));
     }
 
     /// The client has this server connection from now on.
@@ -209,38 +226,8 @@ impl Worker {
             server.leased = self.now;
             server.timed_out = None;
         }
-        self.with_client(at, |session, cx| session.granted(cx));
-    }
-
-    /// Sends what a call on behalf of this client left in the outboxes. `input` is that of the
-    /// call.
-    #[inline]
-    pub(super) fn flush_from_client(&mut self, at: u32, input: &[u8]) {
-        if !self.desk.is_empty() {
-            self.send_from_client(at, input);
-        }
-    }
-
-    fn send_from_client(&mut self, at: u32, input: &[u8]) {
-        let Some(client) = self.clients.get_mut(at) else { return };
-        if !self.desk.to_server.is_empty() {
-            if let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0)) {
-                server.socket.send(&mut self.driver, self.desk.to_server.bytes(input));
-                client.blocked = server.is_full(&self.driver) || server.has_long_pipeline();
-            }
-            self.desk.to_server.clear();
-        }
-        if !self.desk.to_client.is_empty() {
-            let bytes = self.desk.to_client.bytes(input);
-            self.homes[client.pool.0 as usize].traffic.sent += bytes.len() as u64;
-            client.socket.send(&mut self.driver, bytes);
-            if client.is_full(&self.driver)
-                && let Some(server) = client.server.and_then(|id| self.servers.get_mut(id.0))
-            {
-                server.blocked = true;
-            }
-            self.desk.to_client.clear();
-        }
+        self.probe_granted(at);
+        self.with_client(at, &[], After::Send, |session, cx| session.granted(cx));
     }
 
     /// The client has taken what was sent: its server connection is read again.
@@ -253,8 +240,9 @@ impl Worker {
         }
     }
 
-    /// Closes idle connections to databases that are about to be dropped or copied.
-    fn let_go(&mut self) {
+    /// Closes idle connections to databases that are about to be dropped or copied, then sends
+    /// what a call on behalf of this client left in the outboxes.
+    fn let_go(&mut self, at: u32, input: &[u8]) {
         // What is to be sent is set aside: what follows from the closing may send something, too.
         let mut desk = std::mem::take(&mut self.desk);
         for name in desk.let_go.drain(..) {
@@ -270,19 +258,23 @@ impl Worker {
         }
         self.perform_effects();
         self.desk = desk;
+        self.with_client(at, input, After::SendAndBook, |_, _| ());
     }
 }
 
 impl Client {
-    /// It does not take what it is sent.
-    fn is_full(&self, driver: &Driver) -> bool {
-        self.socket.unsent_len(driver) > CLIENT_BUFFER_BYTES
+    /// With so many bytes unsent it does not take what it is sent.
+    pub(super) fn is_full(unsent: usize) -> bool {
+        unsent > CLIENT_BUFFER_BYTES
     }
 
     /// What it says can be dealt with now. One that does not read its answers is not listened to:
     /// they would pile up.
     fn may_speak(&self, driver: &Driver) -> bool {
-        self.stage == Stage::Live && self.ticket.is_none() && !self.blocked && !self.is_full(driver)
+        self.stage == Stage::Live
+            && self.ticket.is_none()
+            && !self.blocked
+            && !Self::is_full(self.socket.unsent_len(driver))
     }
 }
 

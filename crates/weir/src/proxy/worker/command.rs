@@ -1,11 +1,13 @@
 //! What operators order.
 
 use tokio::sync::oneshot;
-use weir_core::console::Serial;
-use weir_core::ids::PoolId;
+use weir_core::console::{Means, Serial};
+use weir_core::healing::Step;
+use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::Mode;
+use weir_core::session::Spared;
 
-use crate::proxy::mail::Command;
+use crate::proxy::mail::{Command, Undone};
 use crate::proxy::worker::state::Pauser;
 use crate::proxy::worker::{Worker, notice};
 
@@ -23,6 +25,14 @@ impl Worker {
             Command::KillClient { client, found } => {
                 // Whoever asked may have gone.
                 let _ = found.send(self.kill_client(client));
+            }
+            Command::Heal { order, dry_run, answer } => {
+                // Likewise.
+                let _ = answer.send(self.intervene(&order, dry_run));
+            }
+            Command::End { id, means, done } => {
+                // Likewise.
+                let _ = done.send(self.end(id, means));
             }
             Command::Stop { grace } => {
                 self.stopping = Some(self.now + grace);
@@ -87,6 +97,29 @@ impl Worker {
             self.farewell(at, &notice::killed());
         }
         found.is_some()
+    }
+
+    fn end(&mut self, id: Serial, means: Means) -> Result<(), Undone> {
+        let by_server = || self.servers.iter().find(|(_, server)| server.id == id);
+        let by_client = || self.clients.iter().find(|(_, client)| client.id == id);
+        let server = match by_server() {
+            Some((at, _)) => ServerId(at),
+            None => match by_client().map(|(_, client)| client.server) {
+                Some(Some(server)) => server,
+                Some(None) => return Err(Undone::Spared(Spared::NoTransaction)),
+                None => return Err(Undone::Unknown),
+            },
+        };
+        let holder = self.holding(server).map(|holder| (holder.clone(), self.who(&holder)));
+        let (step, ended) = match means {
+            Means::Evict => (Step::Evict, self.evict(server, notice::evicted())),
+            Means::Cancel => (Step::Cancel, self.cancel_held(server)),
+            Means::CloseServer => (Step::Close, self.close_held(server, notice::closed())),
+        };
+        if ended.is_ok() {
+            self.note_end(step, holder);
+        }
+        ended.map_err(Undone::Spared)
     }
 
     fn pools_of(&self, database: Option<&str>) -> Vec<PoolId> {

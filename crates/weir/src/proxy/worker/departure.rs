@@ -1,5 +1,6 @@
 //! Clients and server connections that go.
 
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::pool::{Release, State};
 use weir_core::session::{Activity, Ask, Fault, Notice, Session};
@@ -8,6 +9,7 @@ use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
 use crate::proxy::worker::state::{Client, Holder, Home};
+use crate::proxy::worker::talk::After;
 use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
@@ -40,19 +42,29 @@ impl Worker {
     /// Closes a client. What it was told is still sent; its server connection, if it has one, is
     /// put in order by its session, which goes on without it.
     pub(super) fn close_client(&mut self, at: u32, why: &str) {
-        let Some(client) = self.clients.get_mut(at) else { return };
-        if let Some(ticket) = client.ticket.take()
+        self.probe_ended(at, ProbeEnd::Gone);
+        let Some(client) = self.clients.get(at).filter(|client| client.ticket.is_some()) else {
+            return self.close_served(at, why);
+        };
+        self.count_deserter(client);
+        if let Some(ticket) = self.clients.get_mut(at).and_then(|client| client.ticket.take())
             && !self.pools.withdraw(self.now, ticket)
         {
             // Its grant is among the effects already; they find that it is gone.
         }
+        self.close_served(at, why);
+    }
+
+    fn close_served(&mut self, at: u32, why: &str) {
+        let Some(client) = self.clients.get_mut(at) else { return };
         let (server, pool) = (client.server, client.pool);
         log_goodbye(client, &self.homes[pool.0 as usize], self.now, why);
         // Asked before the session adds what cleans the connection: that is not to be cancelled.
         let busy = server.and_then(|id| self.servers.get(id.0)).is_some_and(|server| {
             matches!(server.state.activity(), Activity::Executing | Activity::CopyIn)
         });
-        let asked = server.map(|_| self.with_client(at, |session, cx| session.client_gone(cx)));
+        let asked = server
+            .map(|_| self.with_client(at, &[], After::Keep, |session, cx| session.client_gone(cx)));
         if let (Some(id), Some(server)) = (server, server.and_then(|id| self.servers.get_mut(id.0)))
         {
             server.socket.send(&mut self.driver, self.desk.to_server.bytes(&[]));
@@ -104,6 +116,7 @@ impl Worker {
     /// The server has closed its connection.
     pub(super) fn server_lost(&mut self, at: u32) {
         let Some(server) = self.servers.take(at) else { return };
+        self.count_victim(&server);
         server.socket.close(&mut self.driver);
         let idle = self.pools.server(ServerId(at)).map(|view| view.state);
         if idle == Some(State::Closing) {

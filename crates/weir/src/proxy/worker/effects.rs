@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use weir_core::ids::{ClassId, ClientId, PoolId, ServerId, Ticket};
 use weir_core::pool::{Checkout, Claim, CloseReason, Effect, Refusal};
-use weir_core::session::{Ask, Notice, Session};
+use weir_core::session::{Ask, Session};
 use weir_core::time::nanos;
 use weir_wire::build;
 
 use crate::proxy::mail::FromWorker;
+use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Holder, Stage};
-use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
     /// Performs everything the pools have decided, and what follows from it. Effects of effects
@@ -61,6 +61,8 @@ impl Worker {
                 self.dismiss(pool, |_| true);
                 let target = Arc::clone(&self.homes[pool.0 as usize].target);
                 self.retire_budgets(&target.shares);
+                self.homes[pool.0 as usize].lent = None;
+                self.healing.forget(pool);
             }
             Effect::Drained => self.drained = true,
         }
@@ -95,8 +97,7 @@ impl Worker {
         let home = &mut self.homes[client.pool.0 as usize];
         home.traffic.wait_ns += nanos(waited);
         let greeting = client.stage == Stage::Greeting;
-        let pool = client.pool;
-        let notice = self.refusal_notice(pool, refusal);
+        let notice = self.refusal(at, refusal);
         if greeting || matches!(refusal, Refusal::Stopping | Refusal::Removed) {
             self.farewell(at, &notice);
             return;
@@ -105,25 +106,11 @@ impl Worker {
         self.resume_client(at);
     }
 
-    /// What a client is told that got no server connection of this pool.
-    pub(super) fn refusal_notice(&self, pool: PoolId, refusal: &Refusal) -> Notice {
-        let mut notice = notice::refusal(refusal);
-        let about_slots = matches!(
-            refusal,
-            Refusal::QueueFull(_) | Refusal::WaitLimit { .. } | Refusal::Overload(_)
-        );
-        if about_slots && let Some(top) = self.pools.ledger().top_holder(pool) {
-            notice.detail.push_str(&format!(" {top}"));
-        }
-        notice
-    }
-
     /// Gets a server connection for a client that cannot be greeted yet.
     pub(super) fn checkout_for_greeting(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None, user: 0 };
-        let pool = client.pool;
-        match self.pools.checkout(self.now, pool, claim) {
+        match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
                 self.greet(at);
@@ -134,7 +121,7 @@ impl Worker {
                 client.told_to_wait = false;
             }
             Checkout::Refused(refusal) => {
-                let notice = self.refusal_notice(pool, &refusal);
+                let notice = self.refusal(at, &refusal);
                 self.farewell(at, &notice);
             }
         }

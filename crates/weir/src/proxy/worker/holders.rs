@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use weir_core::config::limits::CONSOLE_ROWS;
+use weir_core::config::limits::{CONSOLE_ROWS, DISPATCH_ACTIONS};
+use weir_core::dispatch::ClassView;
 use weir_core::ids::PoolId;
+use weir_core::incident::Control;
 use weir_core::ledger::{HoldView, HolderRow, LedgerSnapshot, WaiterRow};
 use weir_core::pool::WaiterView;
 
@@ -26,6 +28,35 @@ impl Worker {
             seen.waiters.extend(rows.take(left));
         }
         seen
+    }
+
+    /// The same with every gap edge.
+    pub(super) fn ledger_with_edges(&mut self) -> LedgerSnapshot {
+        let mut seen = self.ledger_snapshot();
+        self.pools.ledger().add_edges(&mut seen);
+        seen
+    }
+
+    /// The classes that the dispatch limits at this moment.
+    pub(super) fn controls(&self) -> Vec<Control> {
+        let of_pool = |&pool: &PoolId| {
+            let classes = self.pools.classes(pool).map(move |class| (pool, class));
+            classes.filter(|(_, class)| class.cap.is_some() || class.deadline.is_some())
+        };
+        let limited = self.by_key.values().flat_map(of_pool);
+        let control = |(pool, class): (PoolId, ClassView)| {
+            let key = &self.homes[pool.0 as usize].key;
+            Control {
+                database: Arc::clone(&key.database),
+                user: Arc::clone(&key.user),
+                route: self.pools.ledger().class_name(class.class),
+                held: class.held,
+                cap: class.cap,
+                deadline: class.deadline,
+                seen: class.verdict,
+            }
+        };
+        limited.take(DISPATCH_ACTIONS).map(control).collect()
     }
 
     fn holder_row(&self, hold: HoldView) -> Option<HolderRow> {

@@ -13,6 +13,7 @@ use weir_core::console::{
 };
 use weir_core::ids::{PoolId, ServerId};
 use weir_core::ledger::{LedgerSnapshot, Phase};
+use weir_core::pool::PoolView;
 use weir_core::session::Activity;
 
 use crate::proxy::mail::Detail;
@@ -33,7 +34,12 @@ impl Worker {
     pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
         let ledger = match detail {
             Detail::Ledger => self.ledger_snapshot(),
-            Detail::Pools | Detail::Connections => LedgerSnapshot::default(),
+            Detail::History => self.ledger_with_edges(),
+            Detail::Pools | Detail::Connections | Detail::Healing => LedgerSnapshot::default(),
+        };
+        let controls = match detail {
+            Detail::Ledger => self.controls(),
+            Detail::Pools | Detail::Connections | Detail::History | Detail::Healing => Vec::new(),
         };
         let seen = self.look_at_servers();
         let pools = self.by_key.values();
@@ -44,6 +50,8 @@ impl Worker {
             stores: self.stores(),
             statements: self.shared.statements.len() as u64,
             ledger,
+            healing: self.healing_snapshot(detail == Detail::Healing),
+            controls,
             ..Snapshot::default()
         };
         if detail == Detail::Connections {
@@ -96,7 +104,9 @@ impl Worker {
 
     fn pool_row(&self, pool: PoolId, seen: Seen) -> PoolRow {
         let home = &self.homes[pool.0 as usize];
-        let view = self.pools.view(pool);
+        // The whole pool's slots, also where other workers have some of them.
+        let size_max = home.target.pool.size_max;
+        let view = PoolView { size_max, ..self.pools.view(pool) };
         PoolRow {
             database: Arc::clone(&home.key.database),
             user: Arc::clone(&home.key.user),

@@ -12,13 +12,18 @@
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
+//! | `evict` | ending what a client holds without ending the client |
 //! | `shares` | the budgets that pools draw on |
+//! | `lending` | its parts of pools that other workers serve, too |
 //! | `sweep` | time limits |
+//! | `talk` | calls of sessions, and what they leave to be sent |
 //! | `chores` | what is looked at now and then: who waits, what is stale, what nobody uses |
 //! | `classes` | which route belongs to which class of an operator |
 //! | `totals` | the totals in the log |
+//! | `heal` | the healing ladder |
 //! | `command` | what operators order |
 //! | `book` | what the ledger is told |
+//! | `hurt` | clients that do not get what they came for |
 //! | `holders` | who has the server connections, and who waits |
 //! | `inspect` | what the console and metrics ask |
 
@@ -31,14 +36,19 @@ mod client;
 mod command;
 mod departure;
 mod effects;
+mod evict;
+mod heal;
 mod holders;
+mod hurt;
 mod inspect;
+mod lending;
 mod notice;
 mod server;
 mod shares;
 mod socket;
 mod state;
 mod sweep;
+mod talk;
 mod totals;
 
 use std::collections::{HashMap, VecDeque};
@@ -49,10 +59,9 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
-use weir_core::ids::{BudgetId, PoolId, ServerId};
-use weir_core::ledger::Scribe;
+use weir_core::ids::{BudgetId, PoolId};
 use weir_core::pool::Pools;
-use weir_core::session::{Context, Outbox, OverrideBook, Session, Shared, Statements};
+use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
 use crate::proxy::driver::{Driver, Readiness, Token};
@@ -61,7 +70,8 @@ use crate::proxy::shares::Common;
 use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
-use state::{Client, Holder, Home, Pauser, Server};
+use heal::Healing;
+use state::{Client, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
 
@@ -86,6 +96,7 @@ pub struct Worker {
     shared: Shared,
     desk: Desk,
     cancels: Cancels,
+    healing: Healing,
     /// What is paused, for pools that are made later.
     holds: Holds,
     pausers: Vec<Pauser>,
@@ -111,14 +122,6 @@ struct Desk {
     to_client: Outbox,
     to_server: Outbox,
     let_go: Vec<Box<[u8]>>,
-}
-
-impl Desk {
-    /// Nothing is to be sent.
-    #[inline]
-    fn is_empty(&self) -> bool {
-        self.to_client.is_empty() && self.to_server.is_empty()
-    }
 }
 
 /// What a [`Token`] names.
@@ -176,6 +179,7 @@ impl Worker {
             shared: Shared { statements, overrides: OverrideBook::default() },
             desk: Desk::default(),
             cancels: Cancels::default(),
+            healing: Healing::default(),
             holds: Holds::default(),
             pausers: Vec::new(),
             serial: 0,
@@ -298,60 +302,5 @@ impl Worker {
             }
             self.perform_effects();
         }
-    }
-
-    /// Calls a client's session with everything it may touch.
-    #[inline]
-    fn with_client<R>(
-        &mut self,
-        at: u32,
-        call: impl FnOnce(&mut Session, &mut Context<'_>) -> R,
-    ) -> Option<R> {
-        let client = self.clients.get_mut(at)?;
-        let home = self.homes.get_mut(client.pool.0 as usize)?;
-        let server = client.server.and_then(|id| self.servers.get_mut(id.0));
-        let mut cx = Context {
-            now: self.now,
-            settings: &home.target.session,
-            shared: &mut self.shared,
-            server: server.map(|server| &mut server.state),
-            to_client: &mut self.desk.to_client,
-            to_server: &mut self.desk.to_server,
-            tally: &mut home.tally,
-            scribe: Scribe {
-                ledger: self.pools.ledger_mut(),
-                caller: Some(&mut client.caller),
-                server: client.server,
-            },
-            let_go: &mut self.desk.let_go,
-        };
-        Some(call(&mut client.session, &mut cx))
-    }
-
-    /// Calls the session without a client that puts a server connection in order.
-    fn with_ghost<R>(
-        &mut self,
-        at: u32,
-        call: impl FnOnce(&mut Session, &mut Context<'_>) -> R,
-    ) -> Option<R> {
-        let server = self.servers.get_mut(at)?;
-        let home = self.homes.get_mut(server.pool.0 as usize)?;
-        let Holder::Ghost { session, .. } = &mut server.holder else { return None };
-        let mut cx = Context {
-            now: self.now,
-            settings: &home.target.session,
-            shared: &mut self.shared,
-            server: Some(&mut server.state),
-            to_client: &mut self.desk.to_client,
-            to_server: &mut self.desk.to_server,
-            tally: &mut home.tally,
-            scribe: Scribe {
-                ledger: self.pools.ledger_mut(),
-                caller: None,
-                server: Some(ServerId(at)),
-            },
-            let_go: &mut self.desk.let_go,
-        };
-        Some(call(session, &mut cx))
     }
 }

@@ -1,6 +1,7 @@
 //! What clients are told when they do not get what they asked for.
 
 use weir_core::dispatch::{Explanation, Why};
+use weir_core::healing::Turned;
 use weir_core::pool::{Counts, PoolView, Refusal};
 use weir_core::session::Notice;
 use weir_wire::build;
@@ -75,6 +76,24 @@ const fn advice(why: Why) -> &'static str {
     }
 }
 
+/// A claim of something that is in quarantine.
+pub(super) fn quarantined(turned: &Turned) -> Notice {
+    let (kind, name) = (turned.subject.kind(), turned.subject.name());
+    let until = if turned.probing {
+        "One of them is let in at this moment; how it goes decides about the others.".to_owned()
+    } else {
+        format!("The next is let in after {:.1} s.", turned.next.as_secs_f64())
+    };
+    Notice {
+        sqlstate: SqlState::TOO_MANY_CONNECTIONS,
+        message: format!("refused a server connection: the {kind} \"{name}\" is in quarantine"),
+        detail: format!("Because {}. {until}", turned.why),
+        hint: "Try again later. SHOW QUARANTINE on the console says how it goes; QUARANTINE … OFF \
+               ends it."
+            .into(),
+    }
+}
+
 /// The pool is not configured any more.
 pub(super) fn removed() -> Notice {
     plain(SqlState::ADMIN_SHUTDOWN, &Refusal::Removed.to_string())
@@ -116,6 +135,27 @@ pub(super) fn stopping() -> Notice {
 /// An operator closed the client.
 pub(super) fn killed() -> Notice {
     plain(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
+}
+
+/// An operator rolled an idle transaction back.
+pub(super) fn evicted() -> Notice {
+    Notice {
+        sqlstate: SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+        message: "transaction rolled back by an administrator while it waited for its client"
+            .into(),
+        detail: "Its server connection is used by others; this connection lives on.".into(),
+        hint: "ROLLBACK, then repeat the transaction without waiting inside it.".into(),
+    }
+}
+
+/// An operator closed a server connection.
+pub(super) fn closed() -> Notice {
+    Notice {
+        sqlstate: SqlState::IDLE_IN_TRANSACTION_TIMEOUT,
+        message: "statement ended by an administrator, who closed its server connection".into(),
+        detail: "A transaction that was open is rolled back; this connection lives on.".into(),
+        hint: "ROLLBACK, then repeat the transaction; read results as they come.".into(),
+    }
 }
 
 /// The server connection broke under the client.

@@ -1,18 +1,20 @@
 //! A server connection's bytes, and the end of a lease.
 
 use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_BUFFER_BYTES, SERVER_READS_PER_TURN};
+use weir_core::healing::ProbeEnd;
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
 use weir_core::session::{Ask, Fault, Step};
 
-use crate::proxy::driver::{Driver, Received};
+use crate::proxy::driver::Received;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Holder, Server};
+use crate::proxy::worker::talk::After;
 
 impl Server {
-    /// It does not take what it is sent.
-    pub(super) fn is_full(&self, driver: &Driver) -> bool {
-        self.socket.unsent_len(driver) > SERVER_BUFFER_BYTES
+    /// With so many bytes unsent it does not take what it is sent.
+    pub(super) fn is_full(unsent: usize) -> bool {
+        unsent > SERVER_BUFFER_BYTES
     }
 
     /// Its client has asked for so much that it is not listened to for now.
@@ -22,6 +24,7 @@ impl Server {
 }
 
 impl Worker {
+    #[inline]
     pub(super) fn server_ready(&mut self, at: u32) {
         self.unblock_client(at);
         self.pump_server(at);
@@ -29,11 +32,13 @@ impl Worker {
 
     /// Reads the client again when its server connection has taken what was sent and is not too
     /// far behind.
-    fn unblock_client(&mut self, at: u32) {
+    #[inline]
+    pub(super) fn unblock_client(&mut self, at: u32) {
         if let Some(server) = self.servers.get(at)
             && let Holder::Client(at) = server.holder
             && let Some(client) = self.clients.get_mut(at)
             && client.blocked
+            && !server.cancelling
             && server.socket.unsent_len(&self.driver) == 0
             && !server.has_long_pipeline()
         {
@@ -53,10 +58,14 @@ impl Worker {
             match server.socket.receive(&mut self.driver) {
                 Received::Bytes(chunk) => {
                     self.server_bytes(at, &chunk);
+                    let last = chunk.is_last();
                     self.driver.give_back(chunk);
                     self.cancel_now(at);
                     self.unblock_client(at);
                     self.perform_effects();
+                    if last {
+                        return;
+                    }
                 }
                 Received::Nothing => return,
                 Received::End => return self.server_lost(at),
@@ -115,7 +124,7 @@ impl Worker {
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "a server connection broke the protocol");
-                    self.drop_server(at, &fault.to_string());
+                    self.lose_server(at, &fault.to_string());
                     return input.len();
                 }
             }
@@ -124,10 +133,12 @@ impl Worker {
     }
 
     #[inline]
-    fn client_reply(&mut self, client: u32, input: &[u8]) -> Option<Result<Step, Fault>> {
-        let step = self.with_client(client, |session, cx| session.server_bytes(cx, input))?;
-        self.flush_from_client(client, input);
-        Some(step)
+    pub(super) fn client_reply(
+        &mut self,
+        client: u32,
+        input: &[u8],
+    ) -> Option<Result<Step, Fault>> {
+        self.with_client(client, input, After::Send, |session, cx| session.server_bytes(cx, input))
     }
 
     fn ghost_reply(&mut self, at: u32, input: &[u8]) -> Option<Result<Step, Fault>> {
@@ -173,7 +184,7 @@ impl Worker {
                 true
             }
             Ask::Discard => {
-                self.drop_server(at, "");
+                self.lose_server(at, "");
                 false
             }
         }
@@ -185,6 +196,7 @@ impl Worker {
         let id = ServerId(at);
         match std::mem::replace(&mut server.holder, Holder::Nobody) {
             Holder::Client(client) => {
+                self.probe_ended(client, ProbeEnd::Released);
                 if let Some(state) = self.clients.get_mut(client) {
                     state.server = None;
                     if std::mem::take(&mut state.blocked) || !state.parked.is_empty() {

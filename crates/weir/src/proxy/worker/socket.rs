@@ -54,9 +54,9 @@ impl Socket {
         }
     }
 
-    /// Sends, and keeps what the kernel does not take.
+    /// Sends, and keeps what the kernel does not take. Returns what is not sent yet.
     #[inline]
-    pub(super) fn send(&mut self, driver: &mut Driver, bytes: &[u8]) {
+    pub(super) fn send(&mut self, driver: &mut Driver, bytes: &[u8]) -> usize {
         match &mut self.tls {
             None => driver.send(&self.link, bytes),
             Some(secured) => driver.send_with(&self.link, |out| secured.tls.encrypt(bytes, out)),
@@ -97,6 +97,7 @@ impl Secured {
                 Received::End => return Received::End,
             };
             plain.reserve(chunk.len());
+            let last = chunk.is_last();
             self.over = !self.tls.decrypt(&chunk, &mut plain);
             driver.give_back(chunk);
             if self.tls.wants_write() {
@@ -104,7 +105,7 @@ impl Secured {
                 driver.send_with(link, |out| self.tls.drain(out));
             }
             if !plain.is_empty() {
-                return Received::Bytes(Chunk::own(plain));
+                return Received::Bytes(Chunk::own(plain, last && !self.over));
             }
         }
     }

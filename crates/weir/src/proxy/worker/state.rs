@@ -9,10 +9,12 @@ use weir_core::ledger::{Caller, Histogram};
 use weir_core::session::{ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
+use crate::incident::Reporter;
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::driver::Kind;
 use crate::proxy::mail::ServerKey;
 use crate::proxy::target::{DialSpec, PoolKey, Target};
+use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::Socket;
 use crate::proxy::worker::totals::Told;
 
@@ -25,6 +27,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// Where incidents are kept.
+    pub incidents: Reporter,
     /// The driver it runs on.
     pub driver: Kind,
     /// How long connections that are being closed may take to send what is left.
@@ -36,6 +40,8 @@ pub struct WorkerOptions {
 pub(super) struct Home {
     pub(super) key: PoolKey,
     pub(super) target: Arc<Target>,
+    /// This worker's part of it, where other workers serve it, too.
+    pub(super) lent: Option<Lent>,
     pub(super) tally: Tally,
     pub(super) traffic: Traffic,
     /// How long checkouts waited.
@@ -113,6 +119,8 @@ pub(super) struct Client {
     pub(super) application: Arc<str>,
     /// Whose its statements are when they do not say so themselves.
     pub(super) caller: Caller,
+    /// A hash of the person it asks for, where a tag says so; else 0.
+    pub(super) end_user: u32,
     pub(super) connected: Instant,
     /// When it last sent something.
     pub(super) active: Instant,
@@ -157,6 +165,18 @@ pub(super) struct Server {
     pub(super) key: ServerKey,
     pub(super) opened: Instant,
     pub(super) leased: Instant,
+    /// PostgreSQL said at the login that its role is a superuser.
+    pub(super) superuser: bool,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
+    /// The last cancel that was sent to it.
+    pub(super) cancelled: Option<Cancelled>,
+}
+
+/// A cancel that was sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cancelled {
+    /// When the statement began that it was meant for.
+    pub(super) statement: Instant,
+    pub(super) sent: Instant,
 }

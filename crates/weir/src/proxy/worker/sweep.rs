@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use weir_core::ids::ServerId;
-use weir_core::pool::Release;
-use weir_core::session::{Activity, Evicted, Notice, SessionSettings};
+use weir_core::session::{Activity, Notice, SessionSettings};
 use weir_core::time::Instant;
 use weir_wire::error::SqlState;
 
@@ -44,10 +43,14 @@ impl Worker {
                     self.cancel_statement(ServerId(at), None);
                 }
                 Overdue::GiveUp(client) => self.farewell(client, &does_not_end()),
-                Overdue::Evict(at, notice) => self.evict(at, notice),
+                Overdue::Evict(at, notice) => {
+                    // One that is spared now is looked at again in the next sweep.
+                    let _ = self.roll_back(ServerId(at), notice);
+                }
             }
         }
         self.sweep_clients();
+        self.heal();
         self.driver.sweep(self.now);
         self.chores();
         self.perform_effects();
@@ -78,35 +81,6 @@ impl Worker {
                 };
                 idle.or_else(long).map(|notice| Overdue::Evict(at, notice))
             }
-        }
-    }
-
-    /// Ends an idle transaction without ending its client.
-    fn evict(&mut self, at: u32, notice: Notice) {
-        let Some(server) = self.servers.get(at) else { return };
-        let Holder::Client(client) = server.holder else { return };
-        let evicted = self.with_client(client, |session, cx| session.evict(cx, notice));
-        self.flush_from_client(client, &[]);
-        self.book(at);
-        let Some(Ok(evicted)) = evicted else { return };
-        let Some(state) = self.clients.get_mut(client) else { return };
-        let heir = match evicted {
-            Evicted::No | Evicted::InPlace => return,
-            Evicted::HandedOver(heir) => heir,
-        };
-        state.server = None;
-        if std::mem::take(&mut state.blocked) {
-            self.resumes.push_back(client);
-        }
-        tracing::info!(address = %state.address, user = %state.user, "idle transaction rolled back");
-        if let Some(server) = self.servers.get_mut(at) {
-            server.holder = Holder::Ghost { session: heir, check: false };
-        }
-        self.pools.release(self.now, ServerId(at), Release::Settling);
-        let asked = self.with_ghost(at, |session, cx| session.take_over(cx));
-        self.flush_from_ghost(at, &[]);
-        if let Some(Ok(ask)) = asked {
-            self.server_asks(at, ask);
         }
     }
 

@@ -103,7 +103,7 @@ impl Buffers {
     pub(super) fn take(&mut self, place: u16, filled: usize) -> Option<Chunk> {
         let buffer = self.lent.get_mut(usize::from(place))?.take()?;
         let filled = filled.min(buffer.len());
-        Some(Chunk { buffer, filled, origin: Origin::Ring(place) })
+        Some(Chunk { buffer, filled, origin: Origin::Ring(place), last: false })
     }
 
     /// Never frees what the kernel may still write to.

@@ -148,7 +148,7 @@ impl Inbox {
             }
         }
         self.rest = VecDeque::new();
-        self.first = Some(Chunk::own(bytes));
+        self.first = Some(Chunk::own(bytes, false));
     }
 
     fn chunks(&self) -> impl Iterator<Item = &Chunk> {

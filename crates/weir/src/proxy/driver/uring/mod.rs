@@ -110,7 +110,8 @@ impl Uring {
     pub(super) fn receive(&mut self, at: u32) -> Received {
         let Some(conn) = self.conns.get_mut(at) else { return Received::End };
         match conn.inbox.pop() {
-            Some(chunk) => {
+            Some(mut chunk) => {
+                chunk.last = conn.inbox.is_empty() && !conn.ended;
                 if conn.listening == Listening::Off {
                     self.idle.push(at);
                 }
@@ -127,15 +128,15 @@ impl Uring {
     }
 
     #[inline]
-    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) {
-        let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.deaf) else { return };
+    pub(super) fn send(&mut self, at: u32, bytes: &[u8]) -> usize {
+        let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.deaf) else { return 0 };
         let mut bytes = bytes;
         let large = conn.out.len() + bytes.len() >= DIRECT_SEND_BYTES;
         if large && !conn.behind && self.ring.in_flight(at).is_none() {
             bytes = conn.send_at_once(bytes);
         }
         if bytes.is_empty() {
-            return;
+            return 0;
         }
         if conn.out.capacity() == 0 {
             conn.out = self.spare.pop().unwrap_or_default();
@@ -144,13 +145,15 @@ impl Uring {
         if !std::mem::replace(&mut conn.dirty, true) {
             self.dirty.push(at);
         }
+        if conn.behind { self.unsent(at) } else { 0 }
     }
 
-    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let mut bytes = self.spare.pop().unwrap_or_default();
         write(&mut bytes);
-        self.send(at, &bytes);
+        let unsent = self.send(at, &bytes);
         self.keep(bytes);
+        unsent
     }
 
     #[inline]

@@ -1,0 +1,118 @@
+//! Causes by masses: of cancel requests, of work, of connections to the proxy itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use weir_testkit::{Account, Scratch, Session, cancel, until};
+
+use crate::proxied::Proxied;
+use crate::scene::{PATIENCE, Scene, causes};
+
+/// Threads that do the same again and again until this is dropped.
+struct Flood {
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Flood {
+    fn of(threads: Vec<Box<dyn FnMut() + Send>>) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let one = |mut again: Box<dyn FnMut() + Send>| {
+            let over = Arc::clone(&over);
+            thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    again();
+                }
+            })
+        };
+        let threads = threads.into_iter().map(one).collect();
+        Self { over, threads }
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has shown why.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[test]
+fn clients_that_cancel_in_masses() {
+    let scene = Scene::new();
+    let proxied =
+        Proxied::before(&scene.server, 4, "storm_per_second = 2\nlong_statement = \"1h\"");
+    let client = proxied.client();
+    let (port, key) = (proxied.port(), client.key());
+    let again = move || cancel(port, &key).unwrap();
+    let _flood = Flood::of(vec![Box::new(again.clone()), Box::new(again)]);
+    let health = proxied.until_first("cancel-storm");
+    let evidence = &health["servers"][0]["issues"][0]["evidence"];
+    let rate =
+        evidence.as_array().unwrap().iter().find(|figure| figure["measure"] == "cancel-rate");
+    assert!(rate.unwrap()["value"].as_f64().unwrap() >= 2.0, "{evidence}");
+}
+
+/// Transactions of the usual work, one a second: the guard believes nothing to be usual before it
+/// has seen a minute of it.
+const USUAL: u64 = 65;
+
+#[test]
+fn far_more_work_than_usual() {
+    let scene = Scene::new();
+    let own = "slot_wait = \"100ms\"\nlong_statement = \"1h\"";
+    let proxied = Proxied::before(&scene.server, 1, own);
+    let done = Arc::new(AtomicU64::new(0));
+    let (mut client, counted) = (proxied.client(), Arc::clone(&done));
+    let usual = move || {
+        client.query("SELECT 1 /*route='/usual'*/").unwrap();
+        counted.fetch_add(1, Ordering::Relaxed);
+        // The pace of the work: nothing is waited for.
+        thread::sleep(Duration::from_secs(1));
+    };
+    let usual = Flood::of(vec![Box::new(usual)]);
+    let enough = || Ok((done.load(Ordering::Relaxed) >= USUAL).then_some(()));
+    until("a minute of usual work", PATIENCE * 5, enough).unwrap();
+    drop(usual);
+    let surge = |mut client: Session| -> Box<dyn FnMut() + Send> {
+        Box::new(move || {
+            // Who is refused comes again, as clients do.
+            let _ = client.query("SELECT pg_sleep(0.02) /*route='/usual'*/");
+        })
+    };
+    let _surge = Flood::of((0..20).map(|_| surge(proxied.client())).collect());
+    let health = proxied.until_first("arrival-surge");
+    let issue = &health["servers"][0]["issues"][0];
+    assert_eq!(issue["culprit"]["route"], "/usual", "{issue:#}");
+}
+
+#[test]
+fn a_proxy_that_runs_out_of_descriptors() {
+    let scene = Scene::new();
+    let home = Scratch::new(Account::own()).unwrap();
+    let program = home.path().join("weir");
+    let weir = env!("CARGO_BIN_EXE_weir");
+    fs::write(&program, format!("#!/bin/sh\nulimit -n 128 && exec {weir} \"$@\"\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let proxied = Proxied::run_as(&program, &scene.server, 4, "");
+    let mut clients = Vec::new();
+    // Up to where it says so, so that a descriptor is left for the question.
+    let found = until("the finding", PATIENCE, || {
+        let health = proxied.health();
+        let found = causes(&health);
+        if found.is_empty() {
+            clients.extend(proxied.try_client());
+        }
+        Ok((found.first().map(String::as_str) == Some("descriptor-limit")).then_some(health))
+    });
+    let issue = &found.unwrap()["servers"][0]["issues"][0];
+    assert!(issue["remedy"]["text"].as_str().unwrap().contains("LimitNOFILE"), "{issue:#}");
+    assert!(clients.len() > 20, "{} clients were enough", clients.len());
+}
