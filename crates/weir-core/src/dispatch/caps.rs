@@ -16,6 +16,7 @@ use crate::time::Instant;
 use super::class::{Class, UNLIMITED};
 use super::explain::{Verdict, Why};
 use super::queue::{Dispatch, STANDING};
+use super::quick::LONG_MIN;
 use super::waiters::Waiters;
 use super::{Policy, queue};
 
@@ -338,6 +339,8 @@ impl Class {
         let wait = own_wait?;
         let grants = self.account.grant_interval_nanos();
         let (least, interval) = match self.verdict.why {
+            // It is our cap that makes short transactions wait long.
+            Why::Inflated | Why::Dominant if self.verdict.hold < LONG_MIN => return None,
             // The queue is short because of the limit.
             Why::Inflated | Why::Dominant if self.overload.is_some() => return self.overload,
             _ if self.is_soon_served() => return None,

@@ -1,6 +1,6 @@
 //! The last eighth of the pool is for the quick.
 //!
-//! A class is *long* when its transactions hold slots for half a second and more, and twenty times
+//! A class is *long* when its transactions hold slots for half a second and more, and eight times
 //! as long as those of the quickest part of the demand. Long classes together never hold the last
 //! eighth of the pool, nor the one slot before it: what they lose by that is an eighth of their
 //! throughput at most; what the others lose without it is everything, from the first moment of a
@@ -12,9 +12,9 @@ use super::class::Class;
 use super::queue::{Dispatch, Place};
 
 /// Longer than the quick.
-const LONG_FACTOR: u64 = 20;
+const LONG_FACTOR: u64 = 8;
 /// And no shorter than that.
-const LONG_MIN: Duration = Duration::from_millis(500);
+pub(super) const LONG_MIN: Duration = Duration::from_millis(500);
 /// The quick are one in so many of those who ask, at least.
 const QUICK_SHARE: u64 = 8;
 
@@ -51,7 +51,7 @@ impl Dispatch {
 
     /// True when the slots left after this one suffice for the quick.
     pub(super) fn leaves_quick(&self, place: Place) -> bool {
-        if !self.classes[place.at()].long {
+        if self.advises.cap || !self.classes[place.at()].long {
             return true;
         }
         let long = self.classes.iter().filter(|class| class.long);

@@ -97,7 +97,7 @@ impl Simulation<'_> {
             return None;
         }
         let journey = self.attempts[index as usize].journey;
-        let class = self.journeys[journey as usize].class;
+        let class = self.plan.said_to_be(self.now, self.journeys[journey as usize].class);
         let id = ClassId(u32::try_from(class).unwrap_or(0) + 1);
         let claim = Claim { client: ClientId(index), class: id, affinity: None, user: journey + 1 };
         let proxy = self.proxy_of(index);

@@ -119,6 +119,8 @@ pub struct EventPlan {
     pub sql_percent: u64,
     /// The outside call's time instead of the usual, in milliseconds.
     pub call_ms: Option<u64>,
+    /// The class that the requests say they belong to: what tells routes apart lies.
+    pub poses_as: Option<String>,
     /// The application is restarted: what it was doing is lost, and nobody can reach it meanwhile.
     #[serde(default)]
     pub restart: bool,
@@ -183,8 +185,8 @@ impl Plan {
             return Err("`workers`, `knee` and `rounds` must be at least 1".into());
         }
         let known = |name: &String| self.classes.iter().any(|class| class.name == *name);
-        match self.events.iter().filter_map(|event| event.class.as_ref()).find(|name| !known(name))
-        {
+        let mut named = self.events.iter().flat_map(|event| [&event.class, &event.poses_as]);
+        match named.find_map(|name| name.as_ref().filter(|name| !known(name))) {
             Some(name) => Err(format!("an event names the class `{name}`, which is not there")),
             None => Ok(()),
         }
@@ -213,6 +215,15 @@ impl Plan {
             }
         }
         present
+    }
+
+    /// The class that requests of `class` say they belong to.
+    pub(super) fn said_to_be(&self, now: Instant, class: usize) -> usize {
+        let own = &self.classes[class].name;
+        let lies = |event: &&EventPlan| event.class.as_ref() == Some(own) && event.is_on(now);
+        let name = self.events.iter().filter(lies).find_map(|event| event.poses_as.as_ref());
+        let place = name.and_then(|name| self.classes.iter().position(|one| one.name == *name));
+        place.unwrap_or(class)
     }
 
     /// True while the application is being restarted.

@@ -231,6 +231,7 @@ impl Class<'_> {
             rate_percent: 100,
             sql_percent: 100,
             call_ms: None,
+            poses_as: None,
             down: false,
             restart: false,
         };

@@ -110,8 +110,7 @@ impl Worker {
     pub(super) fn checkout_for_greeting(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let claim = Claim { client: ClientId(at), class: ClassId(0), affinity: None, user: 0 };
-        let pool = client.pool;
-        match self.pools.checkout(self.now, pool, claim) {
+        match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
                 self.greet(at, Vec::new());
