@@ -328,8 +328,13 @@ impl Current {
 /// Something was done and lasts, or has no end of its own.
 fn in_force(notes: &VecDeque<(Moment, Note)>) -> bool {
     let lifted = |number| {
-        let ends = |(_, note): &(Moment, Note)| matches!(note, Note::Lifted(lifted) if lifted.number == number);
-        notes.iter().any(ends)
+        notes.iter().any(|(_, note)| match note {
+            Note::Lifted(lifted) => lifted.number == number,
+            Note::Action(_)
+            | Note::Effect(_)
+            | Note::ConfigChanged(_)
+            | Note::Counterfactuals(_) => false,
+        })
     };
     notes.iter().any(|(_, note)| match note {
         Note::Action(action) => action.is_done() && !lifted(action.number),

@@ -1,6 +1,7 @@
 //! What the proxy knows of one server connection: which replies are still to come, what is
 //! prepared on it, how it is set.
 
+use std::ops::BitOr;
 use std::rc::Rc;
 
 use weir_wire::message::TransactionStatus;
@@ -268,6 +269,14 @@ impl Suspects {
 
     pub(super) fn any(self) -> bool {
         self.0 != 0
+    }
+}
+
+impl BitOr for Suspects {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 

@@ -36,7 +36,7 @@ impl Worker {
         let home = self.homes.get(hold.pool.0 as usize)?;
         let Holder::Client(at) = server.holder else { return None };
         let client = self.clients.get(at)?;
-        client.session.shares(home.target.session.mode).ok()?;
+        client.session.shares(&server.state, home.target.session.mode).ok()?;
         let (doing, since) = doing(server, client, hold)?;
         let began = match doing {
             Doing::Idle => server.state.ready_since(),
