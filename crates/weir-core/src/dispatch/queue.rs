@@ -280,10 +280,10 @@ impl Dispatch {
     /// for.
     #[inline]
     pub(crate) fn asked(&mut self, now: Instant, place: Place) -> bool {
-        let class = &mut self.classes[place.at()];
-        class.account.roll(now);
-        class.account.ask();
-        class.room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
+        let account = &mut self.classes[place.at()].account;
+        account.roll(now);
+        account.ask();
+        self.admits(place)
     }
 
     /// A client waits from now on.
