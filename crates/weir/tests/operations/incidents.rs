@@ -52,6 +52,8 @@ fn a_stop_says_which_alerts_were_not_sent() {
     let more = "[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n\
                 [alerts.dead]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n";
     let mut stage = Stage::keeping(home.path(), more);
+    let warm = || Ok(stage.client().query("SELECT 1").is_ok().then_some(()));
+    until("a server connection", PATIENCE, warm).unwrap();
     let mut holder = stage.client();
     holder.query("BEGIN").unwrap();
     holder.query("SELECT 1").unwrap();
