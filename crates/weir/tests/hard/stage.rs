@@ -61,7 +61,8 @@ impl Stage {
     /// as what comes back is asked for more.
     pub(crate) fn hurt(&self) -> Session {
         // The first server connection takes its time; those who come too early are refused.
-        let warm = || Ok(self.client().query("SELECT 1").is_ok().then_some(()));
+        let first = || self.weir.session("postgres", "postgres")?.query("SELECT 1");
+        let warm = || Ok(first().is_ok().then_some(()));
         until("a server connection", PATIENCE, warm).unwrap();
         let mut holder = self.client();
         holder.query("BEGIN").unwrap();
