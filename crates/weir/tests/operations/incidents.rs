@@ -52,6 +52,10 @@ fn a_stop_says_which_alerts_were_not_sent() {
     let more = "[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n\
                 [alerts.dead]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n";
     let mut stage = Stage::keeping(home.path(), more);
+    // The first server connection takes its time; those who come too early are refused.
+    let first = || stage.weir.session("postgres", &stage.database)?.query("SELECT 1");
+    let warm = || Ok(first().is_ok().then_some(()));
+    until("a server connection", PATIENCE, warm).unwrap();
     let mut holder = stage.client();
     holder.query("BEGIN").unwrap();
     holder.query("SELECT 1").unwrap();
