@@ -409,11 +409,6 @@ impl Model {
                 self.rows(simple, &[vec![(*value).to_owned()]]);
                 self.done("SELECT 1");
             }
-            ["insert", "row"] => {
-                self.inserted += 1;
-                self.held.rows.insert(self.inserted);
-                self.done("INSERT 0 1");
-            }
             ["show", "mine"] => {
                 let visible = (&self.held.settings, &self.held.local);
                 let rest = (&self.held.channels, &self.held.temps, &self.locks);
@@ -535,6 +530,11 @@ impl Model {
                 self.before = Held { rows, ..Held::default() };
                 self.held = self.before.clone();
                 self.done("DISCARD ALL");
+            }
+            ["insert", "row"] => {
+                self.inserted += 1;
+                self.held.rows.insert(self.inserted);
+                self.done("INSERT 0 1");
             }
             ["listen", name] => {
                 self.held.channels.insert((*name).to_owned());
