@@ -283,7 +283,7 @@ impl Dispatch {
         let class = &mut self.classes[place.at()];
         class.account.roll(now);
         class.account.ask();
-        class.room() > 0 && (self.minimums == 0 || self.leaves_minimums(place))
+        self.admits(place)
     }
 
     /// A client waits from now on.

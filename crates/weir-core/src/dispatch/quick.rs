@@ -51,7 +51,7 @@ impl Dispatch {
 
     /// True when the slots left after this one suffice for the quick.
     pub(super) fn leaves_quick(&self, place: Place) -> bool {
-        if !self.classes[place.at()].long {
+        if self.advises.cap || !self.classes[place.at()].long {
             return true;
         }
         let long = self.classes.iter().filter(|class| class.long);
