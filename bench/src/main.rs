@@ -6,6 +6,7 @@
 mod cells;
 mod contender;
 mod gates;
+mod guard;
 mod load;
 mod machine;
 mod metric;
@@ -50,6 +51,8 @@ enum Command {
     Short(RunArgs),
     /// Every cell.
     Long(RunArgs),
+    /// What the guard costs the server that it looks at.
+    Guard(guard::GuardArgs),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +97,7 @@ fn main() -> Result<()> {
         Command::Gates => gates::run(&weir),
         Command::Short(args) => measure(&weir, Plan::short(), &args),
         Command::Long(args) => measure(&weir, Plan::long(), &args),
+        Command::Guard(args) => guard::run(&weir, args),
     }
 }
 

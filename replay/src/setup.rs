@@ -189,12 +189,12 @@ impl World {
                 (pooler, self.through(port, &database).set("code", "problem"))
             }
             SetUp::WeirUnchanged => {
-                let (pooler, port) = self.weir(weir)?;
+                let (pooler, port) = self.weir(&database, weir)?;
                 (pooler, self.through(port, &database).set("code", "problem"))
             }
             SetUp::WeirOptimised => {
                 self.make_ready_for_optimised(&database)?;
-                let (pooler, port) = self.weir(weir)?;
+                let (pooler, port) = self.weir(&database, weir)?;
                 (pooler, self.optimised(self.through(port, &database)))
             }
             SetUp::DirectOptimised => {
@@ -308,9 +308,9 @@ impl World {
         Ok((Pooler::PgBouncer { _running: running }, port))
     }
 
-    fn weir(&self, guarded: Option<&Guarded>) -> Result<(Pooler, u16)> {
+    fn weir(&self, database: &str, guarded: Option<&Guarded>) -> Result<(Pooler, u16)> {
         let guarded = guarded.context("this set-up needs a Weir program: name it with --weir")?;
-        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}", self.server.port());
+        let upstream = format!("postgres://{ROLE}@127.0.0.1:{}/{database}", self.server.port());
         let running = guarded.up(&upstream)?;
         let port = running.listen().port();
         Ok((Pooler::Weir { running: Box::new(running), guarded: guarded.clone() }, port))

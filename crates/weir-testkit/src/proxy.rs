@@ -55,8 +55,8 @@ impl Ready {
 }
 
 impl Weir {
-    /// Starts `program up --upstream URL` with ports of its own and a state directory, and `flags`
-    /// after those (which may override them). Waits until it is ready.
+    /// Starts `program up --upstream URL` with ports of its own and a state directory, and other
+    /// `flags` after those. Waits until it is ready.
     ///
     /// # Errors
     /// When it ends or is not ready in a minute; the message has the end of its log.

@@ -35,7 +35,7 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         words: Vec<String>,
     },
-    /// Play an incident in virtual time, under Weir's dispatch and six other rules.
+    /// Play an incident in virtual time, under Weir's dispatch and seven other rules.
     Simulate {
         /// A scenario, as in the folder `scenarios`.
         scenario: String,

@@ -13,7 +13,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_testkit::{Account, Scratch, Session, SqlError, Weir, output_within, until};
+use weir_testkit::{Account, Launch, Scratch, Session, SqlError, Weir, output_within, until};
 
 const WEIR: &str = env!("CARGO_BIN_EXE_weir");
 
@@ -39,7 +39,7 @@ impl Replay {
     fn start(setup: &str, scale: &str, out: &Path) -> Self {
         let mut command = Command::new(WEIR);
         command.args(["replay", "--setups", setup, "--scale", scale]);
-        command.args(["--orders-seeded", "100000", "--long-s", &LONG_S.to_string()]);
+        command.args(["--orders-seeded", "300000", "--long-s", &LONG_S.to_string()]);
         command.arg("--out").arg(out);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -124,6 +124,10 @@ fn a_full_server_is_looked_at_while_nobody_else_comes_in() {
     fs::write(&file, configuration(port)).unwrap();
     replay.after("set-up story");
     let weir = Weir::configured(Path::new(WEIR), &configuration(port)).unwrap();
+    let kept = home.path().join("kept");
+    let watch = Launch::new(WEIR, &home.path().join("log")).args(["watch", "--config"]);
+    let watch = watch.args([&file]).args(["--state-dir"]).args([&kept]);
+    let _watch = watch.start().unwrap();
     replay.after("traffic begins");
     let (mut checked, mut served, mut both) = (false, false, false);
     until("check and health to tell of a full server", PATIENCE, || {
@@ -148,6 +152,19 @@ fn a_full_server_is_looked_at_while_nobody_else_comes_in() {
         Ok((checked && served && both).then_some(()))
     })
     .unwrap_or_else(|error| panic!("{error:#}; check {checked}, health {served}, both {both}"));
+    until("weir watch to keep the incident with both culprits", PATIENCE, || {
+        let told: Value = serde_json::from_str(&incident(&["show", "--json"], &kept))?;
+        let events = told["events"].to_string();
+        let named = names_both(&findings(&told)) && events.contains("limit-reached");
+        Ok(named.then_some(()))
+    })
+    .unwrap();
+}
+
+/// What is held against the suspects of an incident, the first suspect first.
+fn findings(told: &Value) -> Value {
+    let suspects = told["incident"]["suspects"].as_array().map(Vec::as_slice).unwrap_or_default();
+    suspects.iter().map(|one| one["finding"].clone()).collect()
 }
 
 /// `weir incident` over what the replay's Weir kept.
@@ -169,10 +186,9 @@ fn the_incident_behind_weir_is_told_from_opening_to_end() {
     let id = list.as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
     let told: Value = serde_json::from_str(&incident(&["show", &id, "--json"], &kept)).unwrap();
     assert_eq!(told["incident"]["state"], "closed", "by itself: {told:#}");
-    let suspects = told["incident"]["suspects"].as_array().unwrap();
-    let findings: Vec<Value> = suspects.iter().map(|one| one["finding"].clone()).collect();
+    let findings = findings(&told);
     assert_eq!(findings[0]["culprit"]["route"], BULK, "{findings:#?}");
-    assert!(names_both(&Value::from(findings.clone())), "{findings:#?}");
+    assert!(names_both(&findings), "{}", told["events"]);
     let after = findings[0]["culprit"]["gap"]["after"]["text"].as_str();
     assert!(after.is_some_and(|after| after.contains("from users where id")), "{after:?}");
     opens_in_time(&told);

@@ -14,10 +14,16 @@ use crate::time::Instant;
 /// The shortest time over which a rate is believed.
 const SPAN_MIN: Duration = Duration::from_millis(400);
 
+/// A refusal is a sign of scarcity for so long.
+const REFUSED_LATELY: Duration = Duration::from_secs(5);
+
 /// What was seen of each class before. Bounded by the classes that the ledger knows.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     classes: BTreeMap<(usize, u64), Known>,
+    /// Requests refused so far, and when one was last.
+    refused: Option<u64>,
+    refused_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -41,9 +47,20 @@ impl Books {
         if !holders.is_empty() {
             proxy.holders = holders;
         }
+        proxy.refuses = self.refuses(now, ledger);
         proxy.classes =
             ledger.classes.iter().filter_map(|row| self.class(now, ledger, row)).collect();
         self.classes.retain(|key, _| ledger.classes.iter().any(|row| row.key == *key));
+    }
+
+    /// Whether somebody was refused lately. Early refusals keep waits short: without them a pool
+    /// would look well that turns away everybody.
+    fn refuses(&mut self, now: Instant, ledger: &LedgerSnapshot) -> bool {
+        let total = ledger.classes.iter().map(|row| row.sums.refused.count).sum();
+        if self.refused.replace(total).is_some_and(|before| total > before) {
+            self.refused_at = Some(now);
+        }
+        self.refused_at.is_some_and(|at| now.since(at) <= REFUSED_LATELY)
     }
 
     fn class(&mut self, now: Instant, all: &LedgerSnapshot, row: &ClassRow) -> Option<ClassState> {

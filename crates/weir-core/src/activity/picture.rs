@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::blocking::{Chain, chains};
-use super::proxy::{Holder, Proxy};
+use super::proxy::{Holder, PoolState, Proxy};
 use super::sample::{Sample, Session};
 use super::trend::Trend;
 use crate::diagnosis::Thresholds;
@@ -155,7 +155,7 @@ impl Picture {
         let slot_wait = self.thresholds.slot_wait;
         let mut pools = self.proxy.iter().flat_map(|proxy| &proxy.pools);
         let percent = self.percent();
-        if pools.any(|pool| pool.waiting > 0 && pool.oldest_wait > slot_wait)
+        if pools.any(|pool| pool.oldest_wait > slot_wait && pool.waiting > 0 || self.refuses(pool))
             || percent >= f64::from(self.thresholds.full_percent)
         {
             Pressure::Full
@@ -164,6 +164,11 @@ impl Picture {
         } else {
             Pressure::Calm
         }
+    }
+
+    /// A pool whose slots are all held, while the proxy refuses requests.
+    fn refuses(&self, pool: &PoolState) -> bool {
+        pool.held >= pool.size && self.proxy.as_ref().is_some_and(|proxy| proxy.refuses)
     }
 
     /// Whether so many of the sessions explain why connections are scarce: a fifth of those in
@@ -181,7 +186,8 @@ impl Picture {
 
     fn is_part(&self, sessions: usize, of: usize) -> bool {
         let waited_for = self.proxy.iter().flat_map(|proxy| &proxy.pools);
-        let slots: u32 = waited_for.filter(|pool| pool.waiting > 0).map(|pool| pool.held).sum();
+        let short = |pool: &&PoolState| pool.waiting > 0 || self.refuses(pool);
+        let slots: u32 = waited_for.filter(short).map(|pool| pool.held).sum();
         let whole = if slots > 0 { slots.min(self.used()) } else { self.used() };
         sessions > 0 && sessions * of >= usize::try_from(whole).unwrap_or(usize::MAX)
     }
@@ -227,6 +233,20 @@ mod tests {
         assert_eq!(with(waiting.clone()).pressure(), Pressure::Calm);
         waiting.oldest_wait = Duration::from_secs(1);
         assert_eq!(with(waiting).pressure(), Pressure::Full);
+    }
+
+    #[test]
+    fn a_full_pool_that_refuses_is_pressure_although_nobody_waits_for_long() {
+        let check = |held, refuses, expected| {
+            let mut full = pool(2);
+            full.held = held;
+            let proxy = Proxy { refuses, ..proxy_with(vec![full]) };
+            let found = picture(sample(100, Vec::new()), Some(proxy));
+            assert_eq!(found.pressure(), expected, "{held} of 2, {refuses}");
+        };
+        check(2, true, Pressure::Full);
+        check(2, false, Pressure::Calm);
+        check(1, true, Pressure::Calm);
     }
 
     #[test]

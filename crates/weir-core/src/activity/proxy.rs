@@ -22,6 +22,8 @@ pub struct Proxy {
     pub classes: Vec<ClassState>,
     /// Backends of all its server connections, idle ones included.
     pub backends: BTreeSet<Pid>,
+    /// Requests were refused a server connection within the last seconds.
+    pub refuses: bool,
     /// Cancel requests under way.
     pub cancels_under_way: u32,
     /// Cancel requests a second.
@@ -147,6 +149,7 @@ impl Proxy {
             holders: clients().filter_map(|(client, pool)| Holder::of(client, pool)).collect(),
             waiters: clients().filter_map(|(client, pool)| Waiter::of(client, pool)).collect(),
             backends: ours.map(|server| Pid(server.backend)).collect(),
+            refuses: false,
             cancels_under_way: rows.iter().map(|row| row.cancels_asked).sum(),
             ..Self::default()
         }

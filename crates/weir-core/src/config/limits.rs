@@ -30,19 +30,20 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 bounds! {
-    /// One read from a socket, into a buffer that the connections of a worker share. A message
-    /// that must be seen whole and is longer is gathered in a buffer of its connection.
-    READ_BYTES = 64 * KIB;
+    /// One read from a socket, into a buffer that the connections of a worker share: large results
+    /// come in few reads. A message that must be seen whole and is longer is gathered in a buffer of
+    /// its connection.
+    READ_BYTES = 256 * KIB;
     /// Reads from one client before others have their turn.
-    CLIENT_READS_PER_TURN = 8;
+    CLIENT_READS_PER_TURN = 4;
     /// Reads from one server connection before others have their turn.
-    SERVER_READS_PER_TURN = 16;
+    SERVER_READS_PER_TURN = 8;
     /// Socket events taken from the kernel at once; the rest is taken in the next turn.
     EVENTS_PER_TURN = 256;
     /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
     /// io_uring. When all are full it goes on after the next turn.
     RECEIVE_BUFFERS = 128;
-    /// One of these buffers.
+    /// One of these buffers. What fills one is followed by reads without them.
     RECEIVE_BUFFER_BYTES = 16 * KIB;
     /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
     /// the kernel.
@@ -56,9 +57,11 @@ bounds! {
     SEND_BUFFERS_KEPT = 256;
     /// The largest of them; larger ones are freed.
     SEND_BUFFER_BYTES_KEPT = 32 * KIB;
-    /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client.
+    /// A slow client's unsent reply. Beyond it the server is no longer read, nor the client. When
+    /// more than this has been relayed already, nothing is gathered: the rest would not fit.
     CLIENT_BUFFER_BYTES = 256 * KIB;
     /// Bytes for a server that its socket does not take. Beyond it the client is no longer read.
+    /// Nothing is gathered, likewise, when more than this has been relayed already.
     SERVER_BUFFER_BYTES = 256 * KIB;
     /// A client's message that must be seen whole before it is acted on: Query and Parse. What is
     /// longer streams through, and what it left in the session is asked for afterwards; a Parse

@@ -183,7 +183,9 @@ pub enum Needs {
     Connections,
     /// Pools and sums, and the ledger.
     Ledger,
-    /// The same, and every gap edge.
+    /// The same, each server connection, and those clients that have one or wait for one.
+    Slots,
+    /// The ledger with every gap edge.
     History,
     /// Pools and sums, and what the healer did.
     Healing,

@@ -10,6 +10,8 @@ use crate::healing::{
     Door, Exempted, Healer, Origin, Record, Rules, Scene, Sign, Step, Subject, Ward,
 };
 use crate::ids::{ClassId, PoolId};
+use crate::incident::report::Story;
+use crate::incident::{self, Flight, IncidentDesk, Moment, Signals};
 use crate::ledger::{
     ClassKind, ClassRow, ClassSums, GapRow, GapSums, Histogram, HolderRow, LedgerSnapshot, Phase,
     PhaseTimes, Picture, Recorder, WaiterRow,
@@ -300,6 +302,17 @@ fn server() -> ServerRow {
     }
 }
 
+/// An incident that has just opened.
+fn story() -> Story {
+    let mut desk = IncidentDesk::new(incident::Rules::default(), 1);
+    for refused_total in [0, 5] {
+        let signals = Signals { requests_total: 9, refused_total, ..Signals::default() };
+        desk.observe(Moment::default(), &[], &signals);
+    }
+    let incident = desk.open_incident().unwrap();
+    Story { incident, events: Vec::new(), flight: Flight::default(), price: None, replayed: None }
+}
+
 /// A healer that has done one thing, and one quarantine.
 fn healing() -> HealingSnapshot {
     let mut healer = Healer::default();
@@ -375,7 +388,7 @@ fn with_view<R>(pools: Vec<PoolRow>, call: impl FnOnce(&View<'_>) -> R) -> R {
         config: &config,
         snapshot: &snapshot,
         ledger: &Picture::of(&ledger(), &Recorder::default(), Duration::from_secs(10), 4),
-        incidents: &[],
+        incidents: &[Arc::new(story())],
         history: &History::default(),
         holds: &Holds::default(),
         stopping: false,

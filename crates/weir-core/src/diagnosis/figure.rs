@@ -179,6 +179,9 @@ impl fmt::Display for Figure {
         let (label, value) = (self.measure.label(), self.value);
         match self.unit {
             Unit::Count => write!(f, "{label} {value:.0}"),
+            Unit::Seconds if value > 0.0 && value < 0.95 => {
+                write!(f, "{label} {:.0} ms", value * 1000.0)
+            }
             Unit::Seconds => write!(f, "{label} {value:.1} s"),
             Unit::Percent => write!(f, "{label} {value:.0} %"),
             Unit::PerSecond => write!(f, "{label} {value:.1}/s"),
@@ -198,6 +201,7 @@ mod tests {
         };
         check(Measure::ConnectionsUsed, 97.0, "connections used 97");
         check(Measure::OldestStatement, 42.13, "oldest statement 42.1 s");
+        check(Measure::HoldUsual, 0.031, "usual slot time 31 ms");
         check(Measure::ConnectionsPercent, 99.6, "connections used of possible 100 %");
         check(Measure::ConnectionRate, 55.5, "new connections 55.5/s");
         check(Measure::Inflation, 9.0, "hold time against the usual 9.0 times");

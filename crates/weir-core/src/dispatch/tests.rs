@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Claim, ClassRules, ClassView, Criticality, Policy, Why};
+use super::{Advises, Claim, ClassRules, ClassView, Criticality, Policy, Why};
 use crate::ids::{ClassId, ClientId, DialId, PoolId, ServerId, Ticket};
 use crate::pool::{Checkout, Effect, PoolSettings, Pools, Refusal, Release};
 use crate::time::Instant;
@@ -331,6 +331,22 @@ fn an_operators_cap_holds_and_freeze_lifts_the_controllers() {
     stage.pools.cap(stage.now, stage.pool, ClassId(2), Some(1));
     stage.play(ms(6_000));
     assert_eq!((stage.class(PAY).held, stage.class(PAY).limit), (1, Some(1)));
+}
+
+#[test]
+fn what_is_only_advised_is_shown_and_not_done() {
+    let mut stage = shop(Policy::Fair);
+    stage.pools.advise(stage.now, stage.pool, Advises { cap: true, shed: true });
+    stage.loads[PAY].hold = ms(3_000);
+    stage.play(ms(10_000));
+    let view = stage.class(PAY);
+    let cap = view.cap.expect("it is worked out");
+    assert!(view.held > cap && view.limit.is_none(), "{view:?}");
+    let early = |refusal: &&Refusal| matches!(refusal, Refusal::Overload(_));
+    assert_eq!(stage.refusals.iter().find(early), None);
+    stage.pools.advise(stage.now, stage.pool, Advises::default());
+    stage.play(ms(5_000));
+    assert!(stage.class(PAY).limit.is_some() && stage.refusals.iter().any(|one| early(&one)));
 }
 
 #[test]

@@ -134,8 +134,8 @@ impl Healer {
             left = prediction.waiting_after;
             let order = describe(&proposal, name(Some(&proposal.holder)));
             self.record(now, scene, (order, Origin::Healer, verdict), prediction);
-            let numbered = || name(None).0;
-            decisions.extend(self.again(now, scene, rules, (&proposal, verdict), numbered));
+            let number = || name(None).0;
+            decisions.extend(self.again(now, scene, rules, (&proposal, verdict, number)));
             if verdict == Verdict::Done {
                 decisions.push(Decision::End(proposal));
             }
@@ -219,8 +219,7 @@ impl Healer {
         now: Instant,
         scene: Scene<'_>,
         rules: &Rules,
-        (proposal, verdict): (&Proposal, Verdict),
-        number: impl FnOnce() -> u64,
+        (proposal, verdict, number): (&Proposal, Verdict, impl FnOnce() -> u64),
     ) -> Option<Decision> {
         let mode = match verdict {
             Verdict::Done => Mode::Enforce,

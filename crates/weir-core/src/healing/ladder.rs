@@ -93,16 +93,23 @@ impl Mode {
 
 /// The mode of each step, with exceptions for classes by their names. By default steps that refuse
 /// or cap are enforced, and steps that end work only warn.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
-    steps: BTreeMap<Step, Mode>,
+    steps: [Mode; Step::COUNT],
     classes: BTreeMap<Box<str>, BTreeMap<Step, Mode>>,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        let mode = |step: Step| if step.is_destructive() { Mode::Warn } else { Mode::Enforce };
+        Self { steps: Step::ALL.map(mode), classes: BTreeMap::new() }
+    }
 }
 
 impl Ladder {
     /// Sets the mode of a step for all classes without one of their own.
     pub fn set(&mut self, step: Step, mode: Mode) {
-        self.steps.insert(step, mode);
+        self.steps[step as usize] = mode;
     }
 
     /// Sets the mode of a step for one class.
@@ -119,8 +126,7 @@ impl Ladder {
 
     /// The mode of a step for classes without one of their own.
     #[must_use]
-    pub fn usual(&self, step: Step) -> Mode {
-        let default = if step.is_destructive() { Mode::Warn } else { Mode::Enforce };
-        self.steps.get(&step).copied().unwrap_or(default)
+    pub const fn usual(&self, step: Step) -> Mode {
+        self.steps[step as usize]
     }
 }

@@ -8,7 +8,7 @@ use crate::time::Instant;
 use super::ladder::{Mode, Step};
 use super::outcome::{Record, Verdict};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY_NANOS: u64 = 86_400_000_000_000;
 /// Days that are kept.
 const DAYS: usize = 7;
 
@@ -150,5 +150,5 @@ impl Calendar {
 
 /// Days since the start.
 const fn day(now: Instant) -> u64 {
-    now.as_nanos() / DAY.as_nanos() as u64
+    now.as_nanos() / DAY_NANOS
 }

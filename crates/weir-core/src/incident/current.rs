@@ -130,7 +130,7 @@ impl Current {
             }
             self.change(now, step, records);
         }
-        for percent in self.tally.add(look, self.lasted()) {
+        if let Some(percent) = self.tally.add(look, self.lasted()) {
             self.event(now, EventKind::FailureRate { percent }, records);
         }
         self.tell_of_opening(now, records);
@@ -328,8 +328,13 @@ impl Current {
 /// Something was done and lasts, or has no end of its own.
 fn in_force(notes: &VecDeque<(Moment, Note)>) -> bool {
     let lifted = |number| {
-        let ends = |(_, note): &(Moment, Note)| matches!(note, Note::Lifted(lifted) if lifted.number == number);
-        notes.iter().any(ends)
+        notes.iter().any(|(_, note)| match note {
+            Note::Lifted(lifted) => lifted.number == number,
+            Note::Action(_)
+            | Note::Effect(_)
+            | Note::ConfigChanged(_)
+            | Note::Counterfactuals(_) => false,
+        })
     };
     notes.iter().any(|(_, note)| match note {
         Note::Action(action) => action.is_done() && !lifted(action.number),

@@ -60,8 +60,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Takes one look; the marks of the failure rate that it crosses for the first time.
-    pub(super) fn add(&mut self, look: &Look<'_>, lasted: Duration) -> Vec<u8> {
+    /// Takes one look; the highest mark of the failure rate that it crosses for the first time.
+    pub(super) fn add(&mut self, look: &Look<'_>, lasted: Duration) -> Option<u8> {
         let (delta, signals, impact) = (look.delta, look.signals, &mut self.impact);
         impact.lasted_ms = millis(lasted);
         self.since_trouble += delta.requests;
@@ -88,7 +88,7 @@ impl Tally {
         (self.impact.users, self.impact.users_at_least) = self.users.count();
     }
 
-    fn rate(&mut self, delta: Delta) -> Vec<u8> {
+    fn rate(&mut self, delta: Delta) -> Option<u8> {
         self.window.push_back(delta);
         if self.window.len() > WINDOW {
             self.window.pop_front();
@@ -96,12 +96,12 @@ impl Tally {
         let asked: u64 = self.window.iter().map(|delta| delta.requests.max(delta.lost())).sum();
         let lost: u64 = self.window.iter().map(Delta::lost).sum();
         if asked < WINDOW_REQUESTS_MIN {
-            return Vec::new();
+            return None;
         }
         let percent = u8::try_from(lost.saturating_mul(100) / asked).unwrap_or(100).min(100);
         let before = self.impact.failure_percent_max;
         self.impact.failure_percent_max = before.max(percent);
-        MARKS.into_iter().filter(|mark| (before + 1..=percent).contains(mark)).collect()
+        MARKS.into_iter().rfind(|mark| (before + 1..=percent).contains(mark))
     }
 }
 
@@ -115,23 +115,23 @@ mod tests {
     use crate::incident::moment::Moment;
     use crate::incident::signals::Signals;
 
-    fn add(tally: &mut Tally, delta: Delta, signals: &Signals) -> Vec<u8> {
+    fn add(tally: &mut Tally, delta: Delta, signals: &Signals) -> Option<u8> {
         let (now, trouble) = (Moment::default(), delta.lost() > 0);
         tally.add(&Look { now, findings: &[], signals, delta, trouble }, Duration::from_secs(1))
     }
 
-    fn look(tally: &mut Tally, requests: u64, refused: u64) -> Vec<u8> {
+    fn look(tally: &mut Tally, requests: u64, refused: u64) -> Option<u8> {
         add(tally, Delta { requests, refused, failed: 0 }, &Signals::default())
     }
 
     #[test]
     fn a_mark_is_crossed_once_and_few_requests_make_no_rate() {
         let mut tally = Tally::default();
-        assert_eq!(look(&mut tally, 1, 1), [0_u8; 0], "one of one is no rate");
-        assert_eq!(look(&mut tally, 99, 54), [10, 50]);
+        assert_eq!(look(&mut tally, 1, 1), None, "one of one is no rate");
+        assert_eq!(look(&mut tally, 99, 54), Some(50));
         assert_eq!(tally.impact().failure_percent_max, 55);
-        assert_eq!(look(&mut tally, 100, 0), [0_u8; 0]);
-        assert_eq!(look(&mut tally, 100, 100), [0_u8; 0], "155 of 300");
+        assert_eq!(look(&mut tally, 100, 0), None);
+        assert_eq!(look(&mut tally, 100, 100), None, "155 of 300");
         assert_eq!(tally.impact().lost(), 155);
     }
 

@@ -8,7 +8,8 @@
 //! | file | job |
 //! | --- | --- |
 //! | `phase` | what a server connection's time can be spent on |
-//! | `book` | the ledger: accounts, transitions, waits |
+//! | `book` | the ledger: what it is told, and waits |
+//! | `turn` | what one server connection is charged, from one moment to the next |
 //! | `account` | one server connection's entry, and the transaction on it |
 //! | `class` | the sums of one class (by default a route) |
 //! | `names` | the bounded table of classes, and the ladder from tag to transaction shape |

@@ -25,7 +25,15 @@ impl Session {
     /// # Errors
     /// Why not.
     pub fn is_abandonable(&self, server: &ServerState, mode: PoolMode) -> Result<(), Spared> {
-        if server.is_committing() { Err(Spared::Committing) } else { self.shares(mode) }
+        let only_ours = server.replies.iter().all(|reply| matches!(reply, Reply::Hidden(_)));
+        if server.is_committing() {
+            Err(Spared::Committing)
+        } else if !server.is_in_block() && !server.lease.unsynced && only_ours {
+            // What we ask is about what the client has left: it must not be lost.
+            Err(Spared::NotExecuting)
+        } else {
+            self.shares(server, mode)
+        }
     }
 
     /// Does without the server connection, which the worker closes next. In a transaction block the
@@ -66,7 +74,7 @@ impl Session {
         let out = cx.to_client.own(&[]);
         let failed = server.lease.failed && !explicit || server.lease.skipping;
         let mut told = Told { pending: true, error: failed };
-        for reply in &server.replies {
+        for reply in &*server.replies {
             match reply {
                 Reply::Query | Reply::Ready => {
                     told.pending |= *reply == Reply::Query;

@@ -6,12 +6,8 @@ use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 
 use crate::config::limits::PARSE_BUFFER_BYTES;
-use crate::ledger::Mark;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
-use crate::session::state::{
-    Ask, Asked, CloseReason, Context, Fault, Local, Said, Session, Skip, Step,
-};
-use crate::session::statements::Look;
+use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
 
 /// The longest message that is read whole because its meaning matters. Longer ones are relayed
 /// unread and the session state they may leave is asked for afterwards.
@@ -35,29 +31,12 @@ pub(super) struct Message<'a> {
     pub(super) input: &'a [u8],
     pub(super) at: usize,
     pub(super) header: Header,
-    /// What is known of it, if it is the one that asked for a server connection.
-    pub(super) asked: Option<&'a Asked>,
 }
 
 impl<'a> Message<'a> {
     /// The body; `None` while it is incomplete.
     pub(super) fn body(&self) -> Option<&'a [u8]> {
         self.input.get(self.at + HEADER_LEN..self.at + self.header.total_len())
-    }
-
-    /// What its text means, if that is known.
-    #[inline]
-    pub(super) fn look(&self) -> Option<Look> {
-        match self.asked?.said {
-            Said::Text(look) => Some(look),
-            Said::Statement(_) => None,
-        }
-    }
-
-    /// Whose it is, if that is known.
-    #[inline]
-    pub(super) fn mark(&self) -> Option<Mark> {
-        self.asked?.mark
     }
 
     /// What has arrived of the body.
@@ -93,12 +72,15 @@ impl Session {
     /// # Errors
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
-        let asked = self.asked.take();
         if cx.server.as_deref().is_some_and(ServerState::is_resetting) {
             // What comes now belongs to the next lease.
+            self.asked = None;
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         }
         let mut at = self.client_rest(cx, input);
+        if at > 0 {
+            self.asked = None;
+        }
         if self.late && self.rest.left == 0 {
             self.late = false;
             let ask = self.tidy(cx, input)?;
@@ -112,10 +94,13 @@ impl Session {
             if bytes > cx.settings.message_bytes_max {
                 return Err(Fault::TooLarge { bytes, max: cx.settings.message_bytes_max });
             }
-            let asked = asked.as_ref().filter(|_| at == 0);
-            let message = Message { input, at, header, asked };
+            let message = Message { input, at, header };
             match self.client_message(cx, &message)? {
-                Progress::Taken(bytes) => at += bytes,
+                Progress::Taken(bytes) => {
+                    at += bytes;
+                    // What is known of one message is not of the next.
+                    self.asked = None;
+                }
                 Progress::More => break,
                 Progress::Checkout if cx.server.is_some() => break,
                 Progress::Checkout => return Ok(Step { taken: at, ask: Ask::Checkout }),

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use thiserror::Error;
 use weir_wire::build;
 
-use crate::session::server::{Activity, Hidden, Reply, ServerState};
+use crate::session::server::{Activity, Hidden, Reply, ServerState, Suspects};
 use crate::session::settings::PoolMode;
 use crate::session::state::{Context, Fault, Local, Notice, Pins, Session, Skip};
 
@@ -35,7 +35,7 @@ pub enum Spared {
     #[error("the pool is in session mode: the server connection is its client's until it leaves")]
     SessionMode,
     /// The client has session state on its server connection.
-    #[error("its client keeps it because of session state")]
+    #[error("its client keeps it, or may have to, because of session state")]
     Pinned,
     /// No client has the server connection.
     #[error("no client has it")]
@@ -56,14 +56,16 @@ pub enum Evicted {
 }
 
 impl Session {
-    /// Whether the server connection would be free once the transaction is over.
+    /// Whether `server` would be free once the transaction is over. Not if the transaction may have
+    /// left session state there, such as an advisory lock, which outlives ROLLBACK.
     ///
     /// # Errors
     /// Why not.
-    pub fn shares(&self, mode: PoolMode) -> Result<(), Spared> {
+    pub fn shares(&self, server: &ServerState, mode: PoolMode) -> Result<(), Spared> {
+        let suspects = server.lease.suspects;
         if mode == PoolMode::Session {
             Err(Spared::SessionMode)
-        } else if !self.pins.is_empty() {
+        } else if !self.pins.is_empty() || suspects.has(Suspects::STATE | Suspects::OTHER) {
             Err(Spared::Pinned)
         } else {
             Ok(())
@@ -103,7 +105,7 @@ impl Session {
             return Ok(Evicted::No(why));
         }
         if server.lease.copy_in
-            && let Err(why) = self.shares(cx.settings.mode)
+            && let Err(why) = self.shares(server, cx.settings.mode)
         {
             return Ok(Evicted::No(why));
         }
@@ -112,7 +114,7 @@ impl Session {
         let Some(server) = cx.server.as_deref() else {
             return Ok(Evicted::No(Spared::NoTransaction));
         };
-        let front = server.replies.front().copied();
+        let front = server.replies.first().copied();
         let told = server.lease.skipping;
         // A COPY and the transaction of a pipeline fail here and now, an open block at its next
         // statement.

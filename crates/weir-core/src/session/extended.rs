@@ -39,12 +39,12 @@ impl Session {
                 return self.refuse_parse(cx, message);
             }
         }
-        let look = message.look().unwrap_or_else(|| self.look(cx, parse.text));
+        let look = self.asked_look().unwrap_or_else(|| self.look(cx, parse.text));
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
         }
-        cx.tell(Some((parse.text, look.template)), message.mark());
+        cx.tell(Some((parse.text, look.template)), self.asked_mark());
         cx.tally.client_parses += 1;
         if parse.name.is_empty() {
             self.parse_unnamed(cx, message, &parse, look.facts)
@@ -208,7 +208,7 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let meant = match message.asked.map(|asked| asked.said) {
+        let meant = match self.asked.map(|asked| asked.said) {
             Some(Said::Statement(meant)) => meant,
             Some(Said::Text(_)) | None => self.meaning(bind.statement),
         };
@@ -216,7 +216,7 @@ impl Session {
             self.claims_for_statement(cx, meant);
             return Ok(Progress::Checkout);
         }
-        let facts = cx.tell_statement(meant, message.mark());
+        let facts = cx.tell_statement(meant, self.asked_mark());
         cx.tally.binds += 1;
         let renamed = self.ready_statement(cx, message.input, bind.statement, meant)?;
         if let (Some(id), Some(facts)) = (meant, facts) {
@@ -333,11 +333,11 @@ impl Session {
     }
 
     /// What a client's statement name means, the empty one included.
-    pub(super) fn meaning(&self, name: &[u8]) -> Option<StatementId> {
+    pub(super) fn meaning(&mut self, name: &[u8]) -> Option<StatementId> {
         if name.is_empty() {
             return self.unnamed;
         }
-        self.names.as_ref().and_then(|names| names.get(name))
+        self.names.as_mut().and_then(|names| names.find(name))
     }
 
     /// Makes the server connection have the statement that is `meant` by `name`. Returns the name

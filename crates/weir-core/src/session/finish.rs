@@ -51,10 +51,38 @@ impl Session {
         cx.tally.transactions += 1;
         cx.tally.transaction_ns += span_ns(server.lease.transaction_since, cx.now);
         self.transaction_ended(cx);
+        if self.is_tidy(cx) {
+            return Ok(self.give_back(cx));
+        }
         self.tidy(cx, input)
     }
 
+    /// Nothing needs to be put in order, and nothing keeps the server connection: the way of
+    /// nearly every transaction through [`Self::tidy`], decided at once.
+    #[inline]
+    fn is_tidy(&self, cx: &Context<'_>) -> bool {
+        let Some(server) = cx.server.as_deref() else { return false };
+        server.is_quiet()
+            && !server.lease.suspects.any()
+            && !server.lease.unsure
+            && self.rest.left == 0
+            && self.pins.is_empty()
+            && !(self.gone || self.counted)
+            && cx.settings.mode != PoolMode::Session
+            && cx.settings.reset != ServerReset::Always
+    }
+
+    /// The lease is over.
+    #[inline]
+    fn give_back(&self, cx: &mut Context<'_>) -> Ask {
+        if let Some(server) = cx.server.as_deref_mut() {
+            server.lease.close();
+        }
+        Ask::Release
+    }
+
     /// Settles what the transaction changed of the session's settings.
+    #[inline]
     fn transaction_ended(&mut self, cx: &mut Context<'_>) {
         let Some(server) = cx.server.as_deref_mut() else { return };
         let lease = &mut server.lease;
@@ -72,6 +100,14 @@ impl Session {
             lease.suspects = lease.suspects.without(Suspects::OTHER);
             self.pins.insert(Pins::OTHER);
         }
+        if !lease.pending.is_empty() {
+            self.settle_changes(cx, kept);
+        }
+    }
+
+    /// Of the changes of settings those of the transaction that has ended are made, if `kept`.
+    fn settle_changes(&mut self, cx: &mut Context<'_>, kept: bool) {
+        let Some(server) = cx.server.as_deref_mut() else { return };
         let done = server.lease.done;
         let later = server.lease.pending.iter().position(|item| item.request >= done);
         let count = later.unwrap_or(server.lease.pending.len());
@@ -147,8 +183,7 @@ impl Session {
             server.send_hidden(cx.to_server.own(input), b"DISCARD ALL", Hidden::Reset)?;
             return Ok(Ask::Nothing);
         }
-        server.lease.close();
-        Ok(Ask::Release)
+        Ok(self.give_back(cx))
     }
 
     pub(super) fn stays(&self, mode: PoolMode) -> bool {
@@ -323,6 +358,7 @@ impl ServerState {
 
 impl Lease {
     /// Makes ready for the next lease; buffers are kept.
+    #[inline]
     fn close(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
         let mut answers = std::mem::take(&mut self.answers);

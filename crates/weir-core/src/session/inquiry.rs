@@ -82,7 +82,7 @@ pub(super) fn read(answers: &[Answer], before: Pins) -> Outcome {
 impl ServerState {
     /// The rows that come are an inquiry's.
     pub(super) fn awaits_answers(&self) -> bool {
-        self.replies.front() == Some(&Reply::Hidden(Hidden::Inquiry))
+        self.replies.first() == Some(&Reply::Hidden(Hidden::Inquiry))
     }
 
     /// Notes one row of an inquiry.

@@ -36,6 +36,7 @@
 
 mod abandon;
 mod client;
+mod due;
 mod effects;
 mod encoding;
 mod evict;
@@ -49,7 +50,9 @@ mod leave;
 mod names;
 mod outbox;
 mod overrides;
+mod plain;
 mod replies;
+mod samples;
 mod schema;
 mod server;
 mod settings;

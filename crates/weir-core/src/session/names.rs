@@ -23,6 +23,32 @@ pub(super) struct Names {
     aside: Vec<(Box<[u8]>, StatementId)>,
     /// How many `DEALLOCATE ALL` (or `DISCARD ALL`) have been sent and not been answered.
     forgetting: u32,
+    /// The name that was looked up last.
+    last: Option<Last>,
+}
+
+/// The longest name that is held against the next one.
+const LAST_LEN_MAX: usize = 19;
+
+/// A name and its meaning: most clients use one name many times.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    name: [u8; LAST_LEN_MAX],
+    len: u8,
+    id: StatementId,
+}
+
+impl Last {
+    fn new(name: &[u8], id: StatementId) -> Option<Self> {
+        let mut bytes = [0; LAST_LEN_MAX];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self { name: bytes, len: u8::try_from(name.len()).ok()?, id })
+    }
+
+    #[inline]
+    fn is(&self, name: &[u8]) -> bool {
+        name.len() == usize::from(self.len) && *name == self.name[..name.len()]
+    }
 }
 
 type Meanings = HashMap<Box<[u8]>, StatementId, TextHash>;
@@ -43,7 +69,23 @@ impl Names {
             taken: VecDeque::new(),
             aside: Vec::new(),
             forgetting: 0,
+            last: None,
         }
+    }
+
+    /// What [`Self::get`] gives, by a comparison when it is the name of the last time.
+    #[inline]
+    pub(super) fn find(&mut self, name: &[u8]) -> Option<StatementId> {
+        match &self.last {
+            Some(last) if last.is(name) => Some(last.id),
+            Some(_) | None => self.find_other(name),
+        }
+    }
+
+    fn find_other(&mut self, name: &[u8]) -> Option<StatementId> {
+        let id = self.get(name)?;
+        self.last = Last::new(name, id);
+        Some(id)
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<StatementId> {
@@ -62,6 +104,7 @@ impl Names {
 
     /// A Close takes a name's meaning away. Returns whether it had one.
     pub(super) fn close(&mut self, name: &[u8]) -> bool {
+        self.last = None;
         let Some((name, id)) = self.meant.remove_entry(name) else { return false };
         self.undo.push_back(Before { name, meant: Some(id) });
         true
@@ -76,11 +119,13 @@ impl Names {
 
     /// Takes a name's meaning away for good. Returns what it was.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<StatementId> {
+        self.last = None;
         self.meant.remove(name)
     }
 
     /// The oldest `count` changes did not happen.
     pub(super) fn take_back(&mut self, count: usize, all: &mut Statements) {
+        self.last = None;
         let later = self.undo.split_off(count.min(self.undo.len()));
         let failed = std::mem::replace(&mut self.undo, later);
         for before in failed.into_iter().rev() {
@@ -118,12 +163,14 @@ impl Names {
 
     /// `DEALLOCATE ALL` has been sent: all names are closed from now on, if it succeeds.
     pub(super) fn set_aside(&mut self) {
+        self.last = None;
         self.forgetting += 1;
         self.aside.extend(self.meant.drain());
     }
 
     /// A `DEALLOCATE ALL` has succeeded.
     pub(super) fn forget(&mut self, all: &mut Statements) {
+        self.last = None;
         if self.forgetting == 0 {
             self.aside.extend(self.meant.drain());
         }
@@ -173,6 +220,35 @@ mod tests {
         assert_eq!(names.get(b"s"), Some(one));
         names.end(&mut all);
         assert_eq!(all.users(), 0);
+    }
+
+    #[test]
+    fn the_name_of_the_last_time_is_forgotten_with_its_meaning() {
+        let (mut names, mut all, [one, two]) = two();
+        names.define(b"s", one);
+        names.confirm(&mut all);
+        for _ in 0..2 {
+            assert_eq!(names.find(b"s"), Some(one));
+            assert_eq!((names.find(b"t"), names.find(&[b's'; 40])), (None, None));
+        }
+        assert!(names.close(b"s"));
+        assert_eq!(names.find(b"s"), None);
+        names.define(b"s", two);
+        assert_eq!(names.find(b"s"), Some(two));
+        names.take_back(2, &mut all);
+        assert_eq!(names.find(b"s"), Some(one));
+        names.set_aside();
+        assert_eq!(names.find(b"s"), None);
+        names.remember(&mut all);
+        assert_eq!(names.find(b"s"), Some(one));
+        assert_eq!(names.remove(b"s"), Some(one));
+        assert_eq!(names.find(b"s"), None);
+        all.release(one);
+        names.define(b"s", two);
+        assert_eq!(names.find(b"s"), Some(two));
+        names.forget(&mut all);
+        assert_eq!(names.find(b"s"), None);
+        names.end(&mut all);
     }
 
     #[test]

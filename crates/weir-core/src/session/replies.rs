@@ -7,7 +7,8 @@ use weir_wire::message::{CommandComplete, ErrorFields, ReadyForQuery};
 
 use crate::config::limits::REPLY_BUFFER_BYTES;
 use crate::session::outbox::Outbox;
-use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot};
+use crate::session::plain::{COMMAND, bit};
+use crate::session::server::{Hidden, Lease, Refusal, Reply, Rest, ServerState, Slot};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Session, Step};
 
 /// The longest message from the server that is read whole. Errors may be longer (a row is part
@@ -55,7 +56,7 @@ impl Session {
                 let Some(server) = cx.server.as_deref_mut() else { break };
                 // A notification belongs to the client, whatever we have asked meanwhile.
                 let forward = header.tag == backend::NOTIFICATION_RESPONSE
-                    || !matches!(server.replies.front(), Some(Reply::Hidden(_)));
+                    || !matches!(server.replies.first(), Some(Reply::Hidden(_)));
                 if !forward && server.awaits_answers() && header.tag == backend::DATA_ROW {
                     if end > input.len() {
                         break;
@@ -93,7 +94,7 @@ impl Session {
     /// The server speaks: it has moved on to what was sent behind the replies that we give.
     #[inline]
     fn give_due_replies(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
-        match cx.server.as_deref().and_then(|server| server.replies.front()) {
+        match cx.server.as_deref().and_then(|server| server.replies.first()) {
             Some(reply) if reply.is_local() => self.give_local_replies(cx, input),
             Some(_) | None => Ok(()),
         }
@@ -106,7 +107,7 @@ impl Session {
         input: &[u8],
     ) -> Result<(), Fault> {
         while let Some(server) = cx.server.as_deref_mut() {
-            match server.replies.front() {
+            match server.replies.first() {
                 Some(Reply::LocalParse) => build::parse_complete(cx.to_client.own(input)),
                 Some(Reply::LocalClose) => build::close_complete(cx.to_client.own(input)),
                 Some(Reply::CopyEnd) => {}
@@ -136,7 +137,7 @@ impl Session {
     ) -> Result<Ask, Fault> {
         self.give_due_replies(cx, said.input)?;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
-        let front = server.replies.front().copied();
+        let front = server.replies.first().copied();
         let hidden = matches!(front, Some(Reply::Hidden(_)));
         let due = match said.tag {
             backend::READY_FOR_QUERY => return self.ready(cx, said),
@@ -180,7 +181,7 @@ impl Session {
     fn command_complete(&mut self, cx: &mut Context<'_>, body: &[u8]) -> Result<(), Fault> {
         let tag = CommandComplete::parse(body).map_err(Fault::Server)?.tag;
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
-        server.note_tag(body);
+        server.lease.work.note_tag(body);
         server.command_complete(tag);
         if matches!(tag, b"DEALLOCATE ALL" | b"DISCARD ALL") {
             if server.lease.aside.take().is_none() {
@@ -215,7 +216,7 @@ impl Session {
         let fatal = fields.as_ref().is_some_and(ErrorFields::is_fatal);
         let code = fields.and_then(|fields| fields.sqlstate());
         let mut ask = if fatal { Ask::Discard } else { Ask::Nothing };
-        let forward = match server.replies.front().copied() {
+        let forward = match server.replies.first().copied() {
             // The connection ends: whoever asked, the client is told.
             _ if fatal => true,
             Some(Reply::Query) => !server.tell_hidden_error(cx.to_client, said.input),
@@ -305,8 +306,8 @@ impl Session {
         // What another pipeline prepares or closes behind the Sync relies on what was skipped.
         let relies =
             server.replies.get(count) == Some(&Reply::Ready) && server.replies.len() > count + 1;
-        server.lease.unsure |= relies && server.replies.range(..count).any(Reply::prepares);
-        server.replies.drain(..count);
+        server.lease.unsure |= relies && server.replies[..count].iter().any(Reply::prepares);
+        server.replies.drop_front(count);
         if changes > 0
             && let Some(names) = &mut self.names
         {
@@ -349,115 +350,60 @@ impl ServerState {
         input: &[u8],
         begin: usize,
     ) -> Result<usize, Malformed> {
-        let Some(mut front) = self.replies.front().copied() else { return Ok(begin) };
-        let mut end = begin;
+        let due = &*self.replies;
+        let Some(mut plain) = due.first().map(|reply| reply.plain()) else { return Ok(begin) };
+        let (mut end, mut given) = (begin, 0);
         while let Some(header) = Header::parse(&input[end..])? {
-            let start = end;
-            let plain = front.plain(header.tag);
+            let (start, bit) = (end, bit(header.tag));
             end += header.total_len();
-            if end > input.len() {
-                match plain {
-                    Plain::Part => {
-                        self.rest = Rest { left: end - input.len(), forward: true };
-                        end = input.len();
-                    }
-                    Plain::Not | Plain::Command | Plain::Whole => end = start,
+            if plain.parts & bit != 0 {
+                if end <= input.len() {
+                    continue;
                 }
+                self.rest = Rest { left: end - input.len(), forward: true };
+                end = input.len();
                 break;
             }
-            let passes = match plain {
-                Plain::Part => true,
-                Plain::Not => false,
-                Plain::Command => {
-                    self.pass_command(front, &input[start + HEADER_LEN..end]).is_some()
-                }
-                Plain::Whole => self.pass_reply().is_some(),
+            let Some(message) = input.get(start..end).filter(|_| plain.ends & bit != 0) else {
+                end = start;
+                break;
             };
+            // Not if a reply of ours is behind it: that is to be given before anything else.
+            let next = due.get(given + 1).filter(|next| !next.is_local());
+            let passes = (plain.goes_on || next.is_some())
+                && (bit != COMMAND || self.lease.pass_command(&message[HEADER_LEN..]));
             if !passes {
                 end = start;
                 break;
             }
-            if let Plain::Command | Plain::Whole = plain
-                && let Some(&next) = self.replies.front()
-            {
-                front = next;
+            if let Some(next) = next.filter(|_| !plain.goes_on) {
+                plain = next.plain();
+                given += 1;
             }
         }
+        self.replies.drop_front(given);
         if end > begin {
             to_client.forward(input, begin..end);
         }
         Ok(end)
     }
+}
 
-    /// Takes the reply in front for given. Not if one of ours is behind it: that is to be given
-    /// before anything else.
+impl Lease {
+    /// Passes a command. Not if its tag, in this body, tells of more: it may end a transaction or
+    /// close statements.
     #[inline]
-    fn pass_reply(&mut self) -> Option<()> {
-        self.replies.get(1).filter(|next| !next.is_local())?;
-        self.replies.pop_front();
-        Some(())
-    }
-
-    /// The same for a command whose tag, in this body, leaves nothing to be noted: it neither ends
-    /// a transaction nor closes statements.
-    #[inline]
-    fn pass_command(&mut self, front: Reply, body: &[u8]) -> Option<()> {
+    fn pass_command(&mut self, body: &[u8]) -> bool {
         let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None);
-        if is_noted || body.last() != Some(&0) || self.lease.copy_in {
-            return None;
+        if is_noted || body.last() != Some(&0) || self.copy_in {
+            return false;
         }
-        if front == Reply::Execute {
-            self.pass_reply()?;
-        }
-        self.lease.committed = false;
-        self.lease.many |= std::mem::replace(&mut self.lease.one, true);
+        self.committed = false;
+        self.many |= std::mem::replace(&mut self.one, true);
         if body.first() != Some(&b'S') {
-            self.note_tag(body);
+            self.work.note_tag(body);
         }
-        Some(())
-    }
-}
-
-/// What a message is to the reply that is due.
-#[derive(Clone, Copy)]
-enum Plain {
-    /// Something to look at.
-    Not,
-    /// A part of it, which passes as it comes.
-    Part,
-    /// The end of a command.
-    Command,
-    /// All of it.
-    Whole,
-}
-
-impl Reply {
-    #[inline]
-    fn plain(self, tag: u8) -> Plain {
-        let is_row = matches!(tag, backend::DATA_ROW | backend::COPY_DATA);
-        match self {
-            Self::Query | Self::Execute if tag == backend::COMMAND_COMPLETE => Plain::Command,
-            Self::Query if is_row || tag == backend::ROW_DESCRIPTION => Plain::Part,
-            Self::Execute if is_row => Plain::Part,
-            Self::Parse { undo: false, .. } if tag == backend::PARSE_COMPLETE => Plain::Whole,
-            Self::Bind if tag == backend::BIND_COMPLETE => Plain::Whole,
-            Self::Close if tag == backend::CLOSE_COMPLETE => Plain::Whole,
-            Self::Describe if matches!(tag, backend::ROW_DESCRIPTION | backend::NO_DATA) => {
-                Plain::Whole
-            }
-            Self::Query
-            | Self::Execute
-            | Self::Parse { .. }
-            | Self::Bind
-            | Self::Close
-            | Self::Describe
-            | Self::LocalParse
-            | Self::Refused(_)
-            | Self::LocalClose
-            | Self::Ready
-            | Self::CopyEnd
-            | Self::Hidden(_) => Plain::Not,
-        }
+        true
     }
 }
 
@@ -540,7 +486,7 @@ impl ServerState {
     /// Keeps the error of a statement that was prepared for a simple query: that query fails next,
     /// and is told why. Returns whether that is so.
     fn keep_hidden_error(&mut self, said: &Said<'_>) -> bool {
-        let before_query = self.replies.front() == Some(&Reply::Hidden(Hidden::Ready));
+        let before_query = self.replies.first() == Some(&Reply::Hidden(Hidden::Ready));
         if before_query {
             self.lease.hidden_error = Some(said.input[said.at..said.end].into());
         }
@@ -560,7 +506,7 @@ impl ServerState {
         while self.replies.get(1) == Some(&Reply::Ready) {
             self.replies.remove(1);
             self.lease.done = self.lease.done.wrapping_add(1);
-            let pipeline = self.replies.front() == Some(&Reply::Execute);
+            let pipeline = self.replies.first() == Some(&Reply::Execute);
             self.lease.unsynced |= pipeline && !self.replies.contains(&Reply::Ready);
         }
     }

@@ -1,11 +1,12 @@
 //! What the proxy knows of one server connection: which replies are still to come, what is
 //! prepared on it, how it is set.
 
-use std::collections::VecDeque;
+use std::ops::BitOr;
 use std::rc::Rc;
 
 use weir_wire::message::TransactionStatus;
 
+use crate::session::due::Due;
 use crate::session::overrides::{Change, OverrideSet};
 use crate::session::statements::{Prepared, StatementId};
 use crate::session::work::Done;
@@ -19,7 +20,7 @@ use crate::time::Instant;
 pub struct ServerState {
     /// Replies still to come, in the order the server will send them, with those among them that
     /// we give ourselves.
-    pub(super) replies: VecDeque<Reply>,
+    pub(super) replies: Due,
     /// What the last `ReadyForQuery` said.
     pub(super) status: TransactionStatus,
     /// The settings it has beyond its login's.
@@ -271,12 +272,20 @@ impl Suspects {
     }
 }
 
+impl BitOr for Suspects {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
 impl ServerState {
     /// A server connection that has just logged in. `base` is the empty override set.
     #[must_use]
     pub fn new(base: OverrideSet) -> Self {
         Self {
-            replies: VecDeque::new(),
+            replies: Due::default(),
             status: TransactionStatus::Idle,
             overrides: Rc::clone(&base),
             base,
@@ -353,7 +362,7 @@ impl ServerState {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         // A statement that we prepare is answered with the client's that follows: those are one.
-        self.replies.front().is_some_and(|reply| {
+        self.replies.first().is_some_and(|reply| {
             matches!(
                 reply,
                 Reply::Hidden(
@@ -374,7 +383,7 @@ impl ServerState {
     #[inline]
     #[must_use]
     pub fn is_resetting(&self) -> bool {
-        matches!(self.replies.front(), Some(Reply::Hidden(Hidden::ResetQuery | Hidden::Reset)))
+        matches!(self.replies.first(), Some(Reply::Hidden(Hidden::ResetQuery | Hidden::Reset)))
     }
 
     /// A message of the server has passed in part. Nothing else can be said to the client.

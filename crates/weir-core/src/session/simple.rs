@@ -26,11 +26,16 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let (text, look) = match (message.look(), body.split_last()) {
-            (Some(look), Some((_, text))) => (text, look),
-            (Some(_), None) | (None, _) => {
+        let all = &mut cx.shared.statements;
+        let known = body.strip_suffix(b"\0").and_then(|text| {
+            let look = self.asked_look().or_else(|| all.look_again(text, self.hint))?;
+            Some((text, look))
+        });
+        let (text, look) = match known {
+            Some(known) => known,
+            None => {
                 let text = Query::parse(body).map_err(Fault::Client)?.text;
-                (text, cx.shared.statements.look(text))
+                (text, all.look_first(text, &mut self.hint))
             }
         };
         let facts = look.facts;
@@ -49,7 +54,7 @@ impl Session {
             return Ok(Progress::Checkout);
         }
         self.unnamed_is_dropped(cx);
-        cx.tell(Some((text, look.template)), message.mark());
+        cx.tell(Some((text, look.template)), self.asked_mark());
         cx.tally.queries += 1;
         cx.note_work(facts);
         cx.note_schema(text, facts);

@@ -14,6 +14,7 @@ use crate::session::greeting::Welcome;
 use crate::session::names::Names;
 use crate::session::outbox::Outbox;
 use crate::session::overrides::{OverrideBook, OverrideSet};
+use crate::session::samples::Hint;
 use crate::session::server::{Rest, ServerState};
 use crate::session::settings::SessionSettings;
 use crate::session::statements::{Look, StatementId, Statements};
@@ -44,6 +45,8 @@ pub struct Session {
     pub(super) late: bool,
     /// The client has left; only the server connection is being put in order.
     pub(super) gone: bool,
+    /// Where to find the client's last text.
+    pub(super) hint: Hint,
     /// The message that asked for a server connection; used if its bytes come again next.
     pub(super) asked: Option<Asked>,
 }
@@ -376,6 +379,7 @@ impl Session {
             counted: false,
             late: false,
             gone: false,
+            hint: Hint::default(),
             asked: None,
         }
     }
@@ -426,6 +430,21 @@ impl Session {
             return None;
         }
         asked.mark
+    }
+
+    /// What the text means that asked for a server connection, if it comes again now.
+    #[inline]
+    pub(super) fn asked_look(&self) -> Option<Look> {
+        match self.asked.as_ref()?.said {
+            Said::Text(look) => Some(look),
+            Said::Statement(_) => None,
+        }
+    }
+
+    /// Whose the message is that asked for a server connection, if it comes again now.
+    #[inline]
+    pub(super) fn asked_mark(&self) -> Option<Mark> {
+        self.asked.as_ref()?.mark
     }
 
     /// Why the client keeps its server connection, if it does.

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::config::limits::STATEMENT_BYTES;
 use crate::session::hash::NumberHash;
 use crate::session::overrides::{Override, Value};
+use crate::session::samples::{Hint, Samples};
 
 /// Names one statement text with its parameter types, for the life of the worker. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +96,7 @@ pub struct Statements {
     bytes: usize,
     bytes_max: usize,
     recent: Box<[(u64, Facts)]>,
+    samples: Samples,
 }
 
 /// Slots of the table of recent texts, by template; a power of two.
@@ -117,6 +119,7 @@ impl Statements {
             bytes: 0,
             bytes_max: STATEMENT_BYTES,
             recent: vec![nothing; RECENT_SLOTS].into_boxed_slice(),
+            samples: Samples::new(),
         }
     }
 
@@ -134,6 +137,20 @@ impl Statements {
         let facts = sql::facts(text);
         self.recent[slot] = (hash, facts);
         Look { facts, template: hash }
+    }
+
+    /// The same for a text that is like the client's last one, by a comparison; it holds no zero
+    /// byte then.
+    #[inline]
+    pub(super) fn look_again(&mut self, text: &[u8], hint: Hint) -> Option<Look> {
+        self.samples.look(text, hint)
+    }
+
+    /// The same as [`Self::look`]; the client's next text is held against this one.
+    pub(super) fn look_first(&mut self, text: &[u8], hint: &mut Hint) -> Look {
+        let look = self.look(text);
+        *hint = self.samples.keep(text, look);
+        look
     }
 
     /// The statement with this text and these types, known or new, with one user more.

@@ -24,6 +24,16 @@ pub(super) struct Done {
     ends: u32,
 }
 
+impl Done {
+    /// A command has been completed whose tag, in this body, may count rows.
+    #[inline]
+    pub(super) fn note_tag(&mut self, body: &[u8]) {
+        let counts = matches!(body.first(), Some(b'I' | b'U' | b'D' | b'M'))
+            || body.first() == Some(&b'C') && self.access.intersects(Access::ROWS);
+        self.wrote |= counts && !body.ends_with(b" 0\0");
+    }
+}
+
 impl ServerState {
     /// A text is about to be sent.
     #[inline]
@@ -55,14 +65,6 @@ impl ServerState {
         if facts.flags.intersects(Flags::COMMIT | Flags::TWO_PHASE) {
             done.ends = due;
         }
-    }
-
-    /// A command has been completed whose tag, in this body, may count rows.
-    #[inline]
-    pub(super) fn note_tag(&mut self, body: &[u8]) {
-        let counts = matches!(body.first(), Some(b'I' | b'U' | b'D' | b'M'))
-            || body.first() == Some(&b'C') && self.lease.work.access.intersects(Access::ROWS);
-        self.lease.work.wrote |= counts && !body.ends_with(b" 0\0");
     }
 
     /// COMMIT, PREPARE TRANSACTION or COMMIT PREPARED was sent and not answered: nobody but

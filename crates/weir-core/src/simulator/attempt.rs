@@ -63,9 +63,9 @@ impl Simulation<'_> {
             ghost: false,
             servers: [None; 2],
             granted: self.now,
+            since: self.now,
             rounds: self.plan.classes[self.journeys[journey as usize].class].rounds,
             counts: (from..to).contains(&self.now),
-            since: self.now,
             chance: Chance::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
             inside: false,
         });

@@ -16,7 +16,7 @@ use crate::pool::{Release, ServerView, State};
 
 use super::attempt::Stage;
 use super::engine::Simulation;
-use super::rule::Rule;
+use super::rule::{KILLER_IDLE, Rule};
 
 /// A probe that holds its slot no longer is well.
 const WELL: Duration = Duration::from_secs(1);
@@ -28,9 +28,10 @@ pub(super) struct Ladder {
     door: Door,
 }
 
-/// The rules with every step enforced.
+/// The rules with every step enforced, and the idle killer's limit.
 pub(super) fn enforcing() -> Rules {
     let mut rules = Rules::default();
+    rules.limits.idle = KILLER_IDLE;
     for step in Step::ALL {
         rules.ladder.set(step, Mode::Enforce);
     }

@@ -7,6 +7,9 @@ use crate::pool::PoolSettings;
 
 use super::plan::ClassPlan;
 
+/// The idle time after which transactions are ended, where they are.
+pub(super) const KILLER_IDLE: Duration = Duration::from_secs(1);
+
 /// How waiting requests are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
@@ -98,7 +101,7 @@ impl Rule {
     /// The idle time after which a transaction is ended.
     pub(super) const fn kills_after(self) -> Option<Duration> {
         match self {
-            Self::Killer => Some(Duration::from_secs(1)),
+            Self::Killer => Some(KILLER_IDLE),
             Self::Fifo
             | Self::FifoSecond
             | Self::FifoShort

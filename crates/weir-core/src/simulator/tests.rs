@@ -62,6 +62,16 @@ fn a_call_that_gets_slow_starves_fifo_and_the_killer_kills() {
 }
 
 #[test]
+fn the_ladder_ends_what_hangs_within_its_budget() {
+    let hangs = "[[event]]\nfrom_ms = 10000\nto_ms = 15000\nclass = \"pay\"\ncall_ms = 900000\n";
+    let plan = shop(hangs);
+    let (weir, ladder) = (play(&plan, Rule::Weir), play(&plan, Rule::Ladder));
+    assert_eq!(weir.killed, 0);
+    assert!((1..=20).contains(&ladder.killed), "ten a minute, for 40 s: {}", ladder.killed);
+    assert!(ladder.all.soon >= weir.all.soon, "{ladder:?}");
+}
+
+#[test]
 fn an_outage_fails_what_runs_and_recovers() {
     let plan = shop("[[event]]\nfrom_ms = 10000\nto_ms = 12000\ndown = true\n");
     let outcome = play(&plan, Rule::Weir);

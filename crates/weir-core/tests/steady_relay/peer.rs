@@ -73,7 +73,8 @@ impl Server {
 
     fn run(&mut self, sql: &[u8], out: &mut Vec<u8>) {
         // Statements that the proxy joins come as one query.
-        for statement in sql.split(|byte| *byte == b';') {
+        let statements = sql.split(|byte| *byte == b';').filter(|text| !text.is_empty());
+        for statement in statements {
             match statement {
                 b"BEGIN" => {
                     self.status = b'T';

@@ -47,10 +47,7 @@ pub fn bind_head(
     rest_len: usize,
 ) -> Result<(), BuildError> {
     let shape = Shape { follows: rest_len, ..Shape::tagged("Bind", frontend::BIND) };
-    shape.write(out, |w| {
-        w.string(portal, "portal name")?;
-        w.string(statement, "statement name")
-    })
+    shape.write_strings(out, [(portal, "portal name"), (statement, "statement name")])
 }
 
 /// Appends a Describe.

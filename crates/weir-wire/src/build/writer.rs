@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::frame::{LENGTH_MAX, zero_at};
+use crate::frame::{HEADER_LEN, LENGTH_MAX, zero_at};
 
 /// A message that the protocol cannot carry. Our fault or our peer's data's; nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -119,6 +119,34 @@ impl Shape {
             out.truncate(start);
         }
         result
+    }
+
+    /// Appends a message with a tag whose body is `strings`, each with the name of its field: what
+    /// [`Self::write`] does, with room made once.
+    #[inline]
+    pub(super) fn write_strings<const COUNT: usize>(
+        self,
+        out: &mut Vec<u8>,
+        strings: [(&[u8], &'static str); COUNT],
+    ) -> Result<(), BuildError> {
+        let mut body_len = self.follows;
+        for (text, field) in strings {
+            if zero_at(text).is_some() {
+                return Err(BuildError::ZeroByte(field));
+            }
+            body_len = body_len.saturating_add(text.len() + 1);
+        }
+        let length = u32::try_from(body_len.saturating_add(4)).ok();
+        let length = length.filter(|&length| length <= self.length_max);
+        let length = length.ok_or(BuildError::TooLong(self.name))?;
+        out.reserve(HEADER_LEN + body_len - self.follows);
+        out.extend(self.tag);
+        out.extend_from_slice(&length.to_be_bytes());
+        for (text, _) in strings {
+            out.extend_from_slice(text);
+            out.push(0);
+        }
+        Ok(())
     }
 
     fn try_write(

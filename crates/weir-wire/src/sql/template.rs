@@ -37,7 +37,7 @@ fn mix(hash: u64, piece: Piece<'_>) -> u64 {
 
 /// A part of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Piece<'a> {
+pub(super) enum Piece<'a> {
     /// Text that stays as it is.
     Text(&'a [u8]),
     Number,
@@ -61,7 +61,7 @@ impl<'a> Piece<'a> {
 
 /// Cuts `text` into the pieces of its template. False when it has none; what was put is void then.
 #[inline]
-fn pieces<'a>(text: &'a [u8], put: impl FnMut(Piece<'a>)) -> bool {
+pub(super) fn pieces<'a>(text: &'a [u8], put: impl FnMut(Piece<'a>)) -> bool {
     let mut cut = Cut { text, done: 0, put };
     let mut at = 0;
     loop {
@@ -201,8 +201,8 @@ impl<'a, P: FnMut(Piece<'a>)> Cut<'a, P> {
 
 /// The end of what the quote at `at` begins. A quote inside is doubled, so it looks like the end
 /// and the beginning of another piece.
-fn quoted_end(text: &[u8], at: usize) -> Option<usize> {
-    let quote = text[at];
+pub(super) fn quoted_end(text: &[u8], at: usize) -> Option<usize> {
+    let quote = *text.get(at)?;
     let mut end = at + 1;
     loop {
         end += text.get(end..)?.iter().position(|&byte| byte == quote)? + 1;
@@ -213,13 +213,13 @@ fn quoted_end(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-fn line_end(text: &[u8], at: usize) -> usize {
+pub(super) fn line_end(text: &[u8], at: usize) -> usize {
     let rest = &text[at..];
     at + rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len())
 }
 
 /// The end of the comment at `at`; `None` for one that is not ended, or holds another one.
-fn comment_end(text: &[u8], at: usize) -> Option<usize> {
+pub(super) fn comment_end(text: &[u8], at: usize) -> Option<usize> {
     let mut end = at + 2;
     loop {
         match *text.get(end..)?.first_chunk::<2>()? {

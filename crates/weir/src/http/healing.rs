@@ -1,7 +1,7 @@
 //! What the healing ladder does, as JSON, and orders to it.
 //!
-//! `GET` shows what the console's tables show. `POST /api/v1/healing/VERB` takes one JSON object and
-//! does what the console's command of that name does.
+//! `GET` shows what the console's tables show. `POST /api/v1/healing/VERB` takes one JSON object
+//! and does what the console's command of that name does.
 //!
 //! Orders change what clients get, so more is asked of them than of a look: the token where one is
 //! configured (an address beyond this machine is not served without); `Content-Type:

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weir_core::config::limits::INCIDENTS_AT_HAND;
 use weir_core::incident::report::Story;
-use weir_core::incident::{Flight, IncidentId, Price, Record};
+use weir_core::incident::{Flight, Incident, IncidentId, Price, Record};
 
 /// The latest incidents, the oldest first.
 #[derive(Debug, Default)]
@@ -36,24 +36,27 @@ impl Shelf {
         shelf.drain(..surplus);
     }
 
-    /// Takes what the desk hands out. `price` is what a failed request costs now.
-    pub(super) fn take(&self, records: &[Record], price: Option<&Price>) {
-        if records.is_empty() {
+    /// Takes what the desk hands out, and the open incident as it is now. `price` is what a
+    /// failed request costs now.
+    pub(super) fn take(&self, records: &[Record], open: Option<&Incident>, price: Option<&Price>) {
+        if records.is_empty() && open.is_none() {
             return;
         }
         let mut shelf = self.lock();
-        for record in records {
-            if let Record::Incident(incident) = record {
-                match of(&mut shelf, &incident.id) {
-                    Some(story) => story.incident = (**incident).clone(),
-                    None => shelf.push_back(Arc::new(Story {
-                        incident: (**incident).clone(),
-                        events: Vec::new(),
-                        flight: Flight::default(),
-                        price: price.cloned(),
-                        replayed: None,
-                    })),
-                }
+        let written = records.iter().filter_map(|record| match record {
+            Record::Incident(incident) => Some(&**incident),
+            Record::Event(..) | Record::Flight(..) | Record::Tell(_) => None,
+        });
+        for incident in written.chain(open) {
+            match of(&mut shelf, &incident.id) {
+                Some(story) => story.incident = incident.clone(),
+                None => shelf.push_back(Arc::new(Story {
+                    incident: incident.clone(),
+                    events: Vec::new(),
+                    flight: Flight::default(),
+                    price: price.cloned(),
+                    replayed: None,
+                })),
             }
         }
         for record in records {

@@ -99,8 +99,10 @@ impl Desk {
     fn hand_out(&mut self, records: Vec<Record>) {
         // First to disk: what is shown must survive a crash.
         self.keeper.keep(&records);
-        self.reporter.shelf().take(&records, self.settings.price.as_ref());
-        self.reporter.set_open(self.desk.open_incident().as_ref());
+        let open = self.desk.open_incident();
+        let price = self.settings.price.as_ref();
+        self.reporter.shelf().take(&records, open.as_ref(), price);
+        self.reporter.set_open(open.as_ref());
         for record in records {
             if let Record::Tell(incident) = record {
                 self.tell(*incident);

@@ -23,11 +23,11 @@ pub(super) async fn look(
     memory: &mut Memory,
     started: Instant,
 ) -> Option<Proxy> {
-    let connections = gather(house, Detail::Connections).await?;
-    let ledger = gather(house, Detail::Ledger).await?;
-    let (view, now) = (connections.view(), since(started));
+    // Those who neither have a slot nor wait for one, most clients, are nothing to look at.
+    let gathered = gather(house, Detail::Slots).await?;
+    let (view, now) = (gathered.view(), since(started));
     let mut proxy = Proxy::from_snapshot(view.snapshot, view.settings, server);
-    memory.books.note(now, &ledger.view().snapshot.ledger, &mut proxy);
+    memory.books.note(now, &view.snapshot.ledger, &mut proxy);
     let rates = memory.flow.note(now, view.snapshot);
     proxy.logins_per_second = rates.map(|rates| rates.logins);
     proxy.cancels_per_second = rates.map(|rates| rates.cancels);
@@ -48,8 +48,14 @@ async fn gather(house: &House, detail: Detail) -> Option<Gathered> {
 /// File descriptors of this process: open, and allowed. `None` where the system does not say.
 fn descriptors() -> Option<(u64, u64)> {
     use rustix::process::{Resource, getrlimit};
-    let open = std::fs::read_dir("/proc/self/fd").ok()?.count();
-    // The one that reads the directory is closed again.
-    let open = u64::try_from(open).ok()?.saturating_sub(1);
+    // Since Linux 6.2 the directory's size is their number; without it they are counted.
+    let open = match std::fs::metadata("/proc/self/fd").ok()?.len() {
+        0 => {
+            let counted = std::fs::read_dir("/proc/self/fd").ok()?.count();
+            // The one that reads the directory is closed again.
+            u64::try_from(counted).ok()?.saturating_sub(1)
+        }
+        open => open,
+    };
     Some((open, getrlimit(Resource::Nofile).current?))
 }

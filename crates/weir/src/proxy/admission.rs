@@ -49,6 +49,14 @@ pub struct ClientSlot {
     claim: Claim,
 }
 
+impl ClientSlot {
+    /// The user that it is counted under; clients of one user share the text.
+    #[must_use]
+    pub fn user(&self) -> &Arc<str> {
+        &self.claim.user
+    }
+}
+
 impl fmt::Debug for ClientSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ClientSlot").field(&self.claim).finish()
@@ -72,10 +80,11 @@ impl Admission {
         let mut counts = lock(&self.counts);
         counts.check(&claim, bounds)?;
         counts.total += 1;
-        *counts.users.entry(Arc::clone(&claim.user)).or_default() += 1;
-        *counts.databases.entry(Arc::clone(&claim.database)).or_default() += 1;
+        let user = arrive(&mut counts.users, claim.user);
+        let database = arrive(&mut counts.databases, claim.database);
         *counts.addresses.entry(claim.address).or_default() += 1;
         drop(counts);
+        let claim = Claim { user, database, ..claim };
         Ok(ClientSlot { counts: Arc::clone(&self.counts), claim })
     }
 
@@ -137,6 +146,14 @@ impl Drop for ClientSlot {
     }
 }
 
+/// Adds one. Returns the name as the first of them brought it, so that it is kept once.
+fn arrive(counts: &mut HashMap<Arc<str>, u32>, name: Arc<str>) -> Arc<str> {
+    let entry = counts.entry(name);
+    let name = Arc::clone(entry.key());
+    *entry.or_default() += 1;
+    name
+}
+
 /// Takes one off, and forgets those of whom nobody is left.
 fn leave<K: Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
     let Some(count) = counts.get_mut(key) else { return };
@@ -187,6 +204,9 @@ mod tests {
         let admission = Admission::default();
         let slot = admission.enter(claim("u", "d", 1), OPEN).unwrap();
         assert_eq!(admission.total(), 1);
+        let second = admission.enter(claim("u", "d", 1), OPEN).unwrap();
+        assert!(Arc::ptr_eq(slot.user(), second.user()));
+        drop(second);
         drop(slot);
         assert_eq!(admission.total(), 0);
         assert!(lock(&admission.counts).users.is_empty());

@@ -45,6 +45,8 @@ pub struct Message {
 pub struct Conn {
     io: Io,
     unread: Vec<u8>,
+    /// What goes with the next bytes that are sent.
+    held: Vec<u8>,
 }
 
 /// What is left when a login thread lets go of a connection.
@@ -56,6 +58,8 @@ pub struct Parts<T> {
     pub tls: Option<Box<T>>,
     /// Plain bytes that were read and not used.
     pub leftover: Vec<u8>,
+    /// Plain bytes that were [held back](Conn::hold) and not sent.
+    pub held: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -68,13 +72,13 @@ impl Conn {
     /// Wraps a socket in plain text.
     #[must_use]
     pub fn plain(socket: Socket) -> Self {
-        Self { io: Io::Plain(socket), unread: Vec::new() }
+        Self { io: Io::Plain(socket), unread: Vec::new(), held: Vec::new() }
     }
 
     /// Wraps a socket after its TLS handshake.
     #[must_use]
     pub fn tls(stream: TlsStream<Socket>) -> Self {
-        Self { io: Io::Tls(Box::new(stream)), unread: Vec::new() }
+        Self { io: Io::Tls(Box::new(stream)), unread: Vec::new(), held: Vec::new() }
     }
 
     /// The socket below, whatever is spoken on it.
@@ -163,13 +167,25 @@ impl Conn {
         Ok(self.take(1)[0])
     }
 
-    /// Writes all of `bytes` and flushes.
+    /// Writes all of `bytes`, behind what was held back, and flushes.
     ///
     /// # Errors
     /// Those of the socket.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.io.write_all(bytes).await?;
+        if self.held.is_empty() {
+            self.io.write_all(bytes).await?;
+        } else {
+            self.held.extend_from_slice(bytes);
+            self.io.write_all(&self.held).await?;
+            self.held.clear();
+        }
         self.io.flush().await
+    }
+
+    /// Sends `bytes` with the next ones: the peer expects more before it says anything, so it
+    /// need not be woken for these alone.
+    pub fn hold(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
     }
 
     /// Tells the peer that nothing more comes, as far as that is possible.
@@ -201,7 +217,7 @@ impl Conn {
             },
         };
         leftover.shrink_to_fit();
-        Ok(Parts { socket: socket.into_fd()?, tls, leftover })
+        Ok(Parts { socket: socket.into_fd()?, tls, leftover, held: self.held })
     }
 
     /// Lets go of a server connection.
@@ -222,7 +238,7 @@ impl Conn {
             },
         };
         leftover.shrink_to_fit();
-        Ok(Parts { socket: socket.into_fd()?, tls, leftover })
+        Ok(Parts { socket: socket.into_fd()?, tls, leftover, held: self.held })
     }
 
     async fn fill(&mut self, wanted: usize) -> Result<(), Broken> {

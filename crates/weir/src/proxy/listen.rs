@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
 use tokio::net::{TcpListener, UnixListener, lookup_host};
 use tracing::{error, info, warn};
 use weir_core::config::settings::{Listen, ListenAddress};
@@ -19,7 +19,7 @@ use weir_wire::error::SqlState;
 
 use crate::proxy::login::{self, Peer};
 use crate::proxy::refusal::Refusal;
-use crate::proxy::socket::Socket;
+use crate::proxy::socket::{self, Socket};
 use crate::proxy::threads::House;
 
 /// The pause after a failed accept; the kernel has no descriptor or no memory for us.
@@ -32,6 +32,16 @@ pub enum Listener {
     Tcp(TcpListener),
     /// A Unix socket; its file goes when this is dropped.
     Unix(UnixListener, SocketFile),
+}
+
+impl Listener {
+    /// Sets what each accepted socket inherits, so that it need not be set on each.
+    fn tune(&self, probed: bool) {
+        match self {
+            Self::Tcp(listener) => socket::tune(&SockRef::from(listener), probed),
+            Self::Unix(..) => {}
+        }
+    }
 }
 
 /// The file of a Unix socket, removed on drop.
@@ -158,9 +168,17 @@ fn group_id(group: &str) -> Result<u32> {
 /// and tried again after a pause: other connections will close and free descriptors.
 pub async fn accept(house: Arc<House>, listener: Listener) {
     let mut failing = false;
+    let mut probed = house.directory.load().settings.listen.keepalive.enabled;
+    listener.tune(probed);
     loop {
         match accept_one(&listener).await {
             Ok((socket, peer)) => {
+                let keepalive = &house.directory.load().settings.listen.keepalive;
+                if std::mem::replace(&mut probed, keepalive.enabled) != keepalive.enabled {
+                    listener.tune(keepalive.enabled);
+                    socket.tune(keepalive);
+                }
+                socket.tune_probes(keepalive);
                 if std::mem::take(&mut failing) {
                     info!(%listener, "accepting again");
                 }
@@ -207,7 +225,6 @@ fn receive(house: &Arc<House>, socket: Socket, peer: Peer) {
         refuse(&socket);
         return;
     };
-    socket.tune(&house.directory.load().settings.listen.keepalive);
     tokio::spawn(login::serve(Arc::clone(house), socket, peer, entry));
 }
 

@@ -15,6 +15,7 @@ use weir_core::ids::DialId;
 use weir_core::session::Spared;
 
 use crate::proxy::admission::ClientSlot;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::target::{DialSpec, PoolKey, ServerAddress, ServerTls, Target};
 
 /// What a worker receives.
@@ -167,8 +168,8 @@ pub enum FromWorker {
 
 /// A client that has proved who it is, on its way from a login thread to a worker.
 ///
-/// `AuthenticationOk` (and `NegotiateProtocolVersion` where due) has been sent; parameter
-/// statuses, key data and the first `ReadyForQuery` have not: the worker sends them.
+/// The worker sends the rest of the login in one go: the [prelude](Self::prelude), parameter
+/// statuses, key data and the first `ReadyForQuery`.
 #[derive(Debug)]
 pub struct Admitted {
     /// The socket, non-blocking.
@@ -177,19 +178,21 @@ pub struct Admitted {
     pub tls: Option<Box<rustls::ServerConnection>>,
     /// Plain bytes that were read behind the login.
     pub leftover: Vec<u8>,
+    /// Messages that end the login, not sent yet: `AuthenticationOk`, and with SCRAM the server's
+    /// proof before it.
+    pub prelude: Vec<u8>,
     /// Which pool serves it.
     pub pool: PoolKey,
-    /// Who it proved to be; differs from the pool's user where the server's user is fixed.
-    pub user: Arc<str>,
-    /// Its place among the clients; dropping it lets another in.
+    /// Its place among the clients, under the user that it proved to be; dropping it lets another
+    /// in.
     pub slot: ClientSlot,
     /// How that pool is made, should it not exist yet.
     pub target: Arc<Target>,
     /// Startup parameters that are settings (`application_name`, `TimeZone`, `options` unpacked
     /// into pairs), in the order they came.
     pub parameters: Vec<(String, String)>,
-    /// Where it comes from: `127.0.0.1:5000` or `unix`.
-    pub address: String,
+    /// Where it comes from.
+    pub address: Endpoint,
     /// The protocol's minor version as negotiated: 0, or 2 (long cancel keys).
     pub minor_version: u16,
 }

@@ -12,6 +12,7 @@ pub mod console;
 pub mod dial;
 pub mod directory;
 pub mod driver;
+pub mod endpoint;
 pub mod listen;
 pub mod lobby;
 pub mod login;

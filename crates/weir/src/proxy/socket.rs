@@ -30,25 +30,32 @@ impl Socket {
     /// sockets. A kernel that refuses an option is not a reason to refuse the connection.
     pub fn tune(&self, keepalive: &Keepalive) {
         let Self::Tcp(stream) = self else { return };
-        let _ = stream.set_nodelay(true);
+        tune(&SockRef::from(stream), keepalive.enabled);
+        self.tune_probes(keepalive);
+    }
+
+    /// The part of [`Self::tune`] that an accepted socket does not inherit from the one that was
+    /// listened on: no system call unless the settings differ from the kernel's.
+    pub fn tune_probes(&self, keepalive: &Keepalive) {
+        let Self::Tcp(stream) = self else { return };
+        let Keepalive { enabled, idle, interval, count, user_timeout } = keepalive;
         let socket = SockRef::from(stream);
-        if keepalive.user_timeout.is_some() {
-            let _ = socket.set_tcp_user_timeout(keepalive.user_timeout);
+        if user_timeout.is_some() {
+            let _ = socket.set_tcp_user_timeout(*user_timeout);
         }
-        if !keepalive.enabled {
+        if !enabled || (idle.is_none() && interval.is_none() && count.is_none()) {
             return;
         }
         let mut probes = TcpKeepalive::new();
-        if let Some(idle) = keepalive.idle {
+        if let Some(idle) = *idle {
             probes = probes.with_time(idle);
         }
-        if let Some(interval) = keepalive.interval {
+        if let Some(interval) = *interval {
             probes = probes.with_interval(interval);
         }
-        if let Some(count) = keepalive.count {
+        if let Some(count) = *count {
             probes = probes.with_retries(count);
         }
-        let _ = socket.set_keepalive(true);
         let _ = socket.set_tcp_keepalive(&probes);
     }
 
@@ -74,6 +81,13 @@ impl Socket {
             Self::Unix(stream) => stream.into_std()?.into(),
         })
     }
+}
+
+/// Sends small messages at once, and probes silent peers if `probed`. A kernel that refuses is no
+/// reason to refuse the connection.
+pub(super) fn tune(socket: &SockRef<'_>, probed: bool) {
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_keepalive(probed);
 }
 
 impl AsyncRead for Socket {

@@ -3,7 +3,10 @@
 //! A leak of state from one client to another makes one of those assertions fail.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+#![allow(clippy::print_stdout, reason = "what each driver saw")]
 
+mod evicted;
+mod evicting;
 mod pgbench;
 mod programs;
 mod psql;
@@ -37,4 +40,24 @@ on_each_version! {
     crate::programs::node_postgres => node_postgres,
     crate::tokio_pg::check => tokio_postgres,
     crate::sqlx_pool::check => sqlx,
+}
+
+/// Programs whose transactions are evicted. Nothing but Weir can do that.
+mod evictions {
+    /// Declares each check as a test with one server connection.
+    macro_rules! each {
+        ($($check:path => $name:ident),* $(,)?) => {
+            $(#[test] fn $name() { $check(&crate::stage::Stage::of_size(15, 1)); })*
+        }
+    }
+
+    each! {
+        crate::programs::evicted_psycopg3 => psycopg3,
+        crate::programs::evicted_psycopg2 => psycopg2,
+        crate::programs::evicted_asyncpg => asyncpg,
+        crate::programs::evicted_django => django,
+        crate::programs::evicted_node_postgres => node_postgres,
+        crate::evicted::tokio_postgres => tokio_postgres,
+        crate::evicted::sqlx => sqlx,
+    }
 }

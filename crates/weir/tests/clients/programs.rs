@@ -15,7 +15,14 @@ fn source(name: &str) -> PathBuf {
 
 fn python(stage: &Stage, name: &str) {
     let python = Python::drivers(Path::new(MADE_IN)).unwrap();
-    stage.run(&mut python.script(&source("python").join(name)));
+    let printed = stage.run(&mut python.script(&source("python").join(name)));
+    println!("{printed}");
+}
+
+fn node(stage: &Stage, name: &str) {
+    let node = Node::drivers(Path::new(MADE_IN)).unwrap();
+    let printed = stage.run(&mut node.script(&source("node").join(name)));
+    println!("{printed}");
 }
 
 /// psycopg 3: prepared, pipeline, cursors, COPY, cancel.
@@ -50,6 +57,30 @@ pub(crate) fn django(stage: &Stage) {
 
 /// node-postgres.
 pub(crate) fn node_postgres(stage: &Stage) {
-    let node = Node::drivers(Path::new(MADE_IN)).unwrap();
-    stage.run(&mut node.script(&source("node/pg.js")));
+    node(stage, "pg.js");
+}
+
+/// psycopg 3 whose transactions are evicted.
+pub(crate) fn evicted_psycopg3(stage: &Stage) {
+    python(stage, "evicted_psycopg3.py");
+}
+
+/// The same for psycopg2.
+pub(crate) fn evicted_psycopg2(stage: &Stage) {
+    python(stage, "evicted_psycopg2.py");
+}
+
+/// The same for asyncpg.
+pub(crate) fn evicted_asyncpg(stage: &Stage) {
+    python(stage, "evicted_asyncpg.py");
+}
+
+/// The same for Django.
+pub(crate) fn evicted_django(stage: &Stage) {
+    python(stage, "evicted_django.py");
+}
+
+/// The same for node-postgres.
+pub(crate) fn evicted_node_postgres(stage: &Stage) {
+    node(stage, "evicted.js");
 }

@@ -52,11 +52,17 @@ pub(crate) struct Stage {
     server: &'static PgServer,
     database: String,
     proxy: Proxy,
+    size: u32,
 }
 
 impl Stage {
     /// Sets it up with a server of major version `major`.
     pub(crate) fn new(major: u16) -> Self {
+        Self::of_size(major, POOL_SIZE)
+    }
+
+    /// The same with so many server connections.
+    pub(crate) fn of_size(major: u16, size: u32) -> Self {
         let server = PgServer::shared(Want::major(major)).unwrap();
         let database = server.fresh_database().unwrap();
         let proxy = match Via::chosen() {
@@ -64,10 +70,10 @@ impl Stage {
             Via::PgBouncer => Proxy::PgBouncer(PgBouncer::start(server, &[]).unwrap()),
             Via::Weir => {
                 let program = Path::new(env!("CARGO_BIN_EXE_weir"));
-                Proxy::Weir(Weir::configured(program, &rotating(server.port())).unwrap())
+                Proxy::Weir(Weir::configured(program, &rotating(server.port(), size)).unwrap())
             }
         };
-        Self { server, database, proxy }
+        Self { server, database, proxy, size }
     }
 
     /// The port that clients connect to.
@@ -83,13 +89,18 @@ impl Stage {
     pub(crate) fn servers(&self) -> Option<u32> {
         match &self.proxy {
             Proxy::None => None,
-            Proxy::PgBouncer(_) | Proxy::Weir(_) => Some(POOL_SIZE),
+            Proxy::PgBouncer(_) | Proxy::Weir(_) => Some(self.size),
         }
     }
 
     /// A connection string through the proxy.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{}", self.port(), self.database)
+    }
+
+    /// The proxy's console.
+    pub(crate) fn console_url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/weir", self.port())
     }
 
     /// A command that runs a program of the server's installation.
@@ -138,7 +149,7 @@ impl Drop for Stage {
 }
 
 /// Another server connection for every transaction.
-fn rotating(upstream_port: u16) -> String {
+fn rotating(upstream_port: u16, size: u32) -> String {
     format!(
         r#"
         [listen]
@@ -153,8 +164,8 @@ fn rotating(upstream_port: u16) -> String {
         [pool]
         mode = "transaction"
         rotation = "every-transaction"
-        size = {POOL_SIZE}
-        size_min = {POOL_SIZE}
+        size = {size}
+        size_min = {size}
 
         [databases."*"]
         host = "127.0.0.1"

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod impact;
+mod reload;
 mod stage;
 mod watch;
 mod wire;

@@ -39,6 +39,18 @@ impl Stage {
         self.weir.session("postgres", "postgres").unwrap()
     }
 
+    /// A client of a route with a transaction that waits for it. The first server connection may
+    /// take longer than clients wait here.
+    pub(crate) fn holder(&self, route: &str) -> Session {
+        let sql = format!("SELECT 1 /* route='{route}' */");
+        let hold = || {
+            let Ok(mut client) = self.weir.session("postgres", "postgres") else { return Ok(None) };
+            let held = client.query("BEGIN").is_ok() && client.query(&sql).is_ok();
+            Ok(held.then_some(client))
+        };
+        until("a transaction", PATIENCE, hold).unwrap()
+    }
+
     /// What psql says to one statement through the proxy, with its errors.
     pub(crate) fn psql(&self, database: &str, sql: &str) -> String {
         let mut psql = Command::new(self.server.installation().program("psql"));

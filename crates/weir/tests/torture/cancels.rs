@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use weir_testkit::until;
+use rustix::process::{Pid, Signal, kill_process};
+use weir_testkit::{Session, until};
 
+use crate::books::{self, Books};
 use crate::client::{Client, cancel};
 use crate::frames;
 use crate::stage::{PATIENCE, Stage};
@@ -93,6 +95,7 @@ fn every_client_has_a_process_id() {
 fn a_storm_of_cancels_hits_the_asker_alone() {
     let stage = Stage::new(3, "");
     let (port, database) = (stage.port(), stage.database());
+    let books = Books::watch(&stage);
     std::thread::scope(|scope| {
         let mut target = stage.client();
         let (pid, secret) = (target.pid, target.secret.clone());
@@ -125,7 +128,67 @@ fn a_storm_of_cancels_hits_the_asker_alone() {
         }
         others.into_iter().for_each(|other| other.join().unwrap());
     });
+    books.close();
     stage.check_all_free(3);
+}
+
+/// A postmaster that takes no connections, while its backends go on. Let go when it is dropped.
+struct Deaf(Pid);
+
+impl Deaf {
+    fn new(stage: &Stage) -> Self {
+        let file = stage.server.get().data_dir().join("postmaster.pid");
+        let text = std::fs::read_to_string(file).unwrap();
+        let pid = Pid::from_raw(text.lines().next().unwrap().parse().unwrap()).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Deaf {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// The place of the column `phase` in SHOW HOLDERS.
+const PHASE: usize = 4;
+
+/// The place of the column `cl_active_cancel_req` in SHOW POOLS.
+const CANCELS: usize = 4;
+
+/// The cancel request cannot be delivered, the statement ends by itself: the slot waits for the
+/// request, and the ledger says so.
+#[test]
+fn a_slot_that_waits_for_a_cancel_request_is_charged_for_that() {
+    let stage = Stage::own(1, "");
+    let mut gate = stage.server.get().session(stage.database()).unwrap();
+    gate.query("SELECT pg_advisory_lock(7)").unwrap();
+    let mut client = stage.client();
+    client.query("SELECT 1");
+    let mut console = Session::tcp(stage.port(), "postgres", "weir").unwrap();
+    let mut shows = |statement: &str, at: usize, expected: &str| {
+        until(&format!("{expected} in {statement}"), PATIENCE, || {
+            let rows = console.query(statement)?;
+            books::check(&mut console);
+            let mine =
+                rows.iter().find(|row| row.iter().flatten().any(|it| it == stage.database()));
+            Ok(mine.is_some_and(|row| row[at].as_deref() == Some(expected)).then_some(()))
+        })
+        .unwrap();
+    };
+    client.send(&frames::query("SELECT pg_advisory_xact_lock(7), 'waits' /*route='/gate'*/"));
+    shows("SHOW HOLDERS", PHASE, "executing");
+    let deaf = Deaf::new(&stage);
+    client.send_cancel();
+    shows("SHOW POOLS", CANCELS, "1");
+    gate.query("SELECT pg_advisory_unlock(7)").unwrap();
+    assert_eq!(client.answer().status, Some(b'I'));
+    shows("SHOW HOLDERS", PHASE, "cancel_settling");
+    drop(deaf);
+    assert_eq!(client.query("SELECT 8").value(), "8");
+    stage.check_all_free(1);
 }
 
 /// The same with settings and a BEGIN of the proxy's own before the statement: a cancel that hits

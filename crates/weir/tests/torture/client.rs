@@ -237,6 +237,19 @@ impl Said {
         columns
     }
 
+    /// The names of a `RowDescription`'s columns.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let (count, mut rest) = self.body.split_first_chunk::<2>().unwrap();
+        let mut names = Vec::new();
+        for _ in 0..u16::from_be_bytes(*count) {
+            let end = rest.iter().position(|byte| *byte == 0).unwrap();
+            names.push(String::from_utf8_lossy(&rest[..end]).into_owned());
+            // Table, column, type, its size and modifier, format.
+            rest = &rest[end + 1 + 18..];
+        }
+        names
+    }
+
     /// The text before the final zero.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(self.body.strip_suffix(&[0]).unwrap_or(&self.body)).into_owned()

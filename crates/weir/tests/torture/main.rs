@@ -8,10 +8,12 @@
 
 mod actor;
 mod bad_input;
+mod books;
 mod cancels;
 mod chance;
 mod client;
 mod databases;
+mod evictions;
 mod faults;
 mod frames;
 mod limits;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use weir_testkit::{Certificates, Options, PgServer, Stop, Want};
 
 use crate::actor::Actor;
+use crate::books::Books;
 use crate::chance::Chance;
 use crate::stage::{Stage, Upstream};
 
@@ -57,6 +58,7 @@ fn check(options: Options, slots: u32, more: &str) {
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());
     let over = AtomicBool::new(false);
+    let books = Books::watch(&stage);
     let (ends, done, kills) = std::thread::scope(|scope| {
         let actors: Vec<_> = (0..CLIENTS)
             .map(|n| {
@@ -78,6 +80,8 @@ fn check(options: Options, slots: u32, more: &str) {
         let (ends, done): (Vec<usize>, Vec<usize>) = counts.into_iter().unzip();
         (ends.iter().sum::<usize>(), done.iter().sum::<usize>(), kills)
     });
+    let looks = books.close();
+    println!("{looks} looks into the ledger");
     println!("{done} operations, {ends} connections ended for {kills} servers killed");
     assert!(ends <= kills, "{ends} connections ended for {kills} servers killed");
     stage.check_all_free(slots as usize);

@@ -1,5 +1,6 @@
 //! Clients that do not read what they asked for, and what that costs others and the proxy.
 
+use crate::books::Books;
 use crate::client::Client;
 use crate::frames;
 use crate::stage::Stage;
@@ -84,6 +85,7 @@ fn small_results_of_a_client_that_never_reads_do_not_pile_up() {
 #[test]
 fn a_pipeline_read_late_is_answered_in_order() {
     let stage = Stage::new(1, "");
+    let books = Books::watch(&stage);
     let mut client = stage.client();
     let asked: Vec<u8> = (0..200)
         .flat_map(|n| frames::query(&format!("SELECT {n}, repeat('y', {})", n * 997 % 40_000)))
@@ -102,6 +104,7 @@ fn a_pipeline_read_late_is_answered_in_order() {
         assert_eq!(answer.rows[0][1].len(), n * 997 % 40_000);
     }
     asking.join().unwrap();
+    books.close();
     stage.check_all_free(1);
 }
 

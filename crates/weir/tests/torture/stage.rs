@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use weir_testkit::{Options, PgServer, Want, Weir, until};
 
+use crate::books;
 use crate::client::Client;
 
 /// How long a condition may take to hold.
@@ -127,10 +128,6 @@ impl Stage {
 
     /// The ledger's law holds, and every connection is in the phase it should be in.
     fn check_ledger(&self) {
-        let items = self.weir.session("postgres", "weir").unwrap().query("SHOW LEDGER").unwrap();
-        for item in ["drift_ns", "misbooked"] {
-            let row = items.iter().find(|row| row[0].as_deref() == Some(item)).unwrap();
-            assert_eq!(row[1].as_deref(), Some("0"), "{item} of the ledger");
-        }
+        books::check(&mut self.weir.session("postgres", "weir").unwrap());
     }
 }

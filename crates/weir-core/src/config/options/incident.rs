@@ -56,8 +56,8 @@ pub struct AlertOptions {
     pub kind: AlertKind,
     /// Where the message goes: a web address, which the service gave you; of Alertmanager its
     /// address without a path; for e-mail `"smtps://host:465"`, or `"smtp://host:587"`, which
-    /// demands STARTTLS except on loopback without `ca`. Only PagerDuty has a default. Not shown, because most
-    /// services put a key in it.
+    /// demands STARTTLS except on loopback without `ca`. Only PagerDuty has a default. Not shown,
+    /// because most services put a key in it.
     /// Example: `"https://hooks.example.com/T000/B000/XXXX"`
     pub url: Option<Secret>,
     /// The environment variable that holds the address.

@@ -1,7 +1,7 @@
 //! Far more work arrives than usual.
 
 use crate::activity::{ClassState, Picture, Pressure};
-use crate::diagnosis::group::count;
+use crate::diagnosis::group::{count, culprit, largest, origin};
 use crate::diagnosis::{Cause, Culprit, Finding, Measure, Severity};
 
 /// Fires where connections are scarce and work arrives at many times the usual rate: of one route
@@ -22,7 +22,7 @@ pub(super) fn arrival_surge(picture: &Picture) -> Vec<Finding> {
     let trend = &picture.trend;
     let rates = trend.transactions_per_second.zip(trend.usual_transactions_per_second);
     let surge = rates.filter(|(now, usual)| is_surge(picture, *now, *usual));
-    surge.map(|(now, usual)| finding(picture, "the server", (now, usual))).into_iter().collect()
+    surge.map(|rates| of_server(picture, rates)).into_iter().collect()
 }
 
 fn is_surge(picture: &Picture, now: f64, usual: f64) -> bool {
@@ -33,6 +33,12 @@ fn of_route(picture: &Picture, class: &ClassState, usual: f64) -> Finding {
     let whose = format!("route \"{}\"", class.route);
     let culprit = Culprit { route: Some(class.route.clone()), ..Culprit::default() };
     finding(picture, &whose, (class.arrivals_per_second, usual)).culprit(culprit)
+}
+
+/// Without routes, whoever sends most is the likeliest.
+fn of_server(picture: &Picture, rates: (f64, f64)) -> Finding {
+    let busy: Vec<_> = picture.clients().filter(|seen| seen.session.running().is_some()).collect();
+    finding(picture, "the server", rates).culprit(culprit(&largest(&busy, origin)))
 }
 
 fn finding(picture: &Picture, whose: &str, (now, usual): (f64, f64)) -> Finding {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::activity::{Picture, Pressure, Seen};
 
 /// A gap at least this long is no round trip inside a data centre.
-const GAP_MIN: Duration = Duration::from_millis(20);
+pub(super) const GAP_MIN: Duration = Duration::from_millis(20);
 
 /// The transaction is so many times as long as what it does at the moment.
 const TIMES: u32 = 10;

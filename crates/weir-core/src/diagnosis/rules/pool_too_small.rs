@@ -1,8 +1,9 @@
 //! The pool has fewer slots than healthy work needs.
 
-use crate::activity::{Phase, Picture, PoolState, Proxy, Session};
+use crate::activity::{Holder, Phase, Picture, PoolState, Proxy, Session};
 use crate::diagnosis::group::count;
-use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Severity};
+use crate::diagnosis::locality::locality;
+use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Scope, Severity};
 
 /// Holders that must be healthy, of all, in tenths.
 const HEALTHY_TENTHS: usize = 8;
@@ -14,6 +15,10 @@ const CRITICAL_TIMES: u32 = 20;
 /// (short statements, no lock, no long silence), and the server has connections left.
 pub(super) fn pool_too_small(picture: &Picture) -> Vec<Finding> {
     let Some(proxy) = &picture.proxy else { return Vec::new() };
+    if locality(picture).is_some_and(|found| found.scope == Scope::Local) {
+        // One route got slow: more slots would only feed it.
+        return Vec::new();
+    }
     let free = picture.possible().saturating_sub(picture.used());
     let small = |pool: &&PoolState| {
         pool.waiting > 0
@@ -27,6 +32,11 @@ pub(super) fn pool_too_small(picture: &Picture) -> Vec<Finding> {
 
 fn is_healthy(picture: &Picture, proxy: &Proxy, pool: &PoolState) -> bool {
     let all = proxy.holders_of(pool).count();
+    let silent = |holder: &&Holder| holder.phase == Phase::IdleInTransaction;
+    if proxy.holders_of(pool).filter(silent).count() * 2 >= all {
+        // However short each silence is: the slots are lent to the application, not to work.
+        return false;
+    }
     let healthy = proxy
         .holders_of(pool)
         .filter(|holder| {
@@ -39,7 +49,7 @@ fn is_healthy(picture: &Picture, proxy: &Proxy, pool: &PoolState) -> bool {
             }
         })
         .count();
-    all > 0 && healthy * 10 >= all * HEALTHY_TENTHS
+    healthy * 10 >= all * HEALTHY_TENTHS
 }
 
 fn works(picture: &Picture, session: &Session) -> bool {
@@ -92,7 +102,10 @@ fn needed(proxy: &Proxy) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::activity::ClassState;
     use crate::activity::tests::{Build, crowded, holder, proxy_with, session};
     use crate::diagnosis::rules::tests::{fires, holds, joined};
 
@@ -115,7 +128,7 @@ mod tests {
 
     #[test]
     fn holds_when_the_holders_are_not_healthy() {
-        for seconds in [0.4, 9.0] {
+        for seconds in [0.05, 0.4, 9.0] {
             let silent = busy(Phase::IdleInTransaction, seconds);
             holds(pool_too_small, &joined(sessions(), Some(silent)));
         }
@@ -123,6 +136,24 @@ mod tests {
         holds(pool_too_small, &joined(blocked, Some(busy(Phase::Executing, 9.0))));
         let long = (1..=2).map(|pid| session(pid).active(90.0)).collect();
         holds(pool_too_small, &joined(long, Some(busy(Phase::Executing, 90.0))));
+    }
+
+    #[test]
+    fn holds_when_one_route_got_slow() {
+        let class = |route: &str, hold, usual| ClassState {
+            route: route.into(),
+            held: 1,
+            arrivals_per_second: 1.0,
+            usual_arrivals_per_second: None,
+            hold: Duration::from_millis(hold),
+            usual_hold: Some(Duration::from_millis(usual)),
+            rows_per_transaction: None,
+            statements_per_transaction: None,
+            gap: None,
+        };
+        let mut slow = busy(Phase::Executing, 0.1);
+        slow.classes = vec![class("bulk", 900, 30), class("a", 30, 30), class("b", 31, 30)];
+        holds(pool_too_small, &joined(sessions(), Some(slow)));
     }
 
     #[test]

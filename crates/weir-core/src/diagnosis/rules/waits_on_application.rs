@@ -36,7 +36,7 @@ fn silent(picture: &Picture) -> Option<(Duration, Vec<Seen<'_>>)> {
         return Some((limit, long));
     }
     // Calls that end in time each, and of which there is always one: what matters is their share.
-    let limit = thresholds.slot_wait.min(limit);
+    let limit = loops::GAP_MIN.min(limit);
     Some((limit, longer(limit))).filter(|(_, silent)| picture.is_half(silent.len()))
 }
 
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn fires_on_short_silence_when_half_of_all_are_in_it() {
         let with_idle = |silent: i32| {
-            let mut sessions = payments(silent, 0.4);
+            let mut sessions = payments(silent, 0.2);
             sessions.extend((20..30 - silent).map(session));
             server(sessions)
         };
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn holds_for_short_silence_cursors_and_forgotten_transactions() {
-        holds(waits_on_application, &server(payments(10, 0.2)));
+        holds(waits_on_application, &server(payments(10, 0.01)));
         let cursor = |pid| session(pid).silent(3.0).sql("fetch forward 2000 from c");
         holds(waits_on_application, &server((0..10).map(cursor).collect()));
         holds(waits_on_application, &server(payments(10, 3600.0)));

@@ -1,15 +1,13 @@
 //! What is told of an incident, in which order.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::compare::{self, Part};
 use super::document::{Block, Document};
+use super::done::done;
 use super::{Story, otherwise, picture};
 use crate::config::choices::Language;
-use crate::incident::action::{Action, Effect};
 use crate::incident::book::{Change, Counterfactual, Incident};
-use crate::incident::event::EventKind;
 use crate::incident::price::grouped;
 use crate::incident::suspects::Suspect;
 use crate::incident::words;
@@ -25,7 +23,7 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
     blocks.push(heading("Cause", "原因"));
     blocks.extend(causes(incident, language));
     blocks.push(heading("Slots over time", "连接随时间的变化"));
-    blocks.push(match picture::draw(&story.flight, language) {
+    blocks.push(match picture::draw(story, language) {
         Some(svg) => Block::Picture(svg),
         None => Block::Paragraph(language.pick("Nothing was recorded.", "没有记录。").to_owned()),
     });
@@ -33,7 +31,7 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
     blocks.push(heading("Timeline", "时间线"));
     blocks.push(timeline(story, language));
     blocks.push(heading("What was done", "处置措施"));
-    blocks.push(done(story, language));
+    blocks.extend(done(story, language));
     blocks.push(heading("What would have been enough", "反事实分析"));
     blocks.push(enough(story, language));
     if let Some(replayed) = &story.replayed {
@@ -45,23 +43,53 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
     Document { title, blocks }
 }
 
-/// The whole story in three sentences.
+/// The whole story in a few sentences.
 fn summary(incident: &Incident, language: Language) -> String {
-    let lasted = words::duration(Duration::from_millis(incident.impact.lasted_ms), language);
-    let state = words::state(incident.state, language);
+    let impact = &incident.impact;
+    let lasted = words::duration(Duration::from_millis(impact.lasted_ms), language);
     let lead = incident.lead().map(|suspect| words::finding(&suspect.finding, language));
-    let (opened, lost) = (incident.opened, grouped(incident.impact.lost().into()));
+    let (lost, all) = (impact.lost(), impact.requests.max(impact.lost()));
+    let percent = (lost * 100).checked_div(all).unwrap_or(0);
+    let (lost, all) = (grouped(lost.into()), grouped(all.into()));
+    let (opened, users) = (incident.opened, grouped(impact.users.into()));
+    let (actions, freed) = (incident.actions, incident.slots_freed);
     match language {
         Language::En => {
+            let ends = match incident.closed {
+                Some(closed) => format!("closed {}", closed.clock()),
+                None => format!("now {}", words::state(incident.state, language)),
+            };
+            let users =
+                if impact.users == 0 { String::new() } else { format!(" of {users} users") };
             let cause = lead.unwrap_or_else(|| "No cause was found.".into());
+            let done = match actions {
+                0 => "No action was taken.".into(),
+                1 => format!("One action was taken or foretold; {freed} slots were freed by it."),
+                _ => format!("{actions} actions were taken or foretold; they freed {freed} slots."),
+            };
             format!(
-                "Opened {opened}, {state}. For {lasted}, {lost} requests were refused or failed. {cause}"
+                "Opened {opened}, {ends}. For {lasted}, {lost} of {all} requests ({percent} \
+                 %){users} were refused or failed. {cause} {done}"
             )
         }
         Language::Zh => {
+            let ends = match incident.closed {
+                Some(closed) => format!("结束于 {}", closed.clock()),
+                None => format!("当前状态：{}", words::state(incident.state, language)),
+            };
+            let users = if impact.users == 0 {
+                String::new()
+            } else {
+                format!("，影响 {users} 个用户")
+            };
             let cause = lead.unwrap_or_else(|| "未找到原因".into());
+            let done = match actions {
+                0 => "未采取措施".into(),
+                _ => format!("共采取或预测 {actions} 项措施，释放 {freed} 个连接"),
+            };
             format!(
-                "触发时间 {opened}，状态：{state}。持续 {lasted}，{lost} 个请求被拒绝或失败。{cause}。"
+                "触发时间 {opened}，{ends}。持续 {lasted}，{all} 个请求中有 {lost} 个（{percent}%）\
+                 被拒绝或失败{users}。{cause}。{done}。"
             )
         }
     }
@@ -118,20 +146,27 @@ fn one_cause(rank: usize, suspect: &Suspect, language: Language) -> Vec<Block> {
         Language::Zh => format!("{rank}. {name}（{sure}）"),
     };
     let mut items = Vec::new();
-    let mut say = |english: &str, chinese: &str, words: String| {
-        items.push(format!("{}: {words}", language.pick(english, chinese)));
+    let mut say = |english: &str, chinese: &str, words: String| match language {
+        Language::En => items.push(format!("{english}: {words}")),
+        Language::Zh => items.push(format!("{chinese}：{words}")),
     };
     if let Some(who) = words::place(&finding.culprit, language) {
         say("who", "来源", who);
     }
-    if let Some(statement) = &finding.culprit.statement {
+    // A gap begins with its statement.
+    if let (Some(statement), None) = (&finding.culprit.statement, &finding.culprit.gap) {
         say("statement", "语句", format!("`{statement}`"));
     }
     if let Some(edge) = &finding.culprit.gap {
         say("gap", "间隙", words::gap(edge, language));
     }
-    for figure in &finding.evidence {
-        say("evidence", "证据", words::figure(figure, language));
+    let figures = finding.evidence.iter().map(|figure| words::figure(figure, language));
+    say("evidence", "证据", figures.collect::<Vec<_>>().join(language.pick(", ", "，")));
+    if let Some(scope) = words::scope(finding.scope, language) {
+        say("local or common", "局部或全局", scope.to_owned());
+    }
+    if language == Language::En && !finding.consequence.is_empty() {
+        say("leads to", "后果", finding.consequence.clone());
     }
     say("seen", "观察到", format!("{} – {} UTC", suspect.first.clock(), suspect.last.clock()));
     vec![Block::Paragraph(head), Block::List(items)]
@@ -176,59 +211,6 @@ fn timeline(story: &Story, language: Language) -> Block {
     let rows = story.events.iter().map(|event| {
         let severity = words::severity(event.severity, language).to_owned();
         vec![event.at.clock(), severity, words::event(&event.kind, language)]
-    });
-    table(head, rows)
-}
-
-/// Each action with what it was to free and what it freed.
-fn done(story: &Story, language: Language) -> Block {
-    let mut actions: BTreeMap<u64, (&Action, Option<&Effect>)> = BTreeMap::new();
-    for event in &story.events {
-        match &event.kind {
-            EventKind::Action(action) => drop(actions.insert(action.number, (action, None))),
-            EventKind::Effect(effect) => {
-                if let Some((_, known)) = actions.get_mut(&effect.number) {
-                    *known = Some(effect);
-                }
-            }
-            EventKind::FirstDeviation { .. }
-            | EventKind::FirstWait { .. }
-            | EventKind::FirstRefusal { .. }
-            | EventKind::FirstFailure { .. }
-            | EventKind::LimitReached { .. }
-            | EventKind::FailureRate { .. }
-            | EventKind::Offender { .. }
-            | EventKind::Lifted(_)
-            | EventKind::ServerLost
-            | EventKind::ServerBack { .. }
-            | EventKind::ConfigChanged { .. }
-            | EventKind::State { .. }
-            | EventKind::Recovered { .. }
-            | EventKind::Interrupted
-            | EventKind::LeftOut { .. } => {}
-        }
-    }
-    if actions.is_empty() {
-        let none = language.pick("Nothing: no action was taken.", "未采取任何措施。");
-        return Block::Paragraph(none.to_owned());
-    }
-    let head = [
-        "#",
-        language.pick("what", "措施"),
-        language.pick("on whom", "对象"),
-        language.pick("how", "方式"),
-        language.pick("slots expected", "预计释放"),
-        language.pick("slots freed", "实际释放"),
-    ];
-    let rows = actions.values().map(|(action, effect)| {
-        vec![
-            action.number.to_string(),
-            words::step(action.step, language).to_owned(),
-            words::target(&action.target, language),
-            words::verdict(action.verdict, language).to_owned(),
-            action.prediction.slots.to_string(),
-            effect.map_or_else(|| "–".to_owned(), |effect| effect.slots_freed.to_string()),
-        ]
     });
     table(head, rows)
 }
@@ -278,7 +260,10 @@ fn sentence(one: &Counterfactual, language: Language) -> String {
         (Change::NoSlowReader, Language::Zh) => "若没有慢客户端".to_owned(),
     };
     match language {
-        Language::En => format!("{what}, {then:.0} slots would have been enough, not {now:.0}."),
+        Language::En => {
+            let slots = if then > 1.0 { "slots" } else { "slot" };
+            format!("{what}, {then:.0} {slots} would have been enough, not {now:.0}.")
+        }
         Language::Zh => format!("{what}，只需要 {then:.0} 个连接，而不是 {now:.0} 个。"),
     }
 }
@@ -290,7 +275,7 @@ fn prevention(incident: &Incident, language: Language) -> Block {
         let cause = suspect.finding.cause;
         let mut item = match language {
             Language::En if !suspect.finding.remedy.text.is_empty() => {
-                format!("{} {}", suspect.finding.remedy.text, words::advice(cause, language))
+                suspect.finding.remedy.text.clone()
             }
             Language::En | Language::Zh => words::advice(cause, language).to_owned(),
         };

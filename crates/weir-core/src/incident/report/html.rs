@@ -7,11 +7,17 @@ const STYLE: &str = "\
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid #8886}
-table{border-collapse:collapse;width:100%}
+table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #8884;vertical-align:top}
-td:first-child{white-space:nowrap}
+td:first-child,.c3 td:nth-child(2),th,.c4 td{white-space:nowrap}
+.c4 td:first-child{white-space:normal}
+.c2 td:last-child,.c3 td:last-child,.c4 td:first-child{width:99%}
+li,p,td{overflow-wrap:anywhere}figure{margin:1rem 0;overflow-x:auto}
 code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
-svg{width:100%;height:auto}svg text{fill:currentColor;font:12px system-ui,sans-serif}
+svg{width:100%;min-width:36rem;height:auto}
+svg text{fill:currentColor;font:15px system-ui,sans-serif}
+@media(max-width:40rem){body{margin:1rem auto}th,td{padding:.3rem .4rem .3rem 0}
+ul{padding-left:1.2rem}}
 ";
 
 pub(super) fn write(document: &Document, language: Language) -> String {
@@ -41,7 +47,7 @@ fn push(page: &mut String, block: &Block) {
             page.push_str(&format!("<ul>\n{}</ul>\n", items.concat()));
         }
         Block::Table { head, rows } => {
-            page.push_str("<table>\n");
+            page.push_str(&format!("<table class=\"c{}\">\n", head.len()));
             page.push_str(&row(head, "th"));
             for cells in rows {
                 page.push_str(&row(cells, "td"));

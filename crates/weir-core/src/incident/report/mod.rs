@@ -6,6 +6,7 @@
 //! | `chapters` | what is told, in which order |
 //! | `otherwise` | what other rules and other code would have done |
 //! | `compare` | before, during and after, from the flight recorder |
+//! | `done` | what was done, and what it changed |
 //! | `document` | headings, lists, tables: what both forms have |
 //! | `markdown`, `html` | the two forms |
 //! | `picture` | slots by what they do, over time, as SVG |
@@ -13,6 +14,7 @@
 mod chapters;
 mod compare;
 mod document;
+mod done;
 mod html;
 mod markdown;
 mod otherwise;

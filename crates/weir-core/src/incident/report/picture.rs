@@ -1,14 +1,18 @@
 //! Slots by what they do, over time: stacked areas, the limit as a line, unmet demand above it.
 
+use super::Story;
 use super::html::escape;
 use crate::config::choices::Language;
-use crate::incident::flight::{Flight, Point};
+use crate::incident::flight::Point;
+use crate::incident::moment::Wall;
 use crate::incident::signals::Slots;
 
 const WIDTH: f32 = 960.0;
 const HEIGHT: f32 = 300.0;
 const LEFT: f32 = 44.0;
 const TOP: f32 = 28.0;
+/// A line of the legend.
+const ROW: f32 = 22.0;
 /// Points drawn, at most: more than two a pixel nobody sees.
 const COLUMNS: usize = 480;
 /// The scale ends at so many times the limit; a higher demand is cut there.
@@ -47,7 +51,8 @@ const BANDS: [Band; 6] = [
 ];
 
 /// The picture; `None` where too little was recorded.
-pub(super) fn draw(flight: &Flight, language: Language) -> Option<String> {
+pub(super) fn draw(story: &Story, language: Language) -> Option<String> {
+    let flight = &story.flight;
     let points = thin(&flight.points);
     let (first, last) = (points.first()?, points.last()?);
     if first.at_ms == last.at_ms {
@@ -57,7 +62,7 @@ pub(super) fn draw(flight: &Flight, language: Language) -> Option<String> {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\" \
          aria-label=\"{}\">\n",
-        HEIGHT + TOP + 40.0 + 18.0 * BANDS.len() as f32 / 2.0,
+        HEIGHT + TOP + 44.0 + ROW * BANDS.len() as f32 / 2.0,
         language.pick("Slots by what they do, over time", "各状态连接数随时间的变化")
     );
     let mut base = vec![0.0; points.len()];
@@ -65,7 +70,7 @@ pub(super) fn draw(flight: &Flight, language: Language) -> Option<String> {
         svg.push_str(&area(&points, &mut base, band, &scale));
     }
     svg.push_str(&limit_line(&points, &scale, language));
-    svg.push_str(&marks(flight, &scale, language));
+    svg.push_str(&marks(story, &scale, language));
     svg.push_str(&legend(language));
     svg.push_str("</svg>\n");
     Some(svg)
@@ -118,8 +123,10 @@ fn area(points: &[&Point], base: &mut [f32], band: &Band, scale: &Scale) -> Stri
 }
 
 fn limit_line(points: &[&Point], scale: &Scale, language: Language) -> String {
+    // Before there is a pool there is no limit.
     let path: Vec<String> = points
         .iter()
+        .filter(|point| point.slots.limit > 0.0)
         .map(|point| format!("{:.1},{:.1}", scale.x(point.at_ms), scale.y(point.slots.limit)))
         .collect();
     let limit = points.last().map_or(0.0, |point| point.slots.limit);
@@ -132,27 +139,31 @@ fn limit_line(points: &[&Point], scale: &Scale, language: Language) -> String {
     )
 }
 
-fn marks(flight: &Flight, scale: &Scale, language: Language) -> String {
+fn marks(story: &Story, scale: &Scale, language: Language) -> String {
+    let flight = &story.flight;
     let mark = |at_ms: i64, label: &str| {
         let x = scale.x(at_ms);
+        let (anchor, side) = if x > WIDTH - 120.0 { ("end", -3.0) } else { ("start", 3.0) };
         format!(
             "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\" stroke=\"currentColor\"/>\n\
-             <text x=\"{:.1}\" y=\"{:.1}\">{label}</text>\n",
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{label}</text>\n",
             TOP + HEIGHT,
-            x + 3.0,
+            x + side,
             TOP - 8.0
         )
     };
     let opened = mark(0, language.pick("opened", "触发"));
     let calm = flight.calm_ms.map(|at| mark(at, language.pick("served again", "恢复")));
-    let bottom = TOP + HEIGHT + 16.0;
-    let clock = |at_ms: i64| format!("{} s", at_ms / 1000);
+    let bottom = TOP + HEIGHT + 18.0;
+    let clock = |at_ms: i64| Wall(story.incident.opened.0.saturating_add_signed(at_ms)).clock();
     let ends = flight.points.first().zip(flight.points.last()).map(|(first, last)| {
         format!(
             "<text x=\"{LEFT}\" y=\"{bottom}\">{}</text>\n\
-             <text x=\"{WIDTH}\" y=\"{bottom}\" text-anchor=\"end\">{}</text>\n",
+             <text x=\"{WIDTH}\" y=\"{bottom}\" text-anchor=\"end\">{} UTC</text>\n\
+             <text x=\"2\" y=\"{}\">0</text>\n",
             clock(first.at_ms),
-            clock(last.at_ms)
+            clock(last.at_ms),
+            TOP + HEIGHT
         )
     });
     opened + &calm.unwrap_or_default() + &ends.unwrap_or_default()
@@ -162,7 +173,7 @@ fn legend(language: Language) -> String {
     let mut legend = String::new();
     for (index, band) in BANDS.iter().enumerate() {
         let (row, column) = (index / 2, index % 2);
-        let (x, y) = (LEFT + 440.0 * column as f32, TOP + HEIGHT + 30.0 + 18.0 * row as f32);
+        let (x, y) = (LEFT + 440.0 * column as f32, TOP + HEIGHT + 34.0 + ROW * row as f32);
         let label = escape(language.pick(band.english, band.chinese));
         legend.push_str(&format!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"12\" height=\"12\" fill=\"{}\"/>\n\

@@ -1,5 +1,6 @@
 //! The desk as a whole, over virtual time.
 
+mod clock;
 mod flapping;
 mod story;
 
@@ -12,6 +13,8 @@ use crate::time::Instant;
 struct World {
     desk: IncidentDesk,
     millis: u64,
+    /// How far somebody has set the calendar forward or back, milliseconds.
+    set_ms: i64,
     signals: Signals,
     records: Vec<Record>,
 }
@@ -21,11 +24,12 @@ const START: u64 = 1_750_000_000_000;
 impl World {
     fn new() -> Self {
         let desk = IncidentDesk::new(Rules::default(), 7);
-        Self { desk, millis: 1_000, signals: Signals::default(), records: Vec::new() }
+        Self { desk, millis: 1_000, set_ms: 0, signals: Signals::default(), records: Vec::new() }
     }
 
     fn now(&self) -> Moment {
-        Moment { mono: Instant::from_millis(self.millis), wall: Wall(START + self.millis) }
+        let wall = (START + self.millis).saturating_add_signed(self.set_ms);
+        Moment { mono: Instant::from_millis(self.millis), wall: Wall(wall) }
     }
 
     /// So many requests of which so many are refused, then a look, then a second passes.

@@ -61,7 +61,7 @@ fn the_whole_course_is_written_down_by_itself() {
         world.second(100, 0, &[]);
     }
     assert_eq!(world.told(), [State::Open, State::Mitigating, State::Watching, State::Closed]);
-    let expected = "deviation wait open limit refusal rate rate offender offender action \
+    let expected = "deviation wait open limit refusal rate offender offender action \
                     mitigating effect recovered watching closed";
     assert_eq!(names(&world).join(" "), expected);
     let incident = world.last();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{culprit, duration, figure};
+use super::{culprit, duration};
 use crate::config::choices::Language;
 use crate::diagnosis::Culprit;
 use crate::healing::{Mode, Step, Verdict, Withheld};
@@ -90,7 +90,6 @@ pub(super) fn acted(action: &Action, language: Language) -> String {
     let what = step(action.step, language);
     let done = verdict(action.verdict, language);
     let (who, why) = (target(&action.target, language), reason(action.reason, language));
-    let figures: Vec<String> = action.evidence.iter().map(|one| figure(one, language)).collect();
     let frees = match (slots, language) {
         (0, _) => String::new(),
         (1, Language::En) => "; expected to free 1 slot".into(),
@@ -98,19 +97,9 @@ pub(super) fn acted(action: &Action, language: Language) -> String {
         (_, Language::Zh) => format!("；预计释放 {slots} 个连接"),
     };
     match language {
-        Language::En => {
-            let known = wrapped(" (", &figures.join(", "), ")");
-            format!("Action {number} ({done}): {what}, {who}; {why}{known}{frees}")
-        }
-        Language::Zh => {
-            let known = wrapped("（", &figures.join("，"), "）");
-            format!("措施 {number}（{done}）：{what}，{who}；{why}{known}{frees}")
-        }
+        Language::En => format!("Action {number} ({done}): {what}, {who}; {why}{frees}"),
+        Language::Zh => format!("措施 {number}（{done}）：{what}，{who}；{why}{frees}"),
     }
-}
-
-fn wrapped(before: &str, text: &str, after: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{before}{text}{after}") }
 }
 
 pub(super) fn worked(effect: &Effect, language: Language) -> String {
@@ -151,7 +140,6 @@ pub(super) fn lifted(lifted: &Lifted, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::{Figure, Measure};
     use crate::healing::Prediction;
 
     fn cap(verdict: Verdict, slots: u32) -> Action {
@@ -161,25 +149,21 @@ mod tests {
             verdict,
             target: Culprit { route: Some("bulk".into()), ..Culprit::default() },
             reason: Reason::HoldsLong,
-            evidence: vec![
-                Figure::new(Measure::SlotsHeld, 18.0),
-                Figure::new(Measure::SlotsAllowed, 4.0),
-            ],
+            evidence: Vec::new(),
             prediction: Prediction { slots, waiting: 30, waiting_after: 16 },
         }
     }
 
     #[test]
-    fn an_action_is_told_with_its_reason_evidence_and_prediction() {
+    fn an_action_is_told_with_its_reason_and_prediction() {
         assert_eq!(
             acted(&cap(Verdict::Done, 14), Language::En),
             "Action 2 (done): cap the slots, route bulk; its transactions hold slots much longer \
-             than usual, others' do not (slots held 18, slots allowed 4); expected to free 14 slots"
+             than usual, others' do not; expected to free 14 slots"
         );
         assert_eq!(
             acted(&cap(Verdict::Only(Mode::Observe), 0), Language::Zh),
-            "措施 2（仅预测，未执行）：限制连接数，路由 bulk；其事务占用连接的时间远超平时，其他请求正常\
-             （占用的连接 18，允许占用的连接 4）"
+            "措施 2（仅预测，未执行）：限制连接数，路由 bulk；其事务占用连接的时间远超平时，其他请求正常"
         );
     }
 

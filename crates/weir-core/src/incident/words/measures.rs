@@ -12,6 +12,9 @@ pub fn figure(figure: &Figure, language: Language) -> String {
     let (label, value) = (chinese(figure.measure), figure.value);
     match figure.unit {
         Unit::Count => format!("{label} {value:.0}"),
+        Unit::Seconds if value > 0.0 && value < 0.95 => {
+            format!("{label} {:.0} 毫秒", value * 1000.0)
+        }
         Unit::Seconds => format!("{label} {value:.1} 秒"),
         Unit::Percent => format!("{label} {value:.0}%"),
         Unit::PerSecond => format!("{label} 每秒 {value:.1}"),

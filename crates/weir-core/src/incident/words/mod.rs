@@ -24,7 +24,7 @@ pub use measures::figure;
 
 use super::machine::State;
 use crate::config::choices::Language;
-use crate::diagnosis::{Confidence, Finding, Severity};
+use crate::diagnosis::{Confidence, Finding, Scope, Severity};
 
 /// A state in a word.
 #[must_use]
@@ -54,6 +54,22 @@ pub const fn confidence(confidence: Confidence, language: Language) -> &'static 
         Confidence::Possible => language.pick("possible", "可能"),
         Confidence::Likely => language.pick("likely", "很可能"),
         Confidence::Certain => language.pick("certain", "确定"),
+    }
+}
+
+/// Whether one route got slow or everything did; `None` where that is not known.
+#[must_use]
+pub const fn scope(scope: Scope, language: Language) -> Option<&'static str> {
+    match scope {
+        Scope::Local => Some(language.pick(
+            "local: one route got slow, the others are as usual",
+            "局部：仅该路由变慢，其他路由正常",
+        )),
+        Scope::Common => Some(language.pick(
+            "common: all routes got slow alike, so no route is to blame",
+            "全局：所有路由同时变慢，不归咎于任何路由",
+        )),
+        Scope::Undecided => None,
     }
 }
 

@@ -302,6 +302,21 @@ fn what_cannot_be_evicted_is_spared() {
         a< Z I
         ",
     );
+    play(
+        "
+        a> Q begin; select pg_advisory_lock(1)
+        s< Q begin; select pg_advisory_lock(1)
+        s> C BEGIN | C SELECT 1 | Z T
+        a< C BEGIN | C SELECT 1 | Z T
+        a! locked
+        a> Q rollback
+        s< Q rollback
+        s> C ROLLBACK | Z I
+        s< Q ?state
+        a< C ROLLBACK | Z I
+        a! locked
+        ",
+    );
     let session = SessionSettings { mode: PoolMode::Session, ..SessionSettings::default() };
     play_with(
         "

@@ -9,9 +9,11 @@
 //! | `model` | a small PostgreSQL |
 //! | `script` | random scripts of clients |
 //! | `pair` | many clients over few models, through sessions |
+//! | `hearing` | what a client hears, judged by itself |
 //! | `worlds` | random worlds, against each client by itself |
 
 mod evictions;
+mod hearing;
 mod model;
 mod pair;
 mod play;

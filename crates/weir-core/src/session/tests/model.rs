@@ -23,6 +23,8 @@ pub(super) struct Held {
     local: BTreeMap<String, String>,
     pub(super) channels: BTreeSet<String>,
     pub(super) temps: BTreeSet<String>,
+    /// Rows of a table, each with a number of its own.
+    pub(super) rows: BTreeSet<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub(super) struct Model {
     copy: Option<Copy>,
     /// The name that was taken.
     taken: String,
+    /// Rows inserted so far.
+    inserted: u64,
 }
 
 /// A prepared statement.
@@ -93,6 +97,7 @@ impl Model {
             skipping: false,
             copy: None,
             taken: String::new(),
+            inserted: 0,
         }
     }
 
@@ -103,6 +108,16 @@ impl Model {
             && self.transaction == Transaction::None
             && !self.skipping
             && self.copy.is_none()
+    }
+
+    /// The rows of the transaction under way.
+    pub(super) fn uncommitted(&self) -> BTreeSet<u64> {
+        match self.transaction {
+            Transaction::None => BTreeSet::new(),
+            Transaction::Implicit | Transaction::Explicit | Transaction::Failed => {
+                self.held.rows.difference(&self.before.rows).copied().collect()
+            }
+        }
     }
 
     /// Takes bytes from the client.
@@ -394,6 +409,11 @@ impl Model {
                 self.rows(simple, &[vec![(*value).to_owned()]]);
                 self.done("SELECT 1");
             }
+            ["insert", "row"] => {
+                self.inserted += 1;
+                self.held.rows.insert(self.inserted);
+                self.done("INSERT 0 1");
+            }
             ["show", "mine"] => {
                 let visible = (&self.held.settings, &self.held.local);
                 let rest = (&self.held.channels, &self.held.temps, &self.locks);
@@ -511,8 +531,9 @@ impl Model {
                 }
                 self.statements.clear();
                 self.locks.clear();
-                self.held = Held::default();
-                self.before = Held::default();
+                let rows = std::mem::take(&mut self.held.rows);
+                self.before = Held { rows, ..Held::default() };
+                self.held = self.before.clone();
                 self.done("DISCARD ALL");
             }
             ["listen", name] => {

@@ -3,8 +3,9 @@
 //! Each client's script is also run against a model server of its own: what the client is told
 //! must be the same, byte for byte.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::hearing::Hearing;
 use super::model::Model;
 use super::script::{Script, Step as Part};
 use crate::ids::ServerId;
@@ -51,6 +52,8 @@ pub(super) struct Trouble {
     pub(super) leave: usize,
     pub(super) refuse: usize,
     pub(super) evict: usize,
+    /// The same for a server connection that is closed under its client.
+    pub(super) close: usize,
 }
 
 struct Client {
@@ -68,6 +71,8 @@ struct Client {
     gone: bool,
     /// It was refused or evicted: what it hears is not what it would hear alone.
     disturbed: bool,
+    /// What it hears is checked by itself.
+    hearing: Hearing,
 }
 
 enum Holder {
@@ -83,6 +88,8 @@ struct Server {
     to_model: VecDeque<u8>,
     to_proxy: VecDeque<u8>,
     parked: Vec<u8>,
+    /// Rows of transactions that were evicted.
+    doomed: BTreeSet<u64>,
 }
 
 pub(super) struct World {
@@ -126,6 +133,7 @@ impl Client {
             waits: false,
             gone: false,
             disturbed: false,
+            hearing: Hearing::default(),
         }
     }
 
@@ -147,6 +155,7 @@ impl Server {
             to_model: VecDeque::new(),
             to_proxy: VecDeque::new(),
             parked: Vec::new(),
+            doomed: BTreeSet::new(),
         }
     }
 
@@ -159,6 +168,7 @@ impl Server {
         let model = &self.model;
         assert!(model.is_idle() && self.to_model.is_empty(), "not idle: {model:?}");
         assert!(model.locks.is_empty(), "locks: {model:?}");
+        assert!(model.held.rows.is_disjoint(&self.doomed), "evicted and committed: {model:?}");
         assert!(model.held.channels.is_empty() && model.held.temps.is_empty(), "{model:?}");
         let known: BTreeMap<String, String> = self.state.overrides.iter().map(setting).collect();
         assert_eq!(model.held.settings, known, "settings");
@@ -257,6 +267,7 @@ impl World {
     fn speak(&mut self, at: usize) {
         let client = &mut self.clients[at];
         let Some(Part(bytes)) = client.script.pop_front() else { return self.leave(at) };
+        client.hearing.asked(&bytes);
         client.alone.read(&bytes);
         client.expected.append(&mut client.alone.out);
         client.wire.extend(bytes);
@@ -282,18 +293,48 @@ impl World {
             && self.chance.one_in(self.trouble.evict)
         {
             self.evict(at, server);
+        } else if self.trouble.close > 0
+            && let Some(server) = client.server
+            && self.chance.one_in(self.trouble.close)
+        {
+            self.close(at, server);
         }
+    }
+
+    /// The client's server connection is closed under it.
+    fn close(&mut self, at: usize, server: usize) {
+        let notice = notice("closed");
+        let before = std::mem::replace(&mut self.clients[at].disturbed, true);
+        self.clients[at].hearing.lost(true);
+        let closed =
+            self.with(Some(at), Some(server), &[], |session, cx| session.abandon(cx, notice));
+        if closed.unwrap().is_err() {
+            self.clients[at].disturbed = before;
+            return self.clients[at].hearing.lost(false);
+        }
+        println!("    server {server} is closed under client {at}");
+        self.clients[at].server = None;
+        self.servers[server] = Server::new(server, self.shared.overrides.empty());
+        self.serve(server);
+        self.resume(at);
     }
 
     fn evict(&mut self, at: usize, server: usize) {
         let notice = notice("evicted");
         let before = std::mem::replace(&mut self.clients[at].disturbed, true);
+        let doomed = self.servers[server].model.uncommitted();
+        self.clients[at].hearing.lost(true);
         let evicted =
             self.with(Some(at), Some(server), &[], |session, cx| session.evict(cx, notice));
         match evicted.unwrap() {
-            Evicted::No(_) => self.clients[at].disturbed = before,
-            Evicted::InPlace => {}
+            Evicted::No(_) => {
+                self.clients[at].disturbed = before;
+                self.clients[at].hearing.lost(false);
+            }
+            Evicted::InPlace => self.servers[server].doomed.extend(doomed),
             Evicted::HandedOver(heir) => {
+                println!("    client {at} is evicted from server {server}");
+                self.servers[server].doomed.extend(doomed);
                 self.clients[at].server = None;
                 self.servers[server].holder = Holder::Ghost(*heir);
                 let ask = self.with(None, Some(server), &[], |session, cx| session.take_over(cx));
@@ -305,6 +346,10 @@ impl World {
     fn leave(&mut self, at: usize) {
         let server = self.clients[at].server.take();
         let client = &mut self.clients[at];
+        let done = client.script.is_empty() && client.may_speak() && !client.waits;
+        if done && server.is_none() {
+            client.hearing.check_all_answered();
+        }
         client.gone = true;
         client.waits = false;
         if !client.disturbed {
@@ -373,7 +418,9 @@ impl World {
         }
         if let Some(who) = who {
             self.clients[who].session = session_taken;
-            self.clients[who].heard.extend_from_slice(to_client.bytes(input));
+            let heard = to_client.bytes(input);
+            self.clients[who].heard.extend_from_slice(heard);
+            self.clients[who].hearing.hears(heard);
             self.check_heard(who);
         }
         answer

@@ -8,6 +8,7 @@
 //! | `s: a`, `s: free`, `s: ghost` | who has the server connection |
 //! | `a! gone`, `a! evict`, `a! refuse` | the client leaves, is evicted, its next request is refused |
 //! | `a! close` | its server connection is closed under it |
+//! | `a! locked` | its server connection is not for others, nor can it be closed |
 //! | `a! spared …` | it cannot be evicted, and this is why |
 //! | `w: NoRows` | what the transaction has done |
 //! | `pins: a=lock` | what pins the client |
@@ -323,6 +324,7 @@ impl Stage {
             "refuse" => self.actors[who].refuse = true,
             "evict" => self.evict(who),
             "close" => self.close(who),
+            "locked" => self.locked(who),
             other if other.starts_with("spared ") => self.spare(who, &other[7..]),
             other => panic!("no event {other:?}"),
         }
@@ -352,6 +354,15 @@ impl Stage {
                 self.server_asks(ask);
             }
         }
+    }
+
+    fn locked(&mut self, who: usize) {
+        let mode = self.settings.mode;
+        let session = &self.actors[who].session;
+        let shares = session.shares(&self.server, mode);
+        let evictable = session.is_evictable(&self.server).and(shares);
+        let closable = session.is_abandonable(&self.server, mode);
+        assert!(evictable.is_err() && closable.is_err(), "{}", self.line);
     }
 
     fn spare(&mut self, who: usize, expected: &str) {

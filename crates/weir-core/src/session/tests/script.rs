@@ -12,7 +12,9 @@ pub(super) struct Step(pub(super) Vec<u8>);
 pub(super) struct Script;
 
 /// Statements that may stand anywhere.
-const STATEMENTS: [&str; 27] = [
+const STATEMENTS: [&str; 29] = [
+    "insert row",
+    "insert row",
     "select 1",
     "select 2",
     "select fail",

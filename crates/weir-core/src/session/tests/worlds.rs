@@ -3,7 +3,7 @@
 use super::pair::{Trouble, run};
 use crate::session::{PoolMode, ServerReset, SessionSettings};
 
-const CALM: Trouble = Trouble { leave: 0, refuse: 0, evict: 0 };
+const CALM: Trouble = Trouble { leave: 0, refuse: 0, evict: 0, close: 0 };
 
 fn settings() -> SessionSettings {
     SessionSettings { pins_max: 100, server_statements_max: 2, ..SessionSettings::default() }
@@ -41,5 +41,15 @@ fn clients_that_leave_at_any_moment_leave_nothing() {
 
 #[test]
 fn refusals_and_evictions_disturb_nobody_else() {
-    worlds(1400..1800, settings(), Trouble { leave: 200, refuse: 20, evict: 20 });
+    worlds(1400..1800, settings(), Trouble { leave: 200, refuse: 20, evict: 20, close: 0 });
+}
+
+#[test]
+fn nothing_is_left_of_what_was_evicted_and_nobody_takes_it_for_committed() {
+    worlds(1800..2400, settings(), Trouble { evict: 8, ..CALM });
+}
+
+#[test]
+fn server_connections_can_be_closed_under_their_clients() {
+    worlds(2400..3000, settings(), Trouble { evict: 30, close: 15, ..CALM });
 }

@@ -93,11 +93,11 @@ impl Client<'_> {
                 external::by_certificate(self.conn, self.hello).map_err(Ended::Refused)
             }
             (Demand::Peer, _) => external::by_peer(self.hello, self.peer).map_err(Ended::Refused),
-            (Demand::Password, _) => password::clear(self, house).await,
+            (Demand::Password, _) => Box::pin(password::clear(self, house)).await,
             (Demand::Md5, Some(UserSecret::Plain(_) | UserSecret::Md5(_)))
-            | (Demand::Stored, Some(UserSecret::Md5(_))) => password::md5(self).await,
+            | (Demand::Stored, Some(UserSecret::Md5(_))) => Box::pin(password::md5(self)).await,
             (Demand::Md5 | Demand::Stored | Demand::Scram, _) => {
-                scram::scram(self, house, directory).await
+                Box::pin(scram::scram(self, house, directory)).await
             }
         }
     }
@@ -116,7 +116,7 @@ async fn find_user(
     if let Some(known) = directory.users.get(&hello.user) {
         return Ok(Some(Arc::clone(known)));
     }
-    house.secrets.fetch(house, directory, &hello.database, &hello.user).await
+    Box::pin(house.secrets.fetch(house, directory, &hello.database, &hello.user)).await
 }
 
 fn demand(directory: &Directory, hello: &Hello, peer: &Peer) -> Result<Demand, Refusal> {

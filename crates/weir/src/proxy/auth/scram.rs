@@ -84,7 +84,7 @@ async fn exchange(
     question.clear();
     build::authentication_sasl_final(&mut question, &accepted.message)
         .map_err(|error| malformed(&error))?;
-    client.conn.send(&question).await?;
+    client.conn.hold(&question);
     Ok(Keys { client: accepted.client_key, server: verifier.server_key().clone() })
 }
 

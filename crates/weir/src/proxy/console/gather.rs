@@ -53,7 +53,7 @@ impl Gathered {
         let snapshot = snapshot(house, detail).await?;
         let console = &house.console;
         let ledger = match detail {
-            Detail::Ledger | Detail::History => console.picture(&snapshot),
+            Detail::Ledger | Detail::Slots | Detail::History => console.picture(&snapshot),
             Detail::Pools | Detail::Connections | Detail::Healing => Picture::default(),
         };
         Ok(Self {

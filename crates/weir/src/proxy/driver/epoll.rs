@@ -1,7 +1,8 @@
 //! The driver for every kernel: edge-triggered epoll, and a system call for each read and write.
 //!
-//! Connections are registered once, for both directions. The kernel says each thing once, so each
-//! connection remembers what was said.
+//! Connections are registered once for reading, and once more for writing if ever their peer does
+//! not take what it is sent. The kernel says each thing once, so each connection remembers what was
+//! said.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +20,9 @@ use crate::proxy::slab::Slab;
 
 /// Read buffers kept: reads are rarely nested deeper.
 const SCRATCH_KEPT: usize = 4;
+
+/// What each connection is registered for.
+const READING: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ET);
 
 /// Names the bell among events; no connection has this place.
 const BELL: u64 = u64::MAX;
@@ -43,6 +47,8 @@ struct Conn {
     unsent: Option<Box<Unsent>>,
     /// Reading may bring something.
     readable: bool,
+    /// The kernel says when it takes more.
+    told_of_room: bool,
     /// The peer sends nothing more: what is left is read up to its end.
     ending: bool,
     closing: bool,
@@ -80,15 +86,15 @@ impl Epoll {
     }
 
     pub(super) fn open(&mut self, fd: OwnedFd, token: Token) -> io::Result<Link> {
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         let (at, generation) = self.conns.next();
-        let data = u64::from(generation) << 32 | u64::from(at);
-        epoll::add(&self.epoll, &fd, EventData::new_u64(data), flags)?;
+        // What waits already is told of, too.
+        epoll::add(&self.epoll, &fd, event_data(at, generation), READING)?;
         self.conns.insert(Conn {
             fd,
             token,
             unsent: None,
-            readable: true,
+            readable: false,
+            told_of_room: false,
             ending: false,
             closing: false,
         });
@@ -107,7 +113,9 @@ impl Epoll {
         }
         for index in 0..self.events.len() {
             let Event { flags, data } = self.events[index];
-            news.extend(self.note(flags, data.u64()));
+            if let Some(told) = self.note(flags, data.u64()) {
+                news.push(told);
+            }
         }
         Ok(())
     }
@@ -179,16 +187,35 @@ impl Epoll {
             if sent == bytes.len() {
                 return 0;
             }
-            return conn.keep(&bytes[sent..]);
+            return self.keep(at, &bytes[sent..]);
         }
-        conn.keep(bytes)
+        self.keep(at, bytes)
+    }
+
+    /// Puts bytes behind those that wait. Returns how many wait then.
+    #[cold]
+    fn keep(&mut self, at: u32, bytes: &[u8]) -> usize {
+        self.tell_of_room(at);
+        self.conns.get_mut(at).map_or(0, |conn| conn.keep(bytes))
+    }
+
+    /// Registers a connection for writing, if it is not.
+    fn tell_of_room(&mut self, at: u32) {
+        let data = event_data(at, self.conns.generation(at));
+        let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.told_of_room) else { return };
+        // It is registered already, so that nothing is left to go wrong. Room that has come
+        // meanwhile is told of.
+        conn.told_of_room =
+            epoll::modify(&self.epoll, &conn.fd, data, READING | EventFlags::OUT).is_ok();
     }
 
     pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let Some(conn) = self.conns.get_mut(at) else { return 0 };
         write(&mut conn.unsent.get_or_insert_default().bytes);
-        conn.flush();
-        conn.unsent_len()
+        if conn.flush() {
+            return 0;
+        }
+        self.keep(at, &[])
     }
 
     #[inline]
@@ -238,8 +265,6 @@ impl Conn {
         sent
     }
 
-    /// Puts bytes behind those that wait. Returns how many wait then.
-    #[cold]
     fn keep(&mut self, bytes: &[u8]) -> usize {
         let unsent = self.unsent.get_or_insert_default();
         if unsent.from >= unsent.bytes.len() / 2 {
@@ -254,6 +279,11 @@ impl Conn {
     fn unsent_len(&self) -> usize {
         self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len() - unsent.from)
     }
+}
+
+/// Names a connection among events.
+fn event_data(at: u32, generation: u32) -> EventData {
+    EventData::new_u64(u64::from(generation) << 32 | u64::from(at))
 }
 
 /// Reads what is waiting, up to the buffer's length: 0 at the end, `None` when nothing is there.

@@ -82,7 +82,7 @@ pub struct Chunk {
 enum Origin {
     /// Nowhere: it is the chunk's own.
     Own,
-    /// The read buffers of the epoll driver.
+    /// The read buffers of the driver itself.
     Scratch,
     /// This place of the buffers that the kernel fills.
     Ring(u16),
@@ -231,7 +231,8 @@ impl Driver {
         match (self, origin) {
             (Self::Epoll(driver), Origin::Scratch) => driver.give_back(buffer),
             (Self::Uring(driver), Origin::Ring(place)) => driver.give_back(place, buffer),
-            (_, Origin::Own | Origin::Scratch | Origin::Ring(_)) => {}
+            (Self::Uring(driver), Origin::Scratch) => driver.give_back_scratch(buffer),
+            (_, Origin::Own | Origin::Ring(_)) => {}
         }
     }
 

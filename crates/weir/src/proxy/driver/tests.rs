@@ -306,3 +306,60 @@ fn a_bell_is_heard_each_time() {
         }
     });
 }
+
+#[test]
+fn what_is_called_the_last_is_followed_by_news() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        for round in 0..3_u8 {
+            theirs.write_all(&[round; 100]).unwrap();
+            let mut got = Vec::new();
+            until(driver, "the bytes come", |driver, news| {
+                // Read as the worker does: only where there is news, and no further than the last.
+                if !news.is_empty() {
+                    while let Received::Bytes(chunk) = driver.receive(&link) {
+                        got.extend_from_slice(&chunk);
+                        let last = chunk.is_last();
+                        driver.give_back(chunk);
+                        if last {
+                            return true;
+                        }
+                    }
+                }
+                got.len() == 100
+            });
+            assert_eq!(got, [round; 100]);
+        }
+        driver.close(link, Farewell::AtOnce);
+    });
+}
+
+#[test]
+fn a_large_transfer_comes_in_order_and_in_large_reads() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 1);
+        let sent = pattern(8 << 20);
+        let bytes = sent.clone();
+        let peer = std::thread::spawn(move || theirs.write_all(&bytes).unwrap());
+        let (mut got, mut largest, mut ended) = (Vec::new(), 0, false);
+        until(driver, "everything comes", |driver, _| {
+            // Few reads a turn, so that both ways of reading meet each other often.
+            for _ in 0..3 {
+                match driver.receive(&link) {
+                    Received::Bytes(chunk) => {
+                        largest = largest.max(chunk.len());
+                        got.extend_from_slice(&chunk);
+                        driver.give_back(chunk);
+                    }
+                    Received::Nothing => break,
+                    Received::End => ended = true,
+                }
+            }
+            ended
+        });
+        assert!(got == sent, "the bytes are not those that were sent");
+        assert!(largest > RECEIVE_BUFFER_BYTES, "never more than {largest} bytes in one read");
+        driver.close(link, Farewell::AtOnce);
+        peer.join().unwrap();
+    });
+}

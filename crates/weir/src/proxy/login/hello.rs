@@ -114,7 +114,7 @@ fn parameter(setting: &Setting) -> Result<(String, String), Refusal> {
 
 /// Tells a client that asked for more than we speak what it gets; before authentication, as
 /// PostgreSQL does.
-pub(super) async fn negotiate(conn: &mut Conn, startup: &Startup) -> Result<(), Ended> {
+pub(super) fn negotiate(conn: &mut Conn, startup: &Startup) -> Result<(), Ended> {
     if !startup.needs_negotiation() {
         return Ok(());
     }
@@ -124,5 +124,6 @@ pub(super) async fn negotiate(conn: &mut Conn, startup: &Startup) -> Result<(), 
     // The names come from a packet of strings, so they hold no zero byte and fit.
     build::negotiate_protocol_version(&mut message, version, &options)
         .map_err(|error| Ended::Refused(Refusal::protocol(error.to_string())))?;
-    Ok(conn.send(&message).await?)
+    conn.hold(&message);
+    Ok(())
 }

@@ -66,6 +66,9 @@ pub struct Proven {
 }
 
 /// Serves one accepted connection until it is a worker's, or gone.
+///
+/// Each future that waits for another holds it, and is moved with it several times. So what most
+/// logins do not need, and what is large, is on the heap.
 pub async fn serve(
     house: Arc<House>,
     socket: Socket,
@@ -88,7 +91,7 @@ pub async fn serve(
         Ok((_conn, Opening::Cancel { pid, secret })) => {
             // Cancels have a bound of their own.
             drop(place);
-            cancel::forward(&house, &directory, pid, secret).await;
+            Box::pin(cancel::forward(&house, &directory, pid, secret)).await;
             return;
         }
         Err(ended) => Err(ended),
@@ -129,7 +132,7 @@ async fn log_in(
     let admission = within(deadline, admit(house, directory, &mut conn, startup, peer)).await;
     match admission.unwrap_or_else(|| Err(timed_out())) {
         Ok(admission) => admission.hand_over(house, conn, peer).await,
-        Err(Ended::Refused(refusal)) => Err(turn_away(conn, refusal).await),
+        Err(Ended::Refused(refusal)) => Err(Box::pin(turn_away(conn, refusal)).await),
         Err(broken) => Err(broken),
     }
 }
@@ -145,7 +148,7 @@ async fn admit(
         return Err(Ended::Refused(shutting_down()));
     }
     let hello = hello::read(directory, conn, startup)?;
-    hello::negotiate(conn, startup).await?;
+    hello::negotiate(conn, startup)?;
     let proof = auth::authenticate(house, directory, conn, &hello, peer).await?;
     // By the settings of now, so that a reload during the login does not miss this client's pool.
     let directory = house.directory.load_full();

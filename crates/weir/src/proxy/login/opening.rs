@@ -40,7 +40,8 @@ pub(super) async fn open(
     tls: Option<&ClientSide>,
 ) -> Result<(Conn, Opening), Ended> {
     let mut open = Open { tls: true, gss: true };
-    let mut conn = if socket.peek().await? == Some(TLS_HANDSHAKE) {
+    // Without TLS there is nothing to look ahead for.
+    let mut conn = if tls.is_some() && socket.peek().await? == Some(TLS_HANDSHAKE) {
         open = Open { tls: false, gss: false };
         accept_direct(socket, tls).await?
     } else {
@@ -62,13 +63,14 @@ pub(super) async fn open(
                 open.gss = false;
                 conn = answer_gss_request(conn).await?;
             }
+            Ok(FirstPacket::DirectTls) if tls.is_none() => return Err(out_of_step()),
             Ok(FirstPacket::Ssl | FirstPacket::Gss | FirstPacket::DirectTls) => {
                 let refusal = Refusal::protocol("encryption was requested twice or out of place");
-                return Err(turn_away(conn, refusal).await);
+                return Err(Box::pin(turn_away(conn, refusal)).await);
             }
             Err(Stop::Packet(error)) => {
                 let refusal = Refusal::new(error.sqlstate(), error.to_string());
-                return Err(turn_away(conn, refusal).await);
+                return Err(Box::pin(turn_away(conn, refusal)).await);
             }
             Err(Stop::Ended(ended)) => return Err(ended),
         }
@@ -98,7 +100,7 @@ async fn answer_tls_request(conn: Conn, tls: Option<&ClientSide>) -> Result<Conn
     let Some(tls) = tls else { return Ok(conn) };
     // Nothing has been read since the check above, so the socket is bare.
     let Some(socket) = conn.into_bare() else { return Err(out_of_step()) };
-    handshake(socket, tls).await
+    Box::pin(handshake(socket, tls)).await
 }
 
 async fn answer_gss_request(conn: Conn) -> Result<Conn, Ended> {
@@ -115,21 +117,21 @@ async fn refuse_stuffing(conn: Conn, request: &str) -> Result<Conn, Ended> {
     }
     let refusal = Refusal::protocol(format!("received unencrypted data after {request}"))
         .detail("This could be either a client-software bug or evidence of an attempted attack.");
-    Err(turn_away(conn, refusal).await)
+    Err(Box::pin(turn_away(conn, refusal)).await)
 }
 
 /// TLS from the first byte (`sslnegotiation=direct`): only with ALPN, so that no other protocol
 /// can be tricked into talking to us.
 async fn accept_direct(socket: Socket, tls: Option<&ClientSide>) -> Result<Conn, Ended> {
     let Some(tls) = tls else { return Err(out_of_step()) };
-    let conn = handshake(socket, tls).await?;
+    let conn = Box::pin(handshake(socket, tls)).await?;
     let agreed = conn.tls_stream().and_then(|stream| stream.get_ref().1.alpn_protocol());
     if agreed == Some(ALPN) {
         return Ok(conn);
     }
     let refusal = Refusal::protocol("direct TLS connection without ALPN extension")
         .hint("Offer the application protocol \"postgresql\", as libpq 17 and newer do.");
-    Err(turn_away(conn, refusal).await)
+    Err(Box::pin(turn_away(conn, refusal)).await)
 }
 
 async fn handshake(socket: Socket, tls: &ClientSide) -> Result<Conn, Ended> {

@@ -96,7 +96,7 @@ fn bounds(directory: &Directory, user: &str, database: &str) -> Bounds {
 }
 
 impl Admission {
-    /// Says `AuthenticationOk` and gives the connection to its worker.
+    /// Gives the connection to its worker, which says `AuthenticationOk` with its greeting.
     pub(super) async fn hand_over(
         self,
         house: &House,
@@ -107,7 +107,8 @@ impl Admission {
         let (route, slot) = match way {
             Way::Pool(route, slot) => (route, slot),
             Way::Console(pass) => {
-                return console::hand_over(house, &directory, (conn, hello), pass, peer).await;
+                let visit = console::hand_over(house, &directory, (conn, hello), pass, peer);
+                return Box::pin(visit).await;
             }
         };
         let settings = &directory.settings;
@@ -116,7 +117,7 @@ impl Admission {
         if let Some(notice) = &settings.session.login_notice {
             build::notice_response(&mut ok, &Report::notice(notice));
         }
-        conn.send(&ok).await?;
+        conn.hold(&ok);
         let parts = conn.into_client_parts()?;
         if settings.database(&hello.database).is_some_and(|db| db.pool.application_name_add_host) {
             add_host(&mut hello.parameters, peer);
@@ -131,12 +132,12 @@ impl Admission {
             socket: parts.socket,
             tls: parts.tls,
             leftover: parts.leftover,
+            prelude: parts.held,
             pool: route.pool,
-            user: hello.user,
             slot,
             target: route.target,
             parameters: hello.parameters,
-            address: peer.to_string(),
+            address: peer.into(),
             minor_version: if hello.version.minor() == 2 { 2 } else { 0 },
         })));
         Ok(())

@@ -68,7 +68,7 @@ fn the_method_and_the_stored_secret_decide_what_is_asked() {
             assert_eq!(right.asked, [asked], "{method:?} {name}");
             assert_eq!(right.refused, if serves { None } else { refused(name) }, "{method:?}");
             if serves {
-                assert_eq!(&*world.admitted().user, name);
+                assert_eq!(&**world.admitted().slot.user(), name);
             }
             let wrong = log_in(&world, name, "wrong");
             assert_eq!((wrong.asked, wrong.refused), (vec![asked], refused(name)), "{method:?}");
@@ -168,7 +168,7 @@ fn users_of_a_database_with_a_fixed_login_share_a_pool_in_peace() {
         assert_eq!(log_in(&world, name, "right").refused, None);
         // Nothing but clients: no letter says that the pool has changed.
         let admitted = world.admitted();
-        assert_eq!((&*admitted.user, &*admitted.pool.user), (name, "owner"));
+        assert_eq!((&**admitted.slot.user(), &*admitted.pool.user), (name, "owner"));
         let dial = &admitted.target.dial;
         assert_eq!(dial.user, "owner");
         assert_eq!(dial.credential, Credential::Password("theirs".into()));

@@ -10,6 +10,7 @@ use weir_core::config::settings::ListenAddress;
 use weir_testkit::{Account, Scratch};
 
 use super::world::{Peer, World, settings};
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::login::Access;
 use crate::proxy::mail::ToWorker;
 
@@ -149,7 +150,7 @@ fn a_unix_socket_knows_who_is_there() {
     let me = String::from_utf8(me).unwrap();
     client.startup(&[("user", me.trim()), ("database", "app")]);
     assert_eq!(client.message().0, b'R');
-    assert_eq!(world.admitted().address, "unix");
+    assert_eq!(world.admitted().address, Endpoint::Unix);
     // The process's own user is the console's operator without being named.
     for (user, database, tag) in
         [(me.trim(), "weir", b'R'), ("u", "weir", b'E'), ("u", "app", b'E')]

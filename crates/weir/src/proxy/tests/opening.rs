@@ -190,7 +190,7 @@ fn limits_and_notices_of_the_configuration_reach_the_client() {
     assert!(tag == b'N' && body.windows(7).any(|seven| seven == b"be kind"));
     let admitted = world.admitted();
     let (name, value) = &admitted.parameters[0];
-    assert_eq!((name.as_str(), value), ("application_name", &admitted.address));
+    assert_eq!((name.as_str(), value), ("application_name", &admitted.address.to_string()));
     let mut second = world.connect();
     second.send(&hello());
     assert_eq!(second.error().0, "53300");

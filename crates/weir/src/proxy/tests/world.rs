@@ -3,9 +3,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::SendFlags;
 use weir_core::config::choices::AuthMethod;
 use weir_core::config::settings::{
     Auth, Database, ListenAddress, Pool, ServerLogin, Settings, UpstreamHost, User, UserSecret,
@@ -24,8 +28,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Login threads with one worker whose part the test plays.
 pub(super) struct World {
     pub(super) threads: LoginThreads,
-    mailbox: Mailbox,
-    letters: Vec<ToWorker>,
+    letters: Receiver<ToWorker>,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
 }
 
 impl World {
@@ -33,7 +43,11 @@ impl World {
         let mailbox = Mailbox::new().unwrap();
         let threads =
             LoginThreads::start(settings, vec![mailbox.clone()], Reporter::default()).unwrap();
-        Self { threads, mailbox, letters: Vec::new() }
+        let (sender, letters) = channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&over);
+        std::thread::spawn(move || stand_in(&mailbox, &sender, &ended));
+        Self { threads, letters, over }
     }
 
     /// A connection to the first listening address.
@@ -45,15 +59,7 @@ impl World {
 
     /// The next letter to the worker.
     pub(super) fn letter(&mut self) -> ToWorker {
-        while self.letters.is_empty() {
-            let bell = self.mailbox.bell();
-            let mut fds = [PollFd::new(&bell, PollFlags::IN)];
-            let limit = rustix::time::Timespec { tv_sec: 30, tv_nsec: 0 };
-            assert_eq!(poll(&mut fds, Some(&limit)).unwrap(), 1, "no letter came");
-            self.mailbox.take(&mut self.letters);
-            self.letters.reverse();
-        }
-        self.letters.pop().unwrap()
+        self.letters.recv_timeout(PATIENCE).expect("no letter came")
     }
 
     /// The next client. Its pool is told the target first, in case there is an older one.
@@ -70,6 +76,37 @@ impl World {
     pub(super) fn ask(&self, request: FromWorker) {
         self.threads.requests().send(request).unwrap();
     }
+}
+
+/// Does of a worker's part what clients wait for: ends their logins. All letters go on.
+fn stand_in(mailbox: &Mailbox, letters: &Sender<ToWorker>, over: &AtomicBool) {
+    let mut taken = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let bell = mailbox.bell();
+        let limit = rustix::time::Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+        poll(&mut [PollFd::new(&bell, PollFlags::IN)], Some(&limit)).unwrap();
+        mailbox.take(&mut taken);
+        for mut letter in taken.drain(..) {
+            if let ToWorker::Admit(admitted) = &mut letter {
+                end_login(admitted);
+            }
+            // The test may be over.
+            let _ = letters.send(letter);
+        }
+    }
+}
+
+fn end_login(admitted: &mut Admitted) {
+    let mut bytes = std::mem::take(&mut admitted.prelude);
+    if let Some(tls) = &mut admitted.tls {
+        tls.writer().write_all(&bytes).unwrap();
+        bytes.clear();
+        while tls.wants_write() {
+            tls.write_tls(&mut bytes).unwrap();
+        }
+    }
+    // So few bytes always find room. The client may have gone.
+    let _ = rustix::net::send(&admitted.socket, &bytes, SendFlags::NOSIGNAL);
 }
 
 /// Any two-way stream: TCP, Unix, TLS.

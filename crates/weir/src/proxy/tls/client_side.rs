@@ -53,6 +53,8 @@ impl ClientSide {
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.ticketer = Ticketer::new()
             .map_err(|source| TlsError::Material { what: "the session ticket key", source })?;
+        // Each connection needs one to be resumed once; each costs memory and time.
+        config.send_tls13_tickets = 1;
         Ok(Some(Self { mode: settings.mode, config: Arc::new(config), end_point }))
     }
 }

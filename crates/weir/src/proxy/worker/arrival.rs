@@ -12,12 +12,12 @@ use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
-use crate::proxy::chance;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
 use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::{Socket, Tls};
-use crate::proxy::worker::state::{Client, Holder, Home, Place, Server, Stage};
+use crate::proxy::worker::state::{Client, Holder, Home, Latest, Place, Secret, Server, Stage};
 use crate::proxy::worker::totals::Told;
 use crate::proxy::worker::{Worker, notice, token};
 
@@ -26,27 +26,27 @@ const CLIENT_BITS: u32 = 24;
 
 const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
 
-/// Bytes of a cancel key in protocol version 3.2.
-const SECRET_LEN: usize = 32;
-
 impl Worker {
     pub(super) fn admit(&mut self, client: Admitted) {
         let pool = self.pool_for(&client.pool, &client.target);
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
-        let application: Arc<str> = application.map_or("", |(_, value)| value.as_str()).into();
+        let application = application.map_or("", |(_, value)| value.as_str());
+        let (application, caller) = self.caller_of(pool, application, client.slot.user());
         let id = self.next_number();
         let (at, generation) = self.clients.next();
-        let secret = match chance::bytes::<SECRET_LEN>() {
-            Ok(secret) if client.minor_version >= 2 => Box::from(secret),
-            // Version 3.0 has room for four bytes.
-            Ok(secret) => Box::from(&secret[..4]),
+        let secret = match client.minor_version {
+            0 | 1 => self.chance.take().map(Secret::Short),
+            2.. => self.chance.take().map(|bytes| Secret::Long(Box::new(bytes))),
+        };
+        let secret = match secret {
+            Ok(secret) => secret,
             Err(error) => {
                 tracing::error!(%error, "no random bytes; a client's connection is closed");
                 return;
             }
         };
-        let local = local_name(&client.socket);
+        let local = local_end(&client.socket);
         let link = match self.driver.open(client.socket, token(at, generation, false)) {
             Ok(link) => link,
             Err(error) => {
@@ -69,9 +69,8 @@ impl Worker {
             parked: client.leftover,
             blocked: false,
             secret,
-            caller: Caller::new(&application, &client.user, &client.pool.user),
-            user: client.user,
-            address: client.address.into(),
+            caller,
+            address: client.address,
             local,
             application,
             end_user: 0,
@@ -79,32 +78,50 @@ impl Worker {
             active: self.now,
             waiting_since: self.now,
             told_to_wait: false,
-            _slot: client.slot,
+            slot: client.slot,
         });
         if self.stopping.is_some() {
             return self.farewell(at, &notice::stopping());
         }
-        self.greet_or_wait(at);
-    }
-
-    /// Greets a client when it is known what servers of its pool report, and otherwise gets one to
-    /// learn it.
-    fn greet_or_wait(&mut self, at: u32) {
-        let Some(client) = self.clients.get(at) else { return };
-        if self.homes[client.pool.0 as usize].welcome.is_some() {
-            return self.greet(at);
+        // When it is known what servers of its pool report, it is greeted at once; otherwise a
+        // server connection is got to learn it.
+        if self.homes[pool.0 as usize].welcome.is_some() {
+            return self.greet(at, client.prelude);
+        }
+        if let Some(waiting) = self.clients.get_mut(at) {
+            waiting.socket.send(&mut self.driver, &client.prelude);
         }
         self.checkout_for_greeting(at);
     }
 
-    /// Tells a client what a server would have told it, and listens to it.
-    pub(super) fn greet(&mut self, at: u32) {
+    /// What a client calls itself, and whose its statements are. Kept once for clients that come
+    /// one after the other and are the same in that.
+    fn caller_of(
+        &mut self,
+        pool: PoolId,
+        application: &str,
+        user: &Arc<str>,
+    ) -> (Arc<str>, Caller) {
+        let home = &mut self.homes[pool.0 as usize];
+        let same = |latest: &Latest| *latest.application == *application && latest.user == *user;
+        let latest = home.latest.take().filter(same).unwrap_or_else(|| Latest {
+            user: Arc::clone(user),
+            application: application.into(),
+            caller: Caller::new(application, user, &home.key.user),
+        });
+        let latest = home.latest.insert(latest);
+        (Arc::clone(&latest.application), latest.caller.clone())
+    }
+
+    /// Tells a client what a server would have told it, behind the `prelude`, and listens to it.
+    pub(super) fn greet(&mut self, at: u32, prelude: Vec<u8>) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let home = &mut self.homes[client.pool.0 as usize];
         let Some(welcome) = &home.welcome else { return };
-        let mut hello = Vec::with_capacity(512);
+        let mut hello = prelude;
+        hello.reserve(512);
         let pid = process_id(self.options.index, at);
-        let written = client.session.greet(&mut hello, welcome, pid, &client.secret);
+        let written = client.session.greet(&mut hello, welcome, pid, client.secret.bytes());
         if let Err(fault) = written {
             return self.close_client_for(at, &fault);
         }
@@ -129,7 +146,7 @@ impl Worker {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
-        let local = local_name(&server.socket);
+        let local = local_end(&server.socket);
         let link = match self.driver.open(server.socket, token(id.0, generation, true)) {
             Ok(link) => link,
             Err(error) => {
@@ -155,6 +172,7 @@ impl Worker {
             opened: view.opened,
             leased: self.now,
             superuser,
+            relayed: 0,
             timed_out: None,
             cancelled: None,
         };
@@ -175,7 +193,7 @@ impl Worker {
                 if let Some(client) = self.clients.get_mut(at) {
                     client.ticket = None;
                 }
-                self.greet(at);
+                self.greet(at, Vec::new());
             }
         }
     }
@@ -257,6 +275,7 @@ impl Worker {
             welcome: None,
             introduced: Vec::new(),
             clients: 0,
+            latest: None,
             failing: false,
             place: Place::of(target),
             told: Told::new(self.now),
@@ -283,13 +302,11 @@ fn is_superuser(parameters: &[(String, String)]) -> bool {
     parameters.iter().any(|(name, value)| name == "is_superuser" && value == "on")
 }
 
-/// Our end of a connection: `127.0.0.1:6432`, or `unix`.
-fn local_name(socket: &OwnedFd) -> Arc<str> {
+/// Our end of a connection.
+fn local_end(socket: &OwnedFd) -> Endpoint {
     let name = rustix::net::getsockname(socket).ok();
-    match name.and_then(|name| SocketAddr::try_from(name).ok()) {
-        Some(name) => SocketAddr::new(name.ip().to_canonical(), name.port()).to_string().into(),
-        None => "unix".into(),
-    }
+    let name = name.and_then(|name| SocketAddr::try_from(name).ok());
+    name.map_or(Endpoint::Unix, Endpoint::from)
 }
 
 /// The process id a client is told: where it is found when it wants to cancel. Never 0, which

@@ -38,7 +38,7 @@ impl Worker {
     pub(super) fn cancel_asked(&mut self, request: CancelRequest) {
         let at = place_of(request.pid);
         let Some(client) = self.clients.get_mut(at) else { return };
-        if !same(&client.secret, &request.secret) {
+        if !same(client.secret.bytes(), &request.secret) {
             return;
         }
         self.homes[client.pool.0 as usize].traffic.cancels += 1;

@@ -224,6 +224,7 @@ impl Worker {
         if let Some(server) = self.servers.get_mut(server.0) {
             server.holder = Holder::Client(at);
             server.leased = self.now;
+            server.relayed = 0;
             server.timed_out = None;
         }
         self.probe_granted(at);
@@ -263,18 +264,13 @@ impl Worker {
 }
 
 impl Client {
-    /// With so many bytes unsent it does not take what it is sent.
-    pub(super) fn is_full(unsent: usize) -> bool {
-        unsent > CLIENT_BUFFER_BYTES
-    }
-
     /// What it says can be dealt with now. One that does not read its answers is not listened to:
     /// they would pile up.
     fn may_speak(&self, driver: &Driver) -> bool {
         self.stage == Stage::Live
             && self.ticket.is_none()
             && !self.blocked
-            && !Self::is_full(self.socket.unsent_len(driver))
+            && self.socket.unsent_len(driver) <= CLIENT_BUFFER_BYTES
     }
 }
 

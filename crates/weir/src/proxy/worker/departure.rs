@@ -210,7 +210,7 @@ impl Worker {
         if home.target.care.log_errors {
             tracing::info!(
                 client = %client.address,
-                user = %client.user,
+                user = %client.user(),
                 database = %home.key.database,
                 %sqlstate,
                 "error: {message}"
@@ -223,7 +223,7 @@ fn log_goodbye(client: &Client, home: &Home, now: Instant, why: &str) {
     if home.target.care.log_disconnections {
         tracing::info!(
             client = %client.address,
-            user = %client.user,
+            user = %client.user(),
             database = %home.key.database,
             age_s = now.since(client.connected).as_secs(),
             "disconnected: {why}"

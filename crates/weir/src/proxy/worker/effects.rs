@@ -81,7 +81,7 @@ impl Worker {
         home.waits.record(waited);
         if client.stage == Stage::Greeting {
             self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
-            self.greet(at);
+            self.greet(at, Vec::new());
             return;
         }
         self.link(at, server);
@@ -113,7 +113,7 @@ impl Worker {
         match self.pools.checkout(self.now, client.pool, claim) {
             Checkout::Granted(server) => {
                 self.pools.release(self.now, server, weir_core::pool::Release::Reusable);
-                self.greet(at);
+                self.greet(at, Vec::new());
             }
             Checkout::Queued(ticket) => {
                 client.ticket = Some(ticket);

@@ -29,7 +29,7 @@ impl Worker {
     pub(super) fn is_evictable(&self, id: ServerId) -> Result<(), Spared> {
         let (session, server) = self.held(id)?;
         let mode = self.homes[server.pool.0 as usize].target.session.mode;
-        session.is_evictable(&server.state).and_then(|()| session.shares(mode))
+        session.is_evictable(&server.state).and_then(|()| session.shares(&server.state, mode))
     }
 
     /// Rolls back the idle transaction (or COPY) that holds this server connection and gives the
@@ -184,7 +184,7 @@ impl Worker {
         let (work, doing) = holder.map(|held| (held.work, held.doing)).unzip();
         tracing::info!(
             client = %client.address,
-            user = %client.user,
+            user = %client.user(),
             %database,
             ?work,
             ?doing,

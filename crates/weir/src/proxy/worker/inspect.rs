@@ -33,12 +33,12 @@ struct Seen {
 impl Worker {
     pub(super) fn snapshot(&mut self, detail: Detail) -> Snapshot {
         let ledger = match detail {
-            Detail::Ledger => self.ledger_snapshot(),
+            Detail::Ledger | Detail::Slots => self.ledger_snapshot(),
             Detail::History => self.ledger_with_edges(),
             Detail::Pools | Detail::Connections | Detail::Healing => LedgerSnapshot::default(),
         };
         let controls = match detail {
-            Detail::Ledger => self.controls(),
+            Detail::Ledger | Detail::Slots => self.controls(),
             Detail::Pools | Detail::Connections | Detail::History | Detail::Healing => Vec::new(),
         };
         let seen = self.look_at_servers();
@@ -54,17 +54,26 @@ impl Worker {
             controls,
             ..Snapshot::default()
         };
-        if detail == Detail::Connections {
-            let rows = limits::CONSOLE_ROWS;
-            snapshot.clients =
-                self.clients.iter().take(rows).map(|(_, client)| self.client_row(client)).collect();
-            snapshot.servers = self
-                .servers
-                .iter()
-                .take(rows)
-                .map(|(at, server)| self.server_row(at, server))
-                .collect();
-        }
+        let everybody = match detail {
+            Detail::Pools | Detail::Ledger | Detail::History | Detail::Healing => return snapshot,
+            Detail::Slots => false,
+            Detail::Connections => true,
+        };
+        let rows = limits::CONSOLE_ROWS;
+        snapshot.clients = self
+            .clients
+            .iter()
+            .map(|(_, client)| client)
+            .filter(|client| everybody || client.server.is_some() || client.ticket.is_some())
+            .take(rows)
+            .map(|client| self.client_row(client))
+            .collect();
+        snapshot.servers = self
+            .servers
+            .iter()
+            .take(rows)
+            .map(|(at, server)| self.server_row(at, server))
+            .collect();
         snapshot
     }
 
@@ -135,11 +144,11 @@ impl Worker {
         let open = server.filter(|server| server.state.activity() != Activity::Idle);
         ClientRow {
             id: client.id,
-            user: Arc::clone(&client.user),
+            user: Arc::clone(client.user()),
             database: Arc::clone(&home.key.database),
             application: Arc::clone(&client.application),
-            address: Arc::clone(&client.address),
-            local: Arc::clone(&client.local),
+            address: client.address.to_string().into(),
+            local: client.local.to_string().into(),
             activity: match (client.stage, server) {
                 (Stage::Greeting, _) => ClientActivity::Login,
                 (Stage::Live, Some(server)) => match server.state.activity() {
@@ -173,7 +182,7 @@ impl Worker {
             database: Arc::clone(&home.key.database),
             user: Arc::clone(&home.key.user),
             address: Arc::clone(&home.place.address),
-            local: Arc::clone(&server.local),
+            local: server.local.to_string().into(),
             activity: doing(server),
             backend: server.key.pid,
             age: self.now.since(server.opened),

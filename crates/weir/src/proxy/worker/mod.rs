@@ -64,6 +64,7 @@ use weir_core::pool::Pools;
 use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
+use crate::proxy::chance::Stock;
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
 use crate::proxy::shares::Common;
@@ -103,7 +104,8 @@ pub struct Worker {
     /// Clients and servers so far, for their numbers.
     serial: u64,
     stopping: Option<Instant>,
-    swept: Instant,
+    /// When time limits are looked at next.
+    sweep_at: Instant,
     drained: bool,
     performing: bool,
     /// Clients whose parked bytes may go on now that their lease has ended.
@@ -114,6 +116,8 @@ pub struct Worker {
     again_servers: Vec<u32>,
     /// Empty buffers, for what is parked.
     spares: Vec<Vec<u8>>,
+    /// For secrets.
+    chance: Stock,
 }
 
 /// The outboxes that calls of sessions fill; reused for each.
@@ -184,13 +188,14 @@ impl Worker {
             pausers: Vec::new(),
             serial: 0,
             stopping: None,
-            swept: Instant::ZERO,
+            sweep_at: Instant::ZERO,
             drained: false,
             performing: false,
             resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
             spares: Vec::new(),
+            chance: Stock::default(),
         })
     }
 
@@ -234,11 +239,8 @@ impl Worker {
         if !self.again.is_empty() || !self.again_servers.is_empty() {
             return Duration::ZERO;
         }
-        let sweep = (self.swept + SWEEP_EVERY).since(self.now);
-        match self.pools.deadline() {
-            Some(deadline) => deadline.since(self.now).min(sweep),
-            None => sweep,
-        }
+        let due = self.pools.deadline().map_or(self.sweep_at, |due| due.min(self.sweep_at));
+        due.since(self.now)
     }
 
     fn upkeep(&mut self) {
@@ -249,8 +251,8 @@ impl Worker {
             self.pools.tick(self.now);
         }
         self.perform_effects();
-        if self.swept + SWEEP_EVERY <= self.now {
-            self.swept = self.now;
+        if self.sweep_at <= self.now {
+            self.sweep_at = self.now + SWEEP_EVERY;
             self.sweep();
         }
     }

@@ -1,6 +1,6 @@
 //! A server connection's bytes, and the end of a lease.
 
-use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_BUFFER_BYTES, SERVER_READS_PER_TURN};
+use weir_core::config::limits::{PIPELINE_REQUESTS, SERVER_READS_PER_TURN};
 use weir_core::healing::ProbeEnd;
 use weir_core::ids::ServerId;
 use weir_core::pool::Release;
@@ -12,11 +12,6 @@ use crate::proxy::worker::state::{Holder, Server};
 use crate::proxy::worker::talk::After;
 
 impl Server {
-    /// With so many bytes unsent it does not take what it is sent.
-    pub(super) fn is_full(unsent: usize) -> bool {
-        unsent > SERVER_BUFFER_BYTES
-    }
-
     /// Its client has asked for so much that it is not listened to for now.
     pub(super) fn has_long_pipeline(&self) -> bool {
         self.state.awaited() > PIPELINE_REQUESTS

@@ -12,6 +12,7 @@ use weir_core::time::Instant;
 use crate::incident::Reporter;
 use crate::proxy::admission::ClientSlot;
 use crate::proxy::driver::Kind;
+use crate::proxy::endpoint::Endpoint;
 use crate::proxy::mail::ServerKey;
 use crate::proxy::target::{DialSpec, PoolKey, Target};
 use crate::proxy::worker::lending::Lent;
@@ -52,6 +53,8 @@ pub(super) struct Home {
     pub(super) introduced: Vec<u64>,
     /// Clients connected.
     pub(super) clients: u32,
+    /// Whose statements are whose: shared with the next client that calls itself the same.
+    pub(super) latest: Option<Latest>,
     /// The last failure to connect has been logged.
     pub(super) failing: bool,
     /// What the log has been told.
@@ -60,6 +63,14 @@ pub(super) struct Home {
     pub(super) deserted: Instant,
     /// Where its servers are and what their database is called, as the console shows them.
     pub(super) place: Place,
+}
+
+/// The client that came last.
+#[derive(Debug)]
+pub(super) struct Latest {
+    pub(super) user: Arc<str>,
+    pub(super) application: Arc<str>,
+    pub(super) caller: Caller,
 }
 
 /// A target in words.
@@ -111,11 +122,10 @@ pub(super) struct Client {
     /// Its server connection does not take more bytes now.
     pub(super) blocked: bool,
     /// Proves a cancel request.
-    pub(super) secret: Box<[u8]>,
-    pub(super) user: Arc<str>,
-    pub(super) address: Arc<str>,
+    pub(super) secret: Secret,
+    pub(super) address: Endpoint,
     /// Our end of its connection.
-    pub(super) local: Arc<str>,
+    pub(super) local: Endpoint,
     pub(super) application: Arc<str>,
     /// Whose its statements are when they do not say so themselves.
     pub(super) caller: Caller,
@@ -128,7 +138,32 @@ pub(super) struct Client {
     /// It knows that it waits.
     pub(super) told_to_wait: bool,
     /// Its right to be connected, given back when it goes.
-    pub(super) _slot: ClientSlot,
+    pub(super) slot: ClientSlot,
+}
+
+impl Client {
+    /// Who it proved to be.
+    pub(super) fn user(&self) -> &Arc<str> {
+        self.slot.user()
+    }
+}
+
+/// What a client was given to prove a cancel request with.
+#[derive(Debug)]
+pub(super) enum Secret {
+    /// For version 3.0 of the protocol, which has room for four bytes.
+    Short([u8; 4]),
+    /// For version 3.2.
+    Long(Box<[u8; 32]>),
+}
+
+impl Secret {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(bytes) => bytes,
+            Self::Long(bytes) => &**bytes,
+        }
+    }
 }
 
 /// Who has a server connection.
@@ -147,7 +182,7 @@ pub(super) enum Holder {
 pub(super) struct Server {
     pub(super) id: Serial,
     /// Our end of the connection.
-    pub(super) local: Arc<str>,
+    pub(super) local: Endpoint,
     pub(super) state: ServerState,
     pub(super) socket: Socket,
     pub(super) pool: PoolId,
@@ -167,6 +202,8 @@ pub(super) struct Server {
     pub(super) leased: Instant,
     /// PostgreSQL said at the login that its role is a superuser.
     pub(super) superuser: bool,
+    /// Bytes that went through in either direction since then.
+    pub(super) relayed: usize,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
     /// The last cancel that was sent to it.

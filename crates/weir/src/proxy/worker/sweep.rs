@@ -85,6 +85,13 @@ impl Worker {
     }
 
     fn sweep_clients(&mut self) {
+        if self.homes.iter().any(|home| home.target.session.client_idle_timeout.is_some()) {
+            self.close_idle_clients();
+        }
+        self.stop_idle_clients();
+    }
+
+    fn close_idle_clients(&mut self) {
         let idle: Vec<u32> = self
             .clients
             .iter()
@@ -101,7 +108,6 @@ impl Worker {
             let text = "terminating connection due to idle client timeout";
             self.farewell(at, &notice::plain(SqlState::IDLE_SESSION_TIMEOUT, text));
         }
-        self.stop_idle_clients();
     }
 
     /// While stopping: clients go as soon as they are outside a transaction, all at the end of

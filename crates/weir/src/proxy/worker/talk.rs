@@ -1,6 +1,7 @@
 //! Calls of sessions: what each may touch, and what it leaves to be sent. A transaction is four of
 //! them, so client, server connection and pool are looked up once for all that one call entails.
 
+use weir_core::config::limits::{CLIENT_BUFFER_BYTES, SERVER_BUFFER_BYTES};
 use weir_core::ids::ServerId;
 use weir_core::ledger::Scribe;
 use weir_core::session::{Context, Session};
@@ -110,8 +111,11 @@ impl Desk {
         input: &[u8],
     ) {
         if let Some(server) = server {
-            let unsent = server.socket.send(driver, self.to_server.bytes(input));
-            client.blocked = Server::is_full(unsent) || server.has_long_pipeline();
+            let bytes = self.to_server.bytes(input);
+            server.relayed += bytes.len();
+            let unsent = server.socket.send(driver, bytes);
+            client.blocked =
+                is_behind(unsent, server, SERVER_BUFFER_BYTES) || server.has_long_pipeline();
         }
         self.to_server.clear();
     }
@@ -128,11 +132,18 @@ impl Desk {
         let bytes = self.to_client.bytes(input);
         home.traffic.sent += bytes.len() as u64;
         let unsent = client.socket.send(driver, bytes);
-        if Client::is_full(unsent)
-            && let Some(server) = server
-        {
-            server.blocked = true;
+        if let Some(server) = server {
+            server.relayed += bytes.len();
+            server.blocked |= is_behind(unsent, server, CLIENT_BUFFER_BYTES);
         }
         self.to_client.clear();
     }
+}
+
+/// With so many bytes unsent, a peer is not sent more for now. Small messages are gathered up to
+/// `most`, so that nobody waits for the peer; of a large transfer nothing is, because every byte
+/// would be copied there for nothing.
+#[inline]
+fn is_behind(unsent: usize, server: &Server, most: usize) -> bool {
+    unsent > 0 && (unsent > most || server.relayed > most)
 }

@@ -5,10 +5,14 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 
-use rustix::net::{SendAncillaryBuffer, SendFlags};
-use weir_core::config::limits::UNREAD_BYTES;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use weir_core::config::limits::{RECEIVE_BUFFER_BYTES, UNREAD_BYTES};
 
 use crate::proxy::driver::{Chunk, Farewell, Origin, Token};
+
+/// Buffers that wait behind the first one when much comes.
+const CROWD: usize = 3;
 
 #[derive(Debug)]
 pub(super) struct Conn {
@@ -19,11 +23,17 @@ pub(super) struct Conn {
     pub(super) listening: Listening,
     /// The peer's hang-up is waited for, because nothing is received.
     pub(super) watched: bool,
+    /// So are bytes that can be read.
+    pub(super) watched_for_bytes: bool,
     /// The peer sends nothing more: what is in the inbox is the last.
     pub(super) ended: bool,
     /// The peer has hung up while nothing was received.
     pub(super) hung_up: bool,
     pub(super) inbox: Inbox,
+    /// Much comes: it is read when it can be, with large reads, instead of being received.
+    pub(super) bulk: bool,
+    /// What was read last filled its buffer: more waits.
+    pub(super) plenty: bool,
     /// Bytes to be sent when those in flight have been.
     pub(super) out: Vec<u8>,
     /// The kernel has refused some of what it was given.
@@ -71,9 +81,12 @@ impl Conn {
             operations: 0,
             listening: Listening::Off,
             watched: false,
+            watched_for_bytes: false,
             ended: false,
             hung_up: false,
             inbox: Inbox::default(),
+            bulk: false,
+            plenty: false,
             out: Vec::new(),
             behind: false,
             deaf: false,
@@ -85,7 +98,12 @@ impl Conn {
 
     /// More is taken from its peer: not when so much waits already that was not read.
     pub(super) fn may_listen(&self) -> bool {
-        self.closing.is_none() && !self.ended && self.inbox.len() <= UNREAD_BYTES
+        self.closing.is_none() && !self.ended && !self.bulk && self.inbox.len() <= UNREAD_BYTES
+    }
+
+    /// Its bytes are read by system calls, and all that is known to wait has been.
+    pub(super) fn wants_bytes(&self) -> bool {
+        self.bulk && !self.plenty && !self.ended && self.inbox.is_empty()
     }
 
     /// Sends what waits and then these, without a copy, as far as the kernel takes it now.
@@ -102,6 +120,26 @@ impl Conn {
         &bytes[sent.saturating_sub(waited)..]
     }
 
+    /// Reads at once what waits. What is short of a buffer that is received into ends this way of
+    /// reading.
+    pub(super) fn read_at_once(&mut self, mut buffer: Vec<u8>) -> Result<Chunk, Vec<u8>> {
+        let filled = match rustix::net::recv(&self.fd, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((filled, _)) => filled,
+            Err(Errno::AGAIN | Errno::INTR) => {
+                self.plenty = false;
+                return Err(buffer);
+            }
+            Err(_) => 0,
+        };
+        self.ended = filled == 0;
+        self.plenty = filled == buffer.len();
+        self.bulk = filled >= RECEIVE_BUFFER_BYTES;
+        if self.ended {
+            return Err(buffer);
+        }
+        Ok(Chunk { buffer, filled, origin: Origin::Scratch, last: !self.plenty })
+    }
+
     /// It is closed, and nothing holds it any more.
     pub(super) fn is_over(&self) -> bool {
         self.closing.is_some() && self.operations == 0 && (self.out.is_empty() || self.deaf)
@@ -112,6 +150,12 @@ impl Inbox {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// So many buffers are in it that larger ones serve better.
+    #[inline]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.rest.len() >= CROWD
     }
 
     /// Bytes in it.

@@ -7,6 +7,9 @@
 //! wait knows how many completions are none of its business; what the kernel refuses of it goes
 //! after it as a send that waits for the peer. Large sends do not wait for the end of the turn.
 //!
+//! A connection of which much comes is not received from any more: when it can be read it is, with
+//! a system call into one large buffer, until little comes again.
+//!
 //! What came and was not read at the end of a turn is moved out of the shared buffers. When that
 //! is more than a bound, the connection is not received from until it has been read, so that its
 //! peer feels it; then only its hang-up is waited for.
@@ -24,7 +27,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::PollFlags;
-use weir_core::config::limits::{DIRECT_SEND_BYTES, SEND_BUFFER_BYTES_KEPT, SEND_BUFFERS_KEPT};
+use weir_core::config::limits::{
+    DIRECT_SEND_BYTES, READ_BYTES, SEND_BUFFER_BYTES_KEPT, SEND_BUFFERS_KEPT,
+};
 use weir_core::time::Instant;
 
 use crate::proxy::driver::{Farewell, Link, Origin, Readiness, Received, Token};
@@ -55,6 +60,8 @@ pub struct Uring {
     closing: Vec<u32>,
     /// Buffers for what is to be sent.
     spare: Vec<Vec<u8>>,
+    /// The buffer for reads at once.
+    scratch: Option<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -78,6 +85,7 @@ impl Uring {
             listed: Vec::new(),
             closing: Vec::new(),
             spare: Vec::new(),
+            scratch: None,
         })
     }
 
@@ -109,6 +117,10 @@ impl Uring {
     #[inline]
     pub(super) fn receive(&mut self, at: u32) -> Received {
         let Some(conn) = self.conns.get_mut(at) else { return Received::End };
+        if conn.inbox.is_crowded() && conn.listening == Listening::On {
+            self.read_from_now_on(at);
+        }
+        let Some(conn) = self.conns.get_mut(at) else { return Received::End };
         match conn.inbox.pop() {
             Some(mut chunk) => {
                 chunk.last = conn.inbox.is_empty() && !conn.ended;
@@ -118,8 +130,37 @@ impl Uring {
                 Received::Bytes(chunk)
             }
             None if conn.ended => Received::End,
+            None if conn.bulk && conn.listening == Listening::Off => self.read_at_once(at),
             None => Received::Nothing,
         }
+    }
+
+    /// Much comes of this connection: it is not received any more, but read when it can be.
+    fn read_from_now_on(&mut self, at: u32) {
+        let key = self.key(at);
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        conn.bulk = true;
+        conn.listening = Listening::Ending;
+        self.ring.cancel(key, Op::Receive);
+    }
+
+    fn read_at_once(&mut self, at: u32) -> Received {
+        let Some(conn) = self.conns.get_mut(at) else { return Received::End };
+        let buffer = self.scratch.take().unwrap_or_else(|| vec![0; READ_BYTES]);
+        let read = conn.read_at_once(buffer);
+        let ended = conn.ended;
+        self.idle.push(at);
+        match read {
+            Ok(chunk) => Received::Bytes(chunk),
+            Err(buffer) => {
+                self.give_back_scratch(buffer);
+                if ended { Received::End } else { Received::Nothing }
+            }
+        }
+    }
+
+    pub(super) fn give_back_scratch(&mut self, buffer: Vec<u8>) {
+        self.scratch = Some(buffer);
     }
 
     #[inline]
@@ -238,13 +279,20 @@ impl Uring {
                 conn.listening = Listening::On;
                 conn.operations += 1;
                 self.ring.receive(key, conn.fd.as_fd());
-            } else if !conn.watched {
+            } else if conn.watched {
+                if conn.wants_bytes() && !conn.watched_for_bytes {
+                    // It comes back here when that has ended.
+                    self.ring.cancel(key, Op::Watch);
+                }
+            } else {
                 conn.watched = true;
                 conn.operations += 1;
+                conn.watched_for_bytes = conn.wants_bytes();
                 // Errors and the end of both directions are always told.
                 let half =
                     if conn.ended || conn.hung_up { PollFlags::empty() } else { PollFlags::RDHUP };
-                self.ring.watch(key, conn.fd.as_fd(), half);
+                let bytes = if conn.watched_for_bytes { PollFlags::IN } else { PollFlags::empty() };
+                self.ring.watch(key, conn.fd.as_fd(), half | bytes);
             }
         }
         if let Some(bell) = self.bell.as_mut().filter(|bell| bell.stopped) {

@@ -105,7 +105,14 @@ impl Uring {
     fn hung_up(&mut self, at: u32, seen: Result<PollFlags, Errno>) {
         let Some(conn) = self.conns.get_mut(at) else { return };
         conn.watched = false;
-        let Ok(seen) = seen else { return };
+        let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        let Ok(seen) = seen else { return self.idle.push(at) };
+        if !seen.intersects(ends) {
+            // Only bytes to be read. What is not read is watched for its end only.
+            conn.plenty = true;
+            self.idle.push(at);
+            return self.list(at);
+        }
         conn.hung_up = true;
         conn.news.hangup = true;
         conn.news.broken |= seen.intersects(PollFlags::HUP | PollFlags::ERR);

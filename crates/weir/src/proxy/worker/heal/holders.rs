@@ -36,7 +36,7 @@ impl Worker {
         let home = self.homes.get(hold.pool.0 as usize)?;
         let Holder::Client(at) = server.holder else { return None };
         let client = self.clients.get(at)?;
-        client.session.shares(home.target.session.mode).ok()?;
+        client.session.shares(&server.state, home.target.session.mode).ok()?;
         let (doing, since) = doing(server, client, hold)?;
         let began = match doing {
             Doing::Idle => server.state.ready_since(),
@@ -66,7 +66,7 @@ impl Worker {
         (client, home): (&Client, &Home),
     ) -> Option<Shield> {
         let party = Party {
-            user: &client.user,
+            user: client.user(),
             pool_user: &home.key.user,
             application: &client.application,
             route: &hold.route,
@@ -90,9 +90,9 @@ impl Worker {
         let hold = self.pools.ledger().hold(holder.server);
         Who {
             database: Arc::clone(&self.homes[server.pool.0 as usize].key.database),
-            user: Arc::clone(&client.user),
+            user: Arc::clone(client.user()),
             application: Arc::clone(&client.application),
-            address: Arc::clone(&client.address),
+            address: client.address.to_string().into(),
             client: Some(client.id),
             backend: Some(server.key.pid),
             statement: hold.map(|hold| hold.statement).unwrap_or_default(),

@@ -53,7 +53,7 @@ impl Worker {
     fn is_meant(&self, whom: &Exempted, holder: &Holder) -> bool {
         let client = self.clients.get(holder.client.0);
         match whom {
-            Exempted::User(name) => client.is_some_and(|client| *client.user == **name),
+            Exempted::User(name) => client.is_some_and(|client| **client.user() == **name),
             Exempted::Application(name) => {
                 client.is_some_and(|client| *client.application == **name)
             }
