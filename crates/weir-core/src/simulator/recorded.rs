@@ -234,7 +234,6 @@ impl Class<'_> {
             poses_as: None,
             restart: false,
             down: false,
-            restart: false,
         };
         plan.events.extend(steps.iter().map(|&(from, to, per_100_s)| EventPlan {
             rate_percent: (per_100_s + rate / 2) / rate,
