@@ -60,6 +60,9 @@ impl fmt::Display for TopHolder {
                 phase.as_str()
             }
         };
-        write!(f, "Most are held by \"{route}\": {held} of {of}; {in_phase} of these {doing}.")
+        write!(
+            f,
+            "{held} of the {of} that are held belong to \"{route}\"; {in_phase} of these {doing}."
+        )
     }
 }
