@@ -31,8 +31,8 @@ const MIB: usize = 1024 * KIB;
 
 bounds! {
     /// One read from a socket, into a buffer that the connections of a worker share: large results
-    /// come in few reads. A message that must be seen whole and is longer is gathered in a buffer of
-    /// its connection.
+    /// come in few reads. A message that must be seen whole and is longer is gathered in a buffer
+    /// of its connection.
     READ_BYTES = 256 * KIB;
     /// Reads from one client before others have their turn.
     CLIENT_READS_PER_TURN = 4;

@@ -67,8 +67,8 @@ impl Part {
         self.size
     }
 
-    /// All slots that the shelf gets when the worker gives the pool up: all but the first one, which
-    /// never came from there.
+    /// All slots that the shelf gets when the worker gives the pool up: all but the first one,
+    /// which never came from there.
     #[must_use]
     pub const fn lent_to_us(&self) -> u32 {
         self.size + self.owed - 1

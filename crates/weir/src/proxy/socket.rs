@@ -38,11 +38,11 @@ impl Socket {
     /// listened on: no system call unless the settings differ from the kernel's.
     pub fn tune_probes(&self, keepalive: &Keepalive) {
         let Self::Tcp(stream) = self else { return };
-        let Keepalive { enabled, idle, interval, count, user_timeout } = keepalive;
         let socket = SockRef::from(stream);
-        if user_timeout.is_some() {
-            let _ = socket.set_tcp_user_timeout(*user_timeout);
+        if keepalive.user_timeout.is_some() {
+            let _ = socket.set_tcp_user_timeout(keepalive.user_timeout);
         }
+        let Keepalive { enabled, idle, interval, count, user_timeout: _ } = keepalive;
         if !enabled || (idle.is_none() && interval.is_none() && count.is_none()) {
             return;
         }
