@@ -134,16 +134,15 @@ impl Load {
         self.begun
     }
 
-    /// Share of clients that were served among those that ended in the last `back`, each with all
-    /// its tries; none where none did.
+    /// Share of good tries among those that ended in the last `back`; none where none did.
     #[must_use]
-    pub fn served_in_the_last(&self, back: Duration) -> Option<f64> {
+    pub fn success_in_the_last(&self, back: Duration) -> Option<f64> {
         let from_s = self.begun.elapsed().saturating_sub(back).as_secs_f64();
         let seen = self.seen();
-        let recent = || seen.clients.iter().filter(|c| c.arrived_s + c.took_s >= from_s);
-        let served = recent().filter(|client| client.served).count();
+        let recent = || seen.tries.iter().filter(|t| t.sent_s + t.took_s >= from_s);
+        let good = recent().filter(|t| t.outcome == Outcome::Good).count();
         let all = recent().count();
-        (all > 0).then(|| served as f64 / all as f64)
+        (all > 0).then(|| good as f64 / all as f64)
     }
 
     /// Sends every arrival at its time, whatever became of those before, and waits for the last

@@ -56,7 +56,7 @@ pub struct Observed {
     pub drained_after_s: f64,
 }
 
-/// Share of clients served below which the people on call restart the service.
+/// Share of good answers below which the people on call restart the service.
 const RESTART_BELOW: f64 = 0.5;
 /// How far they look back.
 const LOOK_BACK: Duration = Duration::from_secs(3);
@@ -186,13 +186,13 @@ impl Director {
 
     /// What the story's people did at 12:45, where there is a reason to.
     async fn react(&mut self, service: Service) -> Result<Service> {
-        let share = self.load.served_in_the_last(LOOK_BACK).unwrap_or(1.0);
+        let share = self.load.success_in_the_last(LOOK_BACK).unwrap_or(1.0);
         let percent = share * 100.0;
         if share >= RESTART_BELOW {
-            self.note(format!("nothing to do: {percent:.1} % of clients are served"));
+            self.note(format!("nothing to do: {percent:.1} % of answers are good"));
             return Ok(service);
         }
-        self.note(format!("{percent:.1} % of clients are served: the service is restarted"));
+        self.note(format!("{percent:.1} % of answers are good: the service is restarted"));
         tokio::task::block_in_place(|| service.stop())?;
         self.start_again().await
     }

@@ -120,7 +120,7 @@ impl Dispatch {
             self.stay_fair(now);
         }
         self.measure(now);
-        self.part_long_from_quick();
+        self.part_long_from_quick(now);
         let common = standing && self.is_common();
         self.common = common && self.policy == Policy::Fair;
         let oldest = self.oldest().map(waited);
@@ -194,7 +194,8 @@ impl Dispatch {
         class.stands_out = if suspect { class.stands_out.saturating_add(1) } else { 0 };
         let verdict = self.verdict(at, own_wait, scene);
         // What idles for the quick is not to spare for a long class.
-        let kept = if self.classes[at].long { self.quick_reserve() } else { 0 };
+        let keeps = self.classes[at].long && self.quick_here;
+        let kept = if keeps { self.quick_reserve() } else { 0 };
         let roomy = scene.slots.idle > self.size / 8 + kept;
         let (size, shows) = (self.size, self.advises.shed);
         let patience = match self.policy {

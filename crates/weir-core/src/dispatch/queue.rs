@@ -61,6 +61,10 @@ pub(crate) struct Dispatch {
     eligible: u32,
     /// Slots kept for classes with a minimum.
     pub(super) minimums: u32,
+    /// When a class asked last that is not long.
+    pub(super) quick_at: Instant,
+    /// That was lately.
+    pub(super) quick_here: bool,
     /// There are slots that not everybody may take.
     pub(super) guarded: bool,
     /// Slots held by clients.
@@ -100,6 +104,8 @@ impl Dispatch {
             arrivals: List::EMPTY,
             eligible: 0,
             minimums: 0,
+            quick_at: Instant::ZERO,
+            quick_here: false,
             guarded: false,
             held: 0,
             size,
@@ -280,9 +286,12 @@ impl Dispatch {
     /// for.
     #[inline]
     pub(crate) fn asked(&mut self, now: Instant, place: Place) -> bool {
-        let account = &mut self.classes[place.at()].account;
-        account.roll(now);
-        account.ask();
+        let class = &mut self.classes[place.at()];
+        class.account.roll(now);
+        class.account.ask();
+        if !class.long {
+            self.quick_at = now;
+        }
         self.admits(place)
     }
 

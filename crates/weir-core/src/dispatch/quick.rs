@@ -4,9 +4,12 @@
 //! as long as those of the quickest part of the demand. Long classes together never hold the last
 //! eighth of the pool, nor the one slot before it: what they lose by that is an eighth of their
 //! throughput at most; what the others lose without it is everything, from the first moment of a
-//! surge, long before it can be known whether anything is unusual.
+//! surge, long before it can be known whether anything is unusual. When no other class has asked for
+//! a second, nothing is kept: a slot that nobody wants is nobody's gain.
 
 use std::time::Duration;
+
+use crate::time::Instant;
 
 use super::class::Class;
 use super::queue::{Dispatch, Place};
@@ -15,6 +18,8 @@ use super::queue::{Dispatch, Place};
 const LONG_FACTOR: u64 = 8;
 /// And no shorter than that.
 pub(super) const LONG_MIN: Duration = Duration::from_millis(500);
+/// Nothing is kept for the quick when none has asked for so long.
+const QUICK_GONE: Duration = Duration::from_secs(1);
 /// The quick are one in so many of those who ask, at least.
 const QUICK_SHARE: u64 = 8;
 
@@ -40,18 +45,20 @@ impl Dispatch {
         quick.map(|&(hold, _)| hold)
     }
 
-    /// Notes which classes are long.
-    pub(super) fn part_long_from_quick(&mut self) {
+    /// Notes which classes are long, and whether there are others.
+    pub(super) fn part_long_from_quick(&mut self, now: Instant) {
         let quick = self.quick_nanos();
         for class in &mut self.classes {
             class.long = quick.is_some_and(|quick| class.is_long(quick));
         }
-        self.guarded = self.minimums > 0 || self.classes.iter().any(|class| class.long);
+        self.quick_here = now.since(self.quick_at) < QUICK_GONE;
+        let kept = self.quick_here && self.classes.iter().any(|class| class.long);
+        self.guarded = self.minimums > 0 || kept;
     }
 
     /// True when the slots left after this one suffice for the quick.
     pub(super) fn leaves_quick(&self, place: Place) -> bool {
-        if self.advises.cap || !self.classes[place.at()].long {
+        if self.advises.cap || !self.quick_here || !self.classes[place.at()].long {
             return true;
         }
         let long = self.classes.iter().filter(|class| class.long);

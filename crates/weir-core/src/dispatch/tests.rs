@@ -506,6 +506,19 @@ fn without_the_quick_nothing_is_kept_for_them() {
     assert_eq!(stage.refusals, []);
 }
 
+/// What was kept for the quick is given out once they have gone.
+#[test]
+fn nobody_waits_for_long_beside_a_slot_that_is_kept_for_nobody() {
+    let loads = [Load { every: ms(10), hold: ms(6) }, Load { every: ms(150), hold: ms(90_000) }];
+    let mut stage = Stage::new(settings(Policy::Fair), &loads);
+    stage.play(ms(6_000));
+    assert_eq!(stage.class(PAY).held, 8);
+    stage.loads[PAGE].every = ms(1_000_000);
+    stage.next[PAGE] = stage.now + ms(1_000_000);
+    stage.play(ms(3_000));
+    assert_eq!(stage.class(PAY).held, 10);
+}
+
 /// A pool of three with a crowd before it, of which one server connection stands still for
 /// longer than anybody is used to: whoever waits is served, as first in, first out would do.
 #[test]

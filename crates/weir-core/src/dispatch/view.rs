@@ -25,6 +25,8 @@ pub struct ClassView {
     pub waiting: u32,
     /// Most slots it may hold now, by cap, command or ceiling; none is no limit.
     pub limit: Option<u32>,
+    /// It may take a slot that idles.
+    pub admitted: bool,
     /// The controller's cap.
     pub cap: Option<u32>,
     /// While overloaded: the newest is served first, and who waits longer than this is refused.
@@ -43,12 +45,14 @@ impl Dispatch {
         let seen = |class: &&Class| {
             class.id != ClassId(0) || !class.account.is_blank() || !class.waiting.is_empty()
         };
-        self.classes.iter().filter(seen).map(|class| ClassView {
+        let seen = self.classes.iter().enumerate().filter(move |(_, class)| seen(class));
+        seen.map(|(at, class)| ClassView {
             class: class.id,
             group: class.group.clone(),
             held: class.account.held,
             waiting: class.waiting.len(),
             limit: Some(class.limit()).filter(|&limit| limit != UNLIMITED),
+            admitted: self.admits(Self::place_at(at)),
             cap: Some(class.cap).filter(|&cap| cap != UNLIMITED),
             deadline: class.overload,
             usual: class.baseline.usual_nanos().map(Duration::from_nanos),

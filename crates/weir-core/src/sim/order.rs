@@ -14,7 +14,7 @@ pub(super) fn lets_somebody_in(pools: &Pools, pool: PoolId) -> bool {
 }
 
 fn is_let_in(class: &ClassView) -> bool {
-    class.waiting > 0 && class.limit.is_none_or(|limit| class.held < limit)
+    class.waiting > 0 && class.admitted
 }
 
 impl Books {

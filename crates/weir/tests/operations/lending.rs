@@ -3,7 +3,8 @@
 use crate::stage::{PATIENCE, Stage, beside};
 use weir_testkit::{Session, until};
 
-const SHARED: &str = "[pool]\nsize = 4\nworkers = 2\n[workers]\ncount = 2\n";
+/// Sessions here sit in their transactions for long, which the fair dispatch takes for overload.
+const SHARED: &str = "[pool]\nsize = 4\nworkers = 2\ndispatch = \"fifo\"\n[workers]\ncount = 2\n";
 
 /// Opens a transaction and stays in it.
 fn hold(mut session: Session) -> Session {

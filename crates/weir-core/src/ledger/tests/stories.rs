@@ -212,8 +212,8 @@ fn who_holds_most_is_named_with_what_it_does() {
     let top = story.ledger.top_holder(PoolId(0)).expect("it is held");
     assert_eq!(
         top.to_string(),
-        "Most are held by \"POST /pay\": 1 of 1; 1 of these wait for their application inside a \
-         transaction."
+        "1 of the 1 that are held belong to \"POST /pay\"; 1 of these wait for their application \
+         inside a transaction."
     );
     assert_eq!(story.ledger.top_holder(PoolId(1)), None);
 }
