@@ -4,10 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use weir_testkit::Session;
 
 use crate::stage::Stage;
+
+/// Between two looks: more of them would take the processors from what is looked at.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What is 0 at every moment.
 pub(crate) const ZEROS: [&str; 2] = ["drift_ns", "misbooked"];
@@ -30,6 +34,7 @@ impl Books {
             while looks == 0 || !told.load(Ordering::Relaxed) {
                 check(&mut console);
                 looks += 1;
+                std::thread::sleep(PAUSE);
             }
             looks
         });
