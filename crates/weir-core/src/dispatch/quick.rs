@@ -4,8 +4,8 @@
 //! as long as those of the quickest part of the demand. Long classes together never hold the last
 //! eighth of the pool, nor the one slot before it: what they lose by that is an eighth of their
 //! throughput at most; what the others lose without it is everything, from the first moment of a
-//! surge, long before it can be known whether anything is unusual. When no other class has asked for
-//! a second, nothing is kept: a slot that nobody wants is nobody's gain.
+//! surge, long before it can be known whether anything is unusual. When no other class has asked
+//! for a second, nothing is kept: a slot that nobody wants is nobody's gain.
 
 use std::time::Duration;
 
