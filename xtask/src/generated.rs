@@ -28,7 +28,7 @@ fn files() -> anyhow::Result<[(&'static str, String); 7]> {
 const SCENARIOS: &str = "\
 # Scenarios and rules
 
-Thirty incidents, played in virtual time with the proxy's own pool under eight rules (`weir simulate
+Incidents, played in virtual time with the proxy's own pool under eight rules (`weir simulate
 scenarios/NAME.toml` shows one in detail). Each cell: of the requests that are not the culprit's and
 began in the trouble, the share that had a server connection within a second and succeeded; then the
 time after the trouble until 95 % of them do so again, for good. In scenarios without a culprit all
