@@ -2,10 +2,10 @@
 //!
 //! A class is *long* when its transactions hold slots for half a second and more, and eight times
 //! as long as those of the quickest part of the demand. Long classes together never hold the last
-//! eighth of the pool, nor the one slot before it: what they lose by that is an eighth of their
-//! throughput at most; what the others lose without it is everything, from the first moment of a
-//! surge, long before it can be known whether anything is unusual. When no other class has asked
-//! for a second, nothing is kept: a slot that nobody wants is nobody's gain.
+//! eighth of the pool, nor the one slot before it: what they lose by that is those slots, in a
+//! small pool up to half of it; what the others lose without it is everything, from the first
+//! moment of a surge, long before it can be known whether anything is unusual. When no other class
+//! has asked for a second, nothing is kept: a slot that nobody wants is nobody's gain.
 
 use std::time::Duration;
 
