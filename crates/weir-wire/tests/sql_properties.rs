@@ -218,3 +218,22 @@ proptest! {
         );
     }
 }
+
+/// The rows of `VALUES` ended with a word behind them, and so with `NULL`, but not with `1`: what
+/// came in brackets after a comma was then taken for one more row.
+#[test]
+fn rows_end_with_whatever_is_no_row() {
+    let check = |one: &str, two: &str, expected: &str| {
+        for text in [one, two] {
+            let mut form = String::new();
+            normalise(text.as_bytes(), &mut form, usize::MAX);
+            assert_eq!(form, expected, "{text}");
+        }
+        assert_eq!(fingerprint(one.as_bytes()), fingerprint(two.as_bytes()));
+    };
+    let expected = "values (?, ?) = ?, (a)";
+    check("values (1,1),(1,1) = 1, (a)", "values (1,1),(1,1),(1,1) = NULL, (a)", expected);
+    check("values (1),(2) 'x', (a)", "values (1) $1, (a)", "values (?) ?, (a)");
+    check("values (1),(2) \"x\", (a)", "values (1) \"x\", (a)", "values (?) \"x\", (a)");
+    check("values (1),(2) - (3), (a)", "values (1) - (3), (a)", "values (?) - (?), (a)");
+}
