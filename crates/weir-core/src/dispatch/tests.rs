@@ -155,6 +155,7 @@ impl Stage {
 
 const PAGE: usize = 0;
 const PAY: usize = 1;
+const REPORT: usize = 2;
 
 fn settings(policy: Policy) -> PoolSettings {
     PoolSettings { size_max: 10, dispatch: policy, ..PoolSettings::default() }
@@ -494,6 +495,29 @@ fn the_last_slots_are_for_the_quick() {
     assert_eq!(tally[PAGE].soon, tally[PAGE].asked, "{:?}", tally[PAGE]);
     assert_eq!(stage.class(PAY).held, 8, "an eighth and one are left of ten");
     assert!(stage.class(PAY).usual.is_none());
+}
+
+/// A long class that gets nothing for longer than the dispatch remembers slot time is still long:
+/// otherwise all who wait for it would take the slots of the quick at once.
+#[test]
+fn who_was_long_and_waits_is_still_long() {
+    let loads = [
+        Load { every: ms(10), hold: ms(6) },
+        Load { every: ms(100_000), hold: ms(90_000) },
+        Load { every: ms(1_300), hold: ms(700) },
+    ];
+    let mut stage = Stage::new(settings(Policy::Fair), &loads);
+    stage.play(ms(5_000));
+    stage.since();
+    stage.loads[PAY].every = ms(100);
+    stage.next[PAY] = stage.now;
+    for _ in 0..300 {
+        stage.play(ms(100));
+        assert!(stage.class(PAY).held + stage.class(REPORT).held <= 8, "{:?}", stage.now);
+    }
+    let tally = stage.since();
+    assert_eq!(tally[PAGE].soon, tally[PAGE].asked, "{:?}", tally[PAGE]);
+    assert!(stage.class(REPORT).waiting > 0 || tally[REPORT].refused > 0, "{:?}", tally[REPORT]);
 }
 
 /// Long transactions alone have the whole pool.
