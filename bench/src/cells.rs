@@ -155,6 +155,22 @@ impl Plan {
         }
     }
 
+    /// What Weir's ledger costs: the rest of the proxy is the same.
+    pub(crate) fn ledger() -> Self {
+        let mut cells = loads(&[8, 50]);
+        let of = |protocol| Cell::new(Work::Saturate(Script::Select(protocol)), 64);
+        cells.extend(PROTOCOLS.map(of));
+        cells.extend(PROTOCOLS.map(|protocol| Cell::new(Work::Instructions(protocol), 8)));
+        Self {
+            name: "ledger",
+            cells,
+            rounds: 7,
+            warm_up: Duration::from_millis(500),
+            measured: Duration::from_secs(2),
+            logins: 0,
+        }
+    }
+
     /// Everything.
     pub(crate) fn long() -> Self {
         let mut cells = loads(&[1, 8, 50, 200, 1000]);
@@ -218,7 +234,7 @@ mod tests {
 
     #[test]
     fn cells_have_names_of_their_own() {
-        for plan in [Plan::short(), Plan::long()] {
+        for plan in [Plan::short(), Plan::long(), Plan::ledger()] {
             let mut names: Vec<_> = plan
                 .cells
                 .iter()

@@ -16,8 +16,8 @@ use crate::pgbench::{PASSWORD, USER};
 pub(crate) enum Contender {
     /// No proxy.
     Direct,
-    /// Weir, with a driver if there is a choice.
-    Weir { program: PathBuf, driver: Option<String> },
+    /// Weir, with a driver if there is a choice, and with its ledger or without.
+    Weir { program: PathBuf, driver: Option<String>, ledger: bool },
     /// PgBouncer.
     PgBouncer { program: PathBuf, version: String },
     /// Any other proxy, that somebody else has started before the server's port.
@@ -160,11 +160,22 @@ impl Contender {
         let mut help = Command::new(program);
         let help = weir_testkit::output(help.args(["up", "--help"]))?;
         let drivers = if help.contains("--driver") { vec!["epoll", "uring"] } else { vec![] };
-        let one = |driver| Self::Weir { program: program.to_owned(), driver };
+        let one = |driver| Self::Weir { program: program.to_owned(), driver, ledger: true };
         if drivers.is_empty() {
             return Ok(vec![one(None)]);
         }
         Ok(drivers.into_iter().map(|driver| one(Some(driver.to_owned()))).collect())
+    }
+
+    /// The same Weir without its ledger.
+    pub(crate) fn without_ledger(&self) -> Option<Self> {
+        match self {
+            Self::Weir { program, driver, ledger: true } => {
+                let (program, driver) = (program.clone(), driver.clone());
+                Some(Self::Weir { program, driver, ledger: false })
+            }
+            Self::Weir { .. } | Self::Direct | Self::PgBouncer { .. } | Self::Other(_) => None,
+        }
     }
 
     /// PgBouncer, asked for its version.
@@ -177,8 +188,10 @@ impl Contender {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Direct => "direct".to_owned(),
-            Self::Weir { driver: None, .. } => "weir".to_owned(),
-            Self::Weir { driver: Some(driver), .. } => format!("weir {driver}"),
+            Self::Weir { driver, ledger, .. } => {
+                let driver = driver.as_ref().map_or(String::new(), |driver| format!(" {driver}"));
+                format!("weir{driver}{}", if *ledger { "" } else { " without ledger" })
+            }
             Self::PgBouncer { version, .. } => format!("pgbouncer {version}"),
             Self::Other(other) => other.name.clone(),
         }
@@ -224,8 +237,8 @@ impl Contender {
     pub(crate) fn start(&self, set_up: SetUp<'_>) -> Result<Running> {
         match self {
             Self::Direct => Ok(Running { port: set_up.upstream, pid: None, process: None }),
-            Self::Weir { program, driver } => {
-                let toml = weir_toml(set_up, driver.as_deref());
+            Self::Weir { program, driver, ledger } => {
+                let toml = weir_toml(set_up, driver.as_deref(), *ledger);
                 let weir = Weir::configured(program, &toml)?;
                 let (port, pid) = (weir.listen().port(), Some(weir.pid()));
                 Ok(Running { port, pid, process: Some(Process::Weir(weir)) })
@@ -245,14 +258,15 @@ impl Contender {
     }
 }
 
-fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>) -> String {
+fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>, ledger: bool) -> String {
     let SetUp { upstream, pool, login, files } = set_up;
     let driver = driver.map_or(String::new(), |name| format!("[workers]\ndriver = \"{name}\"\n"));
     let method = if login.has_password() { "scram" } else { "trust" };
     let tls = if login.has_tls() { "prefer" } else { "disable" };
     let (cert, key) = (files.path("cert"), files.path("key"));
+    let ledger = if ledger { "" } else { "[ledger]\nenabled = false\n" };
     format!(
-        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n{driver}\
+        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n{driver}{ledger}\
          [auth]\nmethod = \"{method}\"\n[users.{USER}]\npassword = \"{PASSWORD}\"\n\
          [tls.client]\nmode = \"{tls}\"\ncert = \"{cert}\"\nkey = \"{key}\"\n\
          [tls.server]\nmode = \"disable\"\n[pool]\nmode = \"transaction\"\nsize = {pool}\n\

@@ -22,7 +22,7 @@ mod stub;
 mod tools;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -51,6 +51,8 @@ enum Command {
     Short(RunArgs),
     /// Every cell.
     Long(RunArgs),
+    /// What the ledger costs: Weir with it and without.
+    Ledger(RunArgs),
     /// What the guard costs the server that it looks at.
     Guard(guard::GuardArgs),
 }
@@ -97,19 +99,28 @@ fn main() -> Result<()> {
         Command::Gates => gates::run(&weir),
         Command::Short(args) => measure(&weir, Plan::short(), &args),
         Command::Long(args) => measure(&weir, Plan::long(), &args),
+        Command::Ledger(args) => ledger(&weir, &args),
         Command::Guard(args) => guard::run(&weir, args),
     }
 }
 
-fn measure(weir: &std::path::Path, plan: Plan, args: &RunArgs) -> Result<()> {
+fn ledger(weir: &Path, args: &RunArgs) -> Result<()> {
+    let with = Contender::weirs(weir)?;
+    let both = with.iter().flat_map(|one| [Some(one.clone()), one.without_ledger()]);
+    run(Plan::ledger(), &both.flatten().collect::<Vec<_>>(), args)
+}
+
+fn measure(weir: &Path, plan: Plan, args: &RunArgs) -> Result<()> {
+    run(plan, &contenders(weir, args)?, args)
+}
+
+fn run(plan: Plan, contenders: &[Contender], args: &RunArgs) -> Result<()> {
     let plan = narrowed(plan, args)?;
-    let contenders = contenders(weir, args)?;
     let stage = rounds::stage(args.server_port)?;
     let mut machine = Machine::look(&stage.server);
-    let records = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"))?;
+    let records = rounds::run(&stage, &plan, contenders, |line| println!("{line}"))?;
     machine.look_again();
-    let report =
-        Report { plan: &plan, contenders: &contenders, records: &records, machine: &machine };
+    let report = Report { plan: &plan, contenders, records: &records, machine: &machine };
     let file = PathBuf::from("target/bench").join(format!("{}.json", plan.name));
     fs::create_dir_all("target/bench").context("making target/bench")?;
     fs::write(&file, format!("{:#}\n", report.json())).context("writing the JSON")?;
@@ -135,7 +146,7 @@ fn narrowed(mut plan: Plan, args: &RunArgs) -> Result<Plan> {
     Ok(plan)
 }
 
-fn contenders(weir: &std::path::Path, args: &RunArgs) -> Result<Vec<Contender>> {
+fn contenders(weir: &Path, args: &RunArgs) -> Result<Vec<Contender>> {
     let mut contenders = vec![Contender::Direct];
     contenders.extend(Contender::weirs(weir)?);
     let installed = || INSTALLED.iter().map(PathBuf::from).find(|path| path.is_file());

@@ -54,12 +54,14 @@ impl Report<'_> {
             self.plan.rounds,
             self.plan.measured.as_secs_f64()
         );
-        if let Some(baseline) = self.baseline() {
+        let baseline = (0..self.contenders.len()).find_map(|who| self.baseline(who));
+        if let Some(baseline) = baseline {
             let name = self.contenders[baseline].name();
+            let each = if self.is_of_ledger() { "the same Weir without ledger" } else { &name };
             let _ = writeln!(
                 page,
                 "Each figure is the median of the rounds [least..most]; × is the median of the \
-                 ratios to {name} in the same round.\n"
+                 ratios to {each} in the same round.\n"
             );
         }
         for metric in Metric::ALL {
@@ -68,10 +70,18 @@ impl Report<'_> {
         page
     }
 
-    /// The contender that ratios are to: the last PgBouncer.
-    fn baseline(&self) -> Option<usize> {
+    /// The contender that one's ratios are to: itself without its ledger, or the last PgBouncer.
+    fn baseline(&self, contender: usize) -> Option<usize> {
+        if self.is_of_ledger() {
+            let without = self.contenders[contender].without_ledger()?;
+            return self.contenders.iter().position(|it| *it == without);
+        }
         let is_one = |it: &Contender| matches!(it, Contender::PgBouncer { .. });
-        self.contenders.iter().rposition(is_one)
+        self.contenders.iter().rposition(is_one).filter(|at| *at != contender)
+    }
+
+    fn is_of_ledger(&self) -> bool {
+        self.contenders.iter().any(|it| matches!(it, Contender::Weir { ledger: false, .. }))
     }
 
     /// The table of a metric; empty when nothing has it.
@@ -102,7 +112,7 @@ impl Report<'_> {
         let ours = of(contender);
         let values: Vec<f64> = ours.iter().map(|(_, value)| *value).collect();
         let Some(summary) = stats::summary(&values) else { return "–".to_owned() };
-        let ratio = self.baseline().filter(|baseline| *baseline != contender);
+        let ratio = self.baseline(contender);
         let ratio = ratio.and_then(|baseline| stats::ratio(&ours, &of(baseline)));
         let ratio = ratio.map_or(String::new(), |it| format!(", ×{:.2}", it.median));
         format!("{}{ratio}", figure(summary))

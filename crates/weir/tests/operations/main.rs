@@ -18,3 +18,4 @@ mod shutdown;
 mod stage;
 mod tables;
 mod truth;
+mod unbooked;

@@ -255,6 +255,24 @@ fn tags_between_statements_of_one_text_do_not_name_its_transaction() {
     check("SELECT 1 /*route='/a'*/; SELECT 2 /*route='/b'*/", "/b");
 }
 
+#[test]
+fn a_ledger_that_is_off_counts_claims_and_nothing_else() {
+    let mut ledger = Ledger::off();
+    ledger.pool_added(PoolId(0));
+    ledger.open.opened(Instant::ZERO);
+    ledger.opened(Instant::ZERO, 0, PoolId(0));
+    ledger.moved(Instant::ZERO, 0, State::Idle);
+    let mut story = Story { ledger, caller: Caller::new("shop", "app", "app"), now: Instant::ZERO };
+    story.pass(5).grant("SELECT 1 /*route='/a'*/").pass(7).answer().pass(3).release();
+    let mark = read(&mut story.ledger, "SELECT 2", &mut story.caller);
+    assert_eq!((mark.class, story.ledger.is_current(mark)), (ClassId(1), true));
+    let seen = story.ledger.snapshot(story.now, 0);
+    assert!(seen.off && seen.times.total() == 0 && seen.drift_nanos() == 0);
+    assert_eq!((seen.open, seen.gaps.len(), story.ledger.holds().count()), (0, 0, 0));
+    let claims: Vec<_> = seen.classes.iter().map(|row| (&*row.label, row.sums.claims)).collect();
+    assert_eq!(claims, [("nobody", 0), ("other", 1)]);
+}
+
 /// What two workers tell of one route, before the first second is over and after.
 #[test]
 fn routes_of_several_workers_are_one() {
