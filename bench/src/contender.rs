@@ -266,7 +266,8 @@ fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>, ledger: bool) -> String {
     let (cert, key) = (files.path("cert"), files.path("key"));
     let ledger = if ledger { "" } else { "[ledger]\nenabled = false\n" };
     format!(
-        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n{driver}{ledger}\
+        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
+         {driver}{ledger}\
          [auth]\nmethod = \"{method}\"\n[users.{USER}]\npassword = \"{PASSWORD}\"\n\
          [tls.client]\nmode = \"{tls}\"\ncert = \"{cert}\"\nkey = \"{key}\"\n\
          [tls.server]\nmode = \"disable\"\n[pool]\nmode = \"transaction\"\nsize = {pool}\n\

@@ -245,8 +245,8 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// All metrics. Pools beyond [`limits::METRIC_POOLS`] are summed up under the name `other`. While the
-/// ledger is off, what only it knows is left out.
+/// All metrics. Pools beyond [`limits::METRIC_POOLS`] are summed up under the name `other`. While
+/// the ledger is off, what only it knows is left out.
 pub(super) fn families(view: &View<'_>) -> Vec<Family> {
     let up = Family {
         name: "weir_up",
