@@ -15,6 +15,7 @@ mod ladder;
 mod ledger;
 mod lending;
 mod load;
+mod modes;
 mod pause;
 mod shutdown;
 mod stage;
