@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 mod access;
+mod brakes;
 mod commands;
 mod export;
 mod healing;
@@ -17,7 +18,10 @@ mod lending;
 mod load;
 mod modes;
 mod pause;
+mod quarantines;
 mod shutdown;
 mod stage;
+mod stuck;
 mod tables;
 mod truth;
+mod untouched;
