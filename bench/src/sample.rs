@@ -44,7 +44,8 @@ pub(crate) fn take(
 ) -> Result<Sample> {
     let Cell { section, work, clients, pool } = cell;
     let deadline = Deadline::after(work.limit() + plan.measured * 10);
-    let set_up = |upstream, login| SetUp { upstream, pool, login, files: &stage.files };
+    let is_counted = matches!(work, Work::Instructions(_));
+    let set_up = |upstream, login| SetUp { upstream, pool, login, is_counted, files: &stage.files };
     let start = |upstream, login| contender.start(set_up(upstream, login));
     let with = |login| start(stage.server.port(), login);
     let connect = |proxy: &Running, script| Clients::connect(proxy.door(deadline), script, clients);

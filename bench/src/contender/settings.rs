@@ -92,6 +92,8 @@ pub(crate) struct SetUp<'a> {
     pub(crate) pool: u32,
     /// How clients prove who they are.
     pub(crate) login: Login,
+    /// It runs under valgrind, which knows no io_uring.
+    pub(crate) is_counted: bool,
     /// Where certificate, key and users are.
     pub(crate) files: &'a Files,
 }
@@ -183,7 +185,7 @@ impl Files {
 
 impl SetUp<'_> {
     pub(super) fn weir_toml(self, setting: Setting) -> String {
-        let Self { upstream, pool, login, files } = self;
+        let Self { upstream, pool, login, is_counted, files } = self;
         let method = if login.has_password() { "scram" } else { "trust" };
         let tls = if login.has_tls() { "prefer" } else { "disable" };
         let (cert, key) = (files.path("cert"), files.path("key"));
@@ -196,6 +198,9 @@ impl SetUp<'_> {
              tls.server.mode = \"disable\"\npool.mode = \"transaction\"\npool.size = {pool}\n",
             setting.toml()
         );
+        if is_counted && setting != Setting::Epoll {
+            toml += "workers.driver = \"epoll\"\n";
+        }
         let halves = if setting == Setting::Split { HALVES.as_slice() } else { &[] };
         let place = format!("host = \"127.0.0.1\"\nport = {upstream}\n");
         for half in halves {
@@ -208,7 +213,7 @@ impl SetUp<'_> {
     }
 
     pub(super) fn pgbouncer_settings(self, prepares: bool) -> Vec<(&'static str, String)> {
-        let Self { upstream: _, pool, login, files } = self;
+        let Self { upstream: _, pool, login, is_counted: _, files } = self;
         let mut settings = vec![
             ("default_pool_size", pool.to_string()),
             ("min_pool_size", "0".to_owned()),
@@ -235,3 +240,29 @@ impl SetUp<'_> {
 
 /// Clients that every proxy takes.
 const CLIENTS_MAX: u32 = 12_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_runs_on_epoll_where_instructions_are_counted() {
+        let files = Files::new().unwrap();
+        let set_up =
+            SetUp { upstream: 1, pool: 20, login: Login::Trust, is_counted: true, files: &files };
+        for setting in Setting::ALL.into_iter().filter(|it| *it != Setting::Uring) {
+            let toml = set_up.weir_toml(setting);
+            assert_eq!(toml.matches("workers.driver = \"epoll\"").count(), 1, "{toml}");
+        }
+    }
+
+    #[test]
+    fn the_halves_of_a_split_pool_are_as_large_as_the_whole() {
+        let files = Files::new().unwrap();
+        let set_up =
+            SetUp { upstream: 1, pool: 20, login: Login::Trust, is_counted: false, files: &files };
+        let toml = set_up.weir_toml(Setting::Split);
+        assert_eq!(toml.matches("pool_size = 10").count(), 2, "{toml}");
+        assert!(Setting::Split.databases().iter().all(|name| toml.contains(name)));
+    }
+}
