@@ -166,6 +166,9 @@ impl fmt::Display for Cell {
 /// Slots, where nothing else is said.
 pub(crate) const POOL: u32 = 20;
 
+/// Turns of Weir with its policy and Weir without in a round.
+const POLICY_TURNS: usize = 6;
+
 /// Clients that a server with 100 connections takes without a proxy.
 const DIRECT_MAX: u32 = 90;
 
@@ -180,6 +183,20 @@ impl Cell {
 
     pub(crate) const fn within(self, section: Section) -> Self {
         Self { section, ..self }
+    }
+
+    /// How often everybody has a turn in a round. What differs by a hundredth is compared often and
+    /// shortly.
+    pub(crate) const fn turns(self) -> usize {
+        match self.section {
+            Section::Policy if !self.work.is_counted() => POLICY_TURNS,
+            Section::Proxies | Section::Policy | Section::Workers => 1,
+        }
+    }
+
+    /// Who takes part, by number.
+    pub(crate) fn contenders(self, all: &[Contender]) -> Vec<usize> {
+        (0..all.len()).filter(|who| self.is_for(&all[*who])).collect()
     }
 
     /// Whether the contender can do it, and whether it says anything there.

@@ -174,14 +174,16 @@ impl Report<'_> {
         let baseline = baseline.filter(|baseline| *baseline != contender);
         let ratio = baseline.and_then(|baseline| stats::ratio(&ours, &of(baseline)));
         let ratio = ratio.map_or(String::new(), |it| format!(", ×{:.2}", it.median));
-        format!("{}{ratio}", figure(summary))
+        format!("{}{ratio}", figure(metric, summary))
     }
 }
 
 /// A median with its range, in as many digits as say something.
-fn figure(summary: Summary) -> String {
+fn figure(metric: Metric, summary: Summary) -> String {
     let Summary { median, least, most } = summary;
     let digits = match median.abs() {
+        // An index of fairness is close to one, and the rest of it is what counts.
+        _ if metric == Metric::Jain => 4,
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 0.1 => 2,
@@ -205,18 +207,44 @@ pub(crate) fn placed(page: &str, figures: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cells::{Cell, Work};
 
     #[test]
     fn figures_have_the_digits_that_say_something() {
         let check = |median: f64, expected: &str| {
             let summary = Summary { median, least: median, most: median * 2.0 };
-            assert_eq!(figure(summary), expected);
+            assert_eq!(figure(Metric::Cpu, summary), expected);
         };
         check(10_234.4, "10234 [10234..20469]");
         check(36.52, "36.5 [36.5..73.0]");
         check(1.034, "1.03 [1.03..2.07]");
         check(0.001, "0.001 [0.001..0.002]");
-        assert_eq!(figure(Summary { median: 36.52, least: 36.52, most: 36.52 }), "36.5", "one");
+        let one = |value| Summary { median: value, least: value, most: value };
+        assert_eq!(figure(Metric::Cpu, one(36.52)), "36.5");
+        assert_eq!(figure(Metric::Jain, one(0.99812)), "0.9981");
+    }
+
+    #[test]
+    fn a_failure_is_in_the_table_and_has_its_reason() {
+        let cell = Cell::new(Work::Recovery, 200);
+        let plan = Plan { cells: vec![cell], ..Plan::long() };
+        let weir = |setting| Contender::Weir { program: "weir".into(), setting };
+        let contenders = [weir(Setting::Epoll), weir(Setting::Uring)];
+        let record = Record {
+            cell: 0,
+            contender: 0,
+            round: 0,
+            sample: [(Metric::FirstServed, 0.25)].into(),
+        };
+        let failure = Failure { cell: 0, contender: 1, round: 0, reason: "no|\nanswer".to_owned() };
+        let (records, failures) = (vec![record], vec![failure]);
+        let outcome = Outcome { records, failures, ..Outcome::default() };
+        let machine = Machine::default();
+        let report =
+            Report { plan: &plan, contenders: &contenders, outcome: &outcome, machine: &machine };
+        let page = report.markdown();
+        assert!(page.contains(&format!("| {cell} | 0.25 | failed |")), "{page}");
+        assert!(page.contains(&format!("| {cell} | weir uring | 1 | no/ answer |")), "{page}");
     }
 
     #[test]

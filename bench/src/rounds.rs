@@ -17,6 +17,7 @@ use crate::{pgbench, stub};
 pub(crate) struct Record {
     pub(crate) cell: usize,
     pub(crate) contender: usize,
+    /// Counts the turns in a round, too: samples of the same one are compared.
     pub(crate) round: usize,
     pub(crate) sample: Sample,
 }
@@ -69,19 +70,18 @@ pub(crate) fn run(
                 continue;
             }
             say(&format!("{:4} s, round {}: {cell}", began.elapsed().as_secs(), round + 1));
-            for contender in order(contenders.len(), round + at) {
-                let candidate = &contenders[contender];
-                if !cell.is_for(candidate) {
-                    continue;
-                }
-                match sample::take(stage, candidate, *cell, plan) {
-                    Ok(sample) => {
-                        outcome.records.push(Record { cell: at, contender, round, sample });
-                    }
-                    Err(err) => {
-                        let reason = format!("{err:#}");
-                        say(&format!("FAILED {}: {reason}", candidate.name()));
-                        outcome.failures.push(Failure { cell: at, contender, round, reason });
+            for turn in 0..cell.turns() {
+                for contender in order(&cell.contenders(contenders), round + at + turn) {
+                    let round = round * cell.turns() + turn;
+                    match sample::take(stage, &contenders[contender], *cell, plan) {
+                        Ok(sample) => {
+                            outcome.records.push(Record { cell: at, contender, round, sample });
+                        }
+                        Err(err) => {
+                            let reason = format!("{err:#}");
+                            say(&format!("FAILED {}: {reason}", contenders[contender].name()));
+                            outcome.failures.push(Failure { cell: at, contender, round, reason });
+                        }
                     }
                 }
             }
@@ -92,8 +92,10 @@ pub(crate) fn run(
 }
 
 /// Everybody once, beginning with another one each time.
-fn order(count: usize, turn: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |at| (at + turn) % count)
+fn order(all: &[usize], turn: usize) -> Vec<usize> {
+    let mut order = all.to_vec();
+    order.rotate_left(turn % all.len().max(1));
+    order
 }
 
 /// The values of a metric of one contender in one cell, with their rounds.
@@ -116,7 +118,8 @@ mod tests {
 
     #[test]
     fn everybody_is_first_in_turn() {
-        let of = |turn| order(3, turn).collect::<Vec<_>>();
-        assert_eq!([of(0), of(1), of(2), of(3)], [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]]);
+        let of = |turn| order(&[0, 4, 5], turn);
+        assert_eq!([of(0), of(1), of(2), of(3)], [[0, 4, 5], [4, 5, 0], [5, 0, 4], [0, 4, 5]]);
+        assert_eq!(order(&[], 3), [0; 0]);
     }
 }

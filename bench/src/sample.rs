@@ -52,16 +52,16 @@ pub(crate) fn take(
     match work {
         Work::Load(script) => {
             let proxy = with(Login::Trust)?;
-            load(&proxy, connect(&proxy, script)?, Span::of(script, plan), section)
+            load(&proxy, connect(&proxy, script)?, Span::of(cell, script, plan), section)
         }
         Work::Uneven(script) => {
             let proxy = with(Login::Trust)?;
-            let span = Span { warm_up: LENDING, ..Span::of(script, plan) };
+            let span = Span { warm_up: LENDING, ..Span::of(cell, script, plan) };
             load(&proxy, connect(&proxy, script)?.one_in(2), span, section)
         }
         Work::Saturate(script) => {
             let proxy = start(stage.stub, Login::Trust)?;
-            load(&proxy, connect(&proxy, script)?, Span::of(script, plan), section)
+            load(&proxy, connect(&proxy, script)?, Span::of(cell, script, plan), section)
         }
         Work::Once(script) => {
             Ok(latencies(connect(&with(Login::Trust)?, script)?.once()?.latencies))
@@ -101,7 +101,7 @@ const SIMPLE: Script = Script::Select(Protocol::Simple);
 
 /// How long workers get to lend each other slots: they look for a second, and half of what is
 /// spare goes at a time.
-const LENDING: Duration = Duration::from_secs(6);
+const LENDING: Duration = Duration::from_secs(4);
 
 /// How long clients work.
 #[derive(Debug, Clone, Copy)]
@@ -112,9 +112,10 @@ struct Span {
 
 impl Span {
     /// Where clients wait for half a second, each is to be served often enough to be compared.
-    fn of(script: Script, plan: &Plan) -> Self {
+    fn of(cell: Cell, script: Script, plan: &Plan) -> Self {
         let times = if script == Script::Sleep { 6 } else { 1 };
-        Self { warm_up: plan.warm_up, measured: plan.measured * times }
+        let turns = u32::try_from(cell.turns()).unwrap_or(1).div_ceil(2);
+        Self { warm_up: plan.warm_up, measured: plan.measured * times / turns }
     }
 }
 

@@ -85,3 +85,20 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_says_nothing_is_given_up() {
+        let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let deadline = Deadline::after(Duration::from_millis(20));
+        let err = Connection::open(Door { port, databases: &["any"], deadline }, 0).unwrap_err();
+        assert!(format!("{err:#}").contains("waiting for an answer"), "{err:#}");
+    }
+}
