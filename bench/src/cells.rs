@@ -13,8 +13,8 @@ use crate::pgbench::Protocol;
 pub(crate) enum Work {
     /// Transactions, one after the other.
     Load(Script),
-    /// The same with one client in two: in a pool of two workers, those of one of them.
-    Uneven(Script),
+    /// The same, two workers' clients with unequal work.
+    Uneven(Script, Skew),
     /// Transactions against a server that answers at once: the proxy is what limits.
     Saturate(Script),
     /// One transaction of each client, all begun at once.
@@ -39,6 +39,32 @@ pub(crate) enum Work {
     IdleTls,
 }
 
+/// Which clients work. Those with even numbers are one worker's, where there are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Skew {
+    /// Those of one worker alone.
+    One,
+    /// Those of one worker, and a fifth of the other's.
+    Fifth,
+}
+
+impl Skew {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::One => "every other",
+            Self::Fifth => "every other and a fifth of the rest",
+        }
+    }
+
+    /// Whether a client works, by its number.
+    pub(crate) fn works(self) -> fn(usize) -> bool {
+        match self {
+            Self::One => |at| at % 2 == 0,
+            Self::Fifth => |at| at % 2 == 0 || at % 10 == 1,
+        }
+    }
+}
+
 impl Work {
     /// How long it may take, beside what is measured: above that the cell has failed.
     pub(crate) const fn limit(self) -> Duration {
@@ -46,7 +72,7 @@ impl Work {
             Self::Instructions(_) => 240,
             Self::Recovery | Self::Logins(_) => 90,
             Self::Load(_)
-            | Self::Uneven(_)
+            | Self::Uneven(..)
             | Self::Saturate(_)
             | Self::Once(_)
             | Self::Calls(_)
@@ -66,7 +92,7 @@ impl Work {
                 true
             }
             Self::Load(_)
-            | Self::Uneven(_)
+            | Self::Uneven(..)
             | Self::Saturate(_)
             | Self::Once(_)
             | Self::Logins(_)
@@ -80,7 +106,7 @@ impl Work {
     fn prepares(self) -> bool {
         match self {
             Self::Load(script)
-            | Self::Uneven(script)
+            | Self::Uneven(script, _)
             | Self::Saturate(script)
             | Self::Once(script)
             | Self::Calls(script) => {
@@ -146,7 +172,9 @@ impl fmt::Display for Cell {
             Work::Instructions(protocol) => {
                 write!(f, "instructions: {}, {clients} clients", protocol.name())?;
             }
-            Work::Uneven(script) => write!(f, "{script}, every other of {clients} clients")?,
+            Work::Uneven(script, skew) => {
+                write!(f, "{script}, {} of {clients} clients", skew.name())?;
+            }
             Work::Saturate(script) => {
                 write!(f, "saturated: {script}, {clients} clients, instant server")?;
             }
@@ -210,7 +238,7 @@ impl Cell {
             // What the server itself makes of it: the ideal that the proxies are held against.
             Work::Load(Script::Sleep) if self.clients <= self.pool => direct,
             // Others come with the pool they have, which is to be the usual.
-            Work::Load(_) | Work::Uneven(_) => {
+            Work::Load(_) | Work::Uneven(..) => {
                 !(direct && self.clients > DIRECT_MAX) && (self.pool == POOL || ours || direct)
             }
             Work::Calls(_) | Work::Active | Work::Idle => contender.is_process(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::cells::{Cell, Section, Work};
+use crate::cells::{Cell, Section, Skew, Work};
 use crate::contender::Login;
 use crate::load::bulk::Bulk;
 use crate::load::script::Script;
@@ -105,13 +105,14 @@ fn policy() -> [Cell; 5] {
     .map(|cell| cell.within(Section::Policy))
 }
 
-fn workers() -> [Cell; 5] {
+fn workers() -> [Cell; 6] {
     [
         Cell::new(Work::Saturate(SIMPLE), 64),
         Cell::new(Work::Saturate(PREPARED), 64),
         Cell::new(Work::Load(SIMPLE), 50),
         Cell::new(Work::Load(PREPARED), 200),
-        Cell::new(Work::Uneven(Script::Sleep), 200),
+        Cell::new(Work::Uneven(Script::Sleep, Skew::One), 200),
+        Cell::new(Work::Uneven(Script::Sleep, Skew::Fifth), 200),
     ]
     .map(|cell| cell.within(Section::Workers))
 }

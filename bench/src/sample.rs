@@ -54,10 +54,10 @@ pub(crate) fn take(
             let proxy = with(Login::Trust)?;
             load(&proxy, connect(&proxy, script)?, Span::of(cell, script, plan), section)
         }
-        Work::Uneven(script) => {
+        Work::Uneven(script, skew) => {
             let proxy = with(Login::Trust)?;
             let span = Span { warm_up: LENDING, ..Span::of(cell, script, plan) };
-            load(&proxy, connect(&proxy, script)?.one_in(2), span, section)
+            load(&proxy, connect(&proxy, script)?.only(skew.works()), span, section)
         }
         Work::Saturate(script) => {
             let proxy = start(stage.stub, Login::Trust)?;

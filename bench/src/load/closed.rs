@@ -26,8 +26,8 @@ pub(crate) struct Seen {
 pub(crate) struct Clients {
     script: Script,
     connections: Vec<Connection>,
-    /// One client in so many works.
-    every: usize,
+    /// Whether the client of this number works.
+    works: fn(usize) -> bool,
     deadline: Deadline,
     watch: rustix::fd::OwnedFd,
     chance: Chance,
@@ -63,7 +63,7 @@ impl Clients {
         Ok(Self {
             script,
             connections,
-            every: 1,
+            works: |_| true,
             deadline: door.deadline,
             watch,
             chance: Chance::new(1),
@@ -73,9 +73,9 @@ impl Clients {
         })
     }
 
-    /// The same, but only one client in so many works.
-    pub(crate) fn one_in(self, every: usize) -> Self {
-        Self { every, ..self }
+    /// The same, but only these clients work, by their numbers.
+    pub(crate) fn only(self, works: fn(usize) -> bool) -> Self {
+        Self { works, ..self }
     }
 
     /// Runs the load: `warm_up`, then `measured`, with a call of `edge` at the begin and the end
@@ -94,7 +94,7 @@ impl Clients {
         self.pump(began + measured, Some(&mut seen))?;
         seen.elapsed = began.elapsed();
         let after = edge()?;
-        seen.by_client = seen.by_client.into_iter().step_by(self.every).collect();
+        seen.by_client = self.working().map(|at| seen.by_client[at]).collect();
         Ok((seen, before, after))
     }
 
@@ -116,9 +116,13 @@ impl Clients {
         Seen { by_client: vec![0; self.connections.len()], ..Seen::default() }
     }
 
+    fn working(&self) -> impl Iterator<Item = usize> {
+        (0..self.connections.len()).filter(|at| (self.works)(*at))
+    }
+
     fn start(&mut self) -> Result<()> {
-        let mut all = (0..self.connections.len()).step_by(self.every);
-        all.try_for_each(|at| self.next(at, Instant::now()))
+        let working: Vec<usize> = self.working().collect();
+        working.into_iter().try_for_each(|at| self.next(at, Instant::now()))
     }
 
     /// Serves events until `end`; records what ends meanwhile.
