@@ -131,19 +131,23 @@ pub(crate) enum Section {
     Proxies,
     /// Weir's dispatch and healing, and Weir without.
     Policy,
+    /// Weir with its ledger and without.
+    Ledger,
     /// One worker and two.
     Workers,
 }
 
 impl Section {
     /// All of them, in the order of the page.
-    pub(crate) const ALL: [Self; 3] = [Self::Proxies, Self::Policy, Self::Workers];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Proxies, Self::Policy, Self::Ledger, Self::Workers];
 
     /// Its title on the page.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Proxies => "Beside other proxies and none",
             Self::Policy => "What dispatch and healing cost while nobody waits long",
+            Self::Ledger => "What the ledger costs",
             Self::Workers => "One worker and two",
         }
     }

@@ -53,8 +53,10 @@ pub(crate) struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    /// `clients`, which call themselves `application`, over `servers` open connections.
+    /// `clients`, which call themselves `application`, over `servers` open connections of `pools`,
+    /// which are new.
     pub(crate) fn new(
+        mut pools: Pools,
         clients: usize,
         servers: u32,
         application: &str,
@@ -71,7 +73,6 @@ impl<'a> Relay<'a> {
             at: 0,
             rounds: 0,
         };
-        let mut pools = Pools::new();
         let budget = pools.add_budget(servers, Duration::from_millis(100));
         let pool = pools.add_pool(
             &[budget],
@@ -219,6 +220,9 @@ impl<'a> Relay<'a> {
 
     /// Tells the ledger what a server connection does now, as a worker does.
     fn book(&mut self, at: usize) {
+        if !self.pools.ledger().is_on() {
+            return;
+        }
         let phase = match self.links[at].state.activity() {
             Activity::Idle => Phase::PinnedIdle,
             Activity::Executing => Phase::Executing,

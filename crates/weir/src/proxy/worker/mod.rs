@@ -165,7 +165,8 @@ impl Worker {
     ) -> Result<Self> {
         let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
-        let pools = Pools::seeded(options.seed);
+        let pools =
+            if options.ledger { Pools::seeded(options.seed) } else { Pools::without_ledger() };
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
