@@ -92,7 +92,7 @@ impl Plan {
             rounds: 3,
             warm_up: Duration::from_millis(300),
             measured: Duration::from_millis(1_500),
-            logins: 2_000,
+            logins: 1_000,
         }
     }
 }

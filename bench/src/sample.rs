@@ -75,7 +75,8 @@ pub(crate) fn take(
             instructions(contender, set_up, Load::new(&stage.server, protocol, clients, deadline))
         }
         Work::Logins(login) => {
-            logins(&stage.server, &with(login)?, login, (clients, plan.logins), deadline)
+            let all = plan.logins / login.weight();
+            logins(&stage.server, &with(login)?, login, (clients, all), deadline)
         }
         Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan, deadline),
         Work::Recovery => {

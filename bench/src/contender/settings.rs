@@ -153,6 +153,14 @@ impl Login {
         matches!(self, Self::Scram | Self::ScramClear | Self::TlsScram)
     }
 
+    /// How many others it takes as long as: a derived key takes milliseconds.
+    pub(crate) const fn weight(self) -> u32 {
+        match self {
+            Self::ScramClear => 4,
+            Self::Trust | Self::Scram | Self::TlsScram | Self::Tls => 1,
+        }
+    }
+
     /// The file with the users.
     const fn users(self) -> &'static str {
         match self {
