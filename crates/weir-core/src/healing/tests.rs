@@ -183,6 +183,25 @@ fn a_change_to_enforce_acts_on_what_was_only_told() {
 }
 
 #[test]
+fn what_the_dispatch_does_is_recorded_in_the_mode_of_the_class() {
+    let mut world = World::enforcing();
+    world.rules.ladder.set_class("/pay", Step::Cap, Mode::Observe);
+    for (number, route) in [(1, "/pay"), (2, "/cart")] {
+        let scene = Scene {
+            pool: PoolId(0),
+            holders: &[],
+            waiting: 4,
+            oldest: Duration::ZERO,
+            classes: None,
+        };
+        let (route, why) = (route.into(), String::new());
+        let sign = Sign { number, step: Step::Cap, route, slots: 2, why };
+        world.healer.sign(at(1), scene, &world.rules, sign);
+    }
+    assert_eq!(world.verdicts(), [Verdict::Only(Mode::Observe), Verdict::Done]);
+}
+
+#[test]
 fn the_effect_is_measured_also_of_what_was_not_done() {
     let mut world = World::new(Rules::default());
     world.considers(at(100), &[idle()], 5);

@@ -6,6 +6,7 @@ use weir_wire::frame::{HEADER_LEN, Header, Malformed, backend};
 use weir_wire::message::{CommandComplete, ErrorFields, ReadyForQuery};
 
 use crate::config::limits::REPLY_BUFFER_BYTES;
+use crate::ledger::LONG_TAG;
 use crate::session::outbox::Outbox;
 use crate::session::plain::{COMMAND, bit};
 use crate::session::server::{Hidden, Lease, Refusal, Reply, Rest, ServerState, Slot};
@@ -197,6 +198,9 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
         server.lease.work.note_tag(body);
         server.command_complete(tag);
+        if let Some(rows) = rows_given(tag).filter(|_| body.len() >= LONG_TAG) {
+            cx.scribe.rows(rows);
+        }
         if matches!(tag, b"DEALLOCATE ALL" | b"DISCARD ALL") {
             if server.lease.aside.take().is_none() {
                 server.prepared.clear();
@@ -421,7 +425,8 @@ impl Lease {
     /// close statements.
     #[inline(never)]
     fn pass_command(&mut self, body: &[u8]) -> bool {
-        let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None);
+        let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None)
+            || body.len() >= LONG_TAG;
         if is_noted || body.last() != Some(&0) || self.copy_in {
             return false;
         }
@@ -432,6 +437,12 @@ impl Lease {
         }
         true
     }
+}
+
+/// The rows that a command with this tag gave its client; none where it gave none, or copied them.
+fn rows_given(tag: &[u8]) -> Option<u64> {
+    let rows = tag.strip_prefix(b"SELECT ").or_else(|| tag.strip_prefix(b"FETCH "))?;
+    std::str::from_utf8(rows).ok()?.parse().ok()
 }
 
 /// Messages that pass without being read: rows, COPY data, notices and descriptions of types.
@@ -524,6 +535,20 @@ impl ServerState {
             self.lease.done = self.lease.done.wrapping_add(1);
             let pipeline = self.replies.first() == Some(&Reply::Execute);
             self.lease.unsynced |= pipeline && !self.replies.contains(&Reply::Ready);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_of_what_a_client_was_given() {
+        assert_eq!(rows_given(b"SELECT 300000"), Some(300_000));
+        assert_eq!(rows_given(b"FETCH 10000"), Some(10_000));
+        for tag in ["INSERT 0 10000", "COPY 300000", "SELECT", "SELECT x", "CREATE TABLE", ""] {
+            assert_eq!(rows_given(tag.as_bytes()), None, "{tag}");
         }
     }
 }

@@ -108,10 +108,11 @@ impl Worker {
         let limited = self.pools.classes(pool).filter(|class| {
             class.limit.is_some() || class.cap.is_some() || class.deadline.is_some()
         });
-        let enforced = self.homes[pool.0 as usize].target.healing.enforces(Step::Cap);
+        let ladder = &self.homes[pool.0 as usize].target.healing.ladder;
         let row = |view: weir_core::dispatch::ClassView| {
             let (database, pool_user) = self.names(pool);
             let route = self.class_label(&view);
+            let enforced = ladder.mode(&route, Step::Cap) == Mode::Enforce;
             CapRow { database, pool_user, route, view, enforced }
         };
         limited.map(row).collect()
