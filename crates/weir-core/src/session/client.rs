@@ -127,6 +127,8 @@ impl Session {
         Ok(Step { taken, ask })
     }
 
+    /// Each kind of message has a function that is never inlined: together in this loop they would
+    /// make each message pay for what all of them keep at hand.
     fn client_message(
         &mut self,
         cx: &mut Context<'_>,
