@@ -260,7 +260,7 @@ impl Stage {
         }
         assert!(matches!(self.holder, Holder::Nobody), "checkout while leased: {}", self.line);
         self.holder = Holder::Client(who);
-        self.with(Some(who), &[], |session, cx| session.granted(cx));
+        self.server.lend(Instant::ZERO);
     }
 
     fn server_says(&mut self, words: &str) {
