@@ -266,6 +266,15 @@ impl Driver {
         }
     }
 
+    /// The socket of a connection, to ask about it. Nothing else may be done with it.
+    #[must_use]
+    pub fn descriptor(&self, link: &Link) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Epoll(driver) => driver.descriptor(link.at),
+            Self::Uring(driver) => driver.descriptor(link.at),
+        }
+    }
+
     /// Ends a connection: nothing of it is read any more. There is no more news of it.
     #[expect(clippy::needless_pass_by_value, reason = "a closed link cannot be used again")]
     pub fn close(&mut self, link: Link, farewell: Farewell) {

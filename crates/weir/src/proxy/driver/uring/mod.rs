@@ -205,6 +205,10 @@ impl Uring {
         }
     }
 
+    pub(super) fn descriptor(&self, at: u32) -> Option<BorrowedFd<'_>> {
+        self.conns.get(at).map(|conn| conn.fd.as_fd())
+    }
+
     pub(super) fn close(&mut self, at: u32, farewell: Farewell) {
         let key = self.key(at);
         let Some(conn) = self.conns.get_mut(at) else { return };
