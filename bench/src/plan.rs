@@ -54,9 +54,9 @@ impl Plan {
         Self {
             name: "ledger",
             cells: ledger().into(),
-            rounds: 7,
-            warm_up: Duration::from_millis(500),
-            measured: Duration::from_secs(2),
+            rounds: 5,
+            warm_up: Duration::from_millis(300),
+            measured: Duration::from_secs(1),
             logins: 0,
         }
     }

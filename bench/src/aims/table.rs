@@ -5,14 +5,12 @@ use crate::aims::Bound::{self, AtLeast, AtMost};
 use crate::aims::{Against, Aim};
 use crate::cells::{Cell, POOL, Section, Work};
 use crate::contender::Login;
-use crate::contender::Setting::{
-    self, Alone, Booked, Epoll, Fair, Fifo, Lending, Unbooked, Uring,
-};
+use crate::contender::Setting::{self, Alone, Booked, Epoll, Fair, Fifo, Lending, Unbooked, Uring};
 use crate::load::bulk::Bulk;
 use crate::load::script::Script;
 use crate::metric::Metric::{
-    self, AllServed, Calls, Cpu, FirstServed, GigabyteCpu, IdleClient, Instructions, Jain,
-    LoginCpu, P999, Rise, Tail, Tps, UserCpu,
+    self, AllServed, Calls, Cpu, CpuUser, FirstServed, GigabyteCpu, IdleClient, Instructions, Jain,
+    LoginCpu, P999, Rise, Tail, Tps,
 };
 use crate::pgbench::Protocol;
 
@@ -281,7 +279,7 @@ pub(super) const AIMS: [Aim; 38] = [
         ..figure(
             "the ledger: user CPU a transaction without it",
             Booked,
-            UserCpu,
+            CpuUser,
             booked,
             AtMost(1.05),
         )
