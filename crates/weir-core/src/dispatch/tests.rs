@@ -350,6 +350,28 @@ fn what_is_only_advised_is_shown_and_not_done() {
     assert!(stage.class(PAY).limit.is_some() && stage.refusals.iter().any(|one| early(&one)));
 }
 
+/// The shop while its payments are slow: whether they were capped, and whether refused early.
+fn slow_payments(all: Advises, payments: Advises) -> (bool, bool) {
+    let mut stage = shop(Policy::Fair);
+    stage.pools.advise(stage.now, stage.pool, all);
+    let rules = ClassRules { advises: Some(payments), ..ClassRules::default() };
+    stage.pools.set_class(stage.now, stage.pool, ClassId(2), rules);
+    stage.loads[PAY].hold = ms(3_000);
+    stage.play(ms(10_000));
+    let view = stage.class(PAY);
+    assert!(view.cap.is_some(), "it is worked out: {view:?}");
+    let early = |refusal: &Refusal| matches!(refusal, Refusal::Overload(_));
+    (view.limit.is_some(), stage.refusals.iter().any(early))
+}
+
+#[test]
+fn what_is_said_of_a_class_counts_more_than_what_is_said_of_the_pool() {
+    let (act, show) = (Advises::default(), Advises { cap: true, shed: true });
+    assert_eq!(slow_payments(act, show), (false, false));
+    assert_eq!(slow_payments(show, act), (true, true));
+    assert_eq!(slow_payments(act, Advises { cap: false, shed: true }), (true, false));
+}
+
 #[test]
 fn an_exempt_class_is_neither_capped_nor_refused_early() {
     let mut stage = shop(Policy::Fair);

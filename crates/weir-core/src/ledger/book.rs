@@ -41,6 +41,10 @@ pub struct Ledger {
     pub(crate) open: OpenTime,
 }
 
+/// Bytes of a tag, its final zero included, that can count ten thousand rows and more:
+/// `SELECT 10000`. Shorter ones are not worth another look.
+pub const LONG_TAG: usize = 13;
+
 /// What a session tells the ledger with.
 #[derive(Debug)]
 pub struct Scribe<'a> {
@@ -76,6 +80,15 @@ impl Scribe<'_> {
     pub fn sent(&mut self, now: Instant, mark: Mark, due: Option<u32>) {
         if let Some(server) = self.server {
             self.ledger.statement(now, server, mark, due);
+        }
+    }
+
+    /// A statement of the transaction under way gave so many rows. Told of very many only: of tags
+    /// of [`LONG_TAG`] bytes and more.
+    #[cold]
+    pub fn rows(&mut self, rows: u64) {
+        if let Some(server) = self.server {
+            self.ledger.rows(server, rows);
         }
     }
 
@@ -295,6 +308,14 @@ impl Ledger {
         account.queue.push_back(Queued { mark, due });
         self.names.retain(mark.class.0);
         self.texts.retain(mark.statement);
+    }
+
+    /// A statement gave so many rows.
+    #[cold]
+    pub fn rows(&mut self, server: ServerId, rows: u64) {
+        if let Some(account) = self.account(server.0).filter(|account| account.work.open) {
+            account.work.rows = account.work.rows.saturating_add(rows);
+        }
     }
 
     /// So many requests of a lease were answered now; `idle`: no transaction is open.

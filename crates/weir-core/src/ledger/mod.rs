@@ -55,7 +55,7 @@ mod top;
 mod turn;
 mod window;
 
-pub use book::{Ledger, Scribe};
+pub use book::{LONG_TAG, Ledger, Scribe};
 pub use class::{ClassKind, ClassSums, WaitEnd, WaitSum};
 pub use conservation::OpenTime;
 pub use gap::GapSums;

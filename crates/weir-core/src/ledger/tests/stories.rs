@@ -88,6 +88,20 @@ fn time_is_charged_to_its_route_by_phase() {
 }
 
 #[test]
+fn rows_are_those_of_the_class_that_the_transaction_has_at_its_end() {
+    let mut story = Story::new();
+    story.grant("SELECT a FROM t /*route='/report'*/").pass(1);
+    story.ledger.rows(SERVER, 20_000);
+    story.ledger.rows(SERVER, 10_000);
+    story.release();
+    story.ledger.rows(SERVER, 40_000);
+    story.grant("SELECT 1 /*route='/page'*/").pass(1).release();
+    let seen = story.look();
+    let rows = |label| seen.classes.iter().find(|class| &*class.label == label).unwrap().sums.rows;
+    assert_eq!((rows("/report"), rows("/page")), (30_000, 0));
+}
+
+#[test]
 fn a_gap_is_named_by_the_statements_around_it() {
     let mut story = Story::new();
     for _ in 0..3 {

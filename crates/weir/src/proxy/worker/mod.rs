@@ -215,7 +215,7 @@ impl Worker {
                 match self.named(event.token) {
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Client(at) => self.client_ready(at, *event),
-                    Named::Server(at) => self.server_ready(at),
+                    Named::Server(at) => self.server_ready(at, *event),
                     Named::Gone => {}
                 }
             }
