@@ -131,19 +131,22 @@ pub(crate) enum Section {
     Proxies,
     /// Weir's dispatch and healing, and Weir without.
     Policy,
+    /// Weir with its ledger and without.
+    Ledger,
     /// One worker and two.
     Workers,
 }
 
 impl Section {
     /// All of them, in the order of the page.
-    pub(crate) const ALL: [Self; 3] = [Self::Proxies, Self::Policy, Self::Workers];
+    pub(crate) const ALL: [Self; 4] = [Self::Proxies, Self::Policy, Self::Ledger, Self::Workers];
 
     /// Its title on the page.
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Proxies => "Beside other proxies and none",
             Self::Policy => "What dispatch and healing cost while nobody waits long",
+            Self::Ledger => "What the ledger costs",
             Self::Workers => "One worker and two",
         }
     }
@@ -164,6 +167,7 @@ impl fmt::Display for Cell {
         match section {
             Section::Proxies => {}
             Section::Policy => f.write_str("policy: ")?,
+            Section::Ledger => f.write_str("ledger: ")?,
             Section::Workers => f.write_str("workers: ")?,
         }
         match work {
@@ -194,8 +198,8 @@ impl fmt::Display for Cell {
 /// Slots, where nothing else is said.
 pub(crate) const POOL: u32 = 20;
 
-/// Turns of Weir with its policy and Weir without in a round.
-const POLICY_TURNS: usize = 6;
+/// Turns of Weir with and without a part of it in a round.
+const CLOSE_TURNS: usize = 6;
 
 /// Clients that a server with 100 connections takes without a proxy.
 const DIRECT_MAX: u32 = 90;
@@ -217,8 +221,8 @@ impl Cell {
     /// shortly.
     pub(crate) const fn turns(self) -> usize {
         match self.section {
-            Section::Policy if !self.work.is_counted() => POLICY_TURNS,
-            Section::Proxies | Section::Policy | Section::Workers => 1,
+            Section::Policy | Section::Ledger if !self.work.is_counted() => CLOSE_TURNS,
+            Section::Proxies | Section::Policy | Section::Ledger | Section::Workers => 1,
         }
     }
 

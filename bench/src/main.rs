@@ -55,6 +55,8 @@ enum Command {
     Short(RunArgs),
     /// Every cell: 25 minutes on two cores, with one PgBouncer.
     Long(RunArgs),
+    /// What the ledger costs: Weir with it and without.
+    Ledger(RunArgs),
     /// What the guard costs the server that it looks at.
     Guard(guard::GuardArgs),
 }
@@ -101,6 +103,7 @@ fn main() -> Result<()> {
         Command::Gates => gates::run(&weir),
         Command::Short(args) => measure(&weir, Plan::short(), &args),
         Command::Long(args) => measure(&weir, Plan::long(), &args),
+        Command::Ledger(args) => measure(&weir, Plan::ledger(), &args),
         Command::Guard(args) => guard::run(&weir, args),
     }
 }

@@ -49,6 +49,18 @@ impl Plan {
         }
     }
 
+    /// What the ledger costs: the rest of the proxy is the same.
+    pub(crate) fn ledger() -> Self {
+        Self {
+            name: "ledger",
+            cells: ledger().into(),
+            rounds: 5,
+            warm_up: Duration::from_millis(300),
+            measured: Duration::from_secs(1),
+            logins: 0,
+        }
+    }
+
     /// Everything.
     pub(crate) fn long() -> Self {
         let mut cells = loads(&[1, 8, 50, 200, 1000]);
@@ -72,6 +84,7 @@ impl Plan {
         cells.extend([1_000, 10_000].map(|clients| Cell::new(Work::Idle, clients)));
         cells.push(Cell::new(Work::IdleTls, 500));
         cells.extend(policy());
+        cells.extend(ledger());
         cells.extend(workers());
         Self {
             name: "long",
@@ -105,6 +118,19 @@ fn policy() -> [Cell; 5] {
     .map(|cell| cell.within(Section::Policy))
 }
 
+fn ledger() -> [Cell; 7] {
+    [
+        Cell::new(Work::Load(SIMPLE), 50),
+        Cell::new(Work::Load(PREPARED), 200),
+        Cell::new(Work::Saturate(SIMPLE), 64),
+        Cell::new(Work::Saturate(PREPARED), 64),
+        Cell::new(Work::Instructions(Protocol::Simple), 8),
+        Cell::new(Work::Instructions(Protocol::Extended), 8),
+        Cell::new(Work::Instructions(Protocol::Prepared), 8),
+    ]
+    .map(|cell| cell.within(Section::Ledger))
+}
+
 fn workers() -> [Cell; 6] {
     [
         Cell::new(Work::Saturate(SIMPLE), 64),
@@ -123,7 +149,7 @@ mod tests {
 
     #[test]
     fn cells_have_names_of_their_own() {
-        for plan in [Plan::short(), Plan::long()] {
+        for plan in [Plan::short(), Plan::long(), Plan::ledger()] {
             let mut names: Vec<String> = plan.cells.iter().map(Cell::to_string).collect();
             names.sort();
             names.dedup();

@@ -118,6 +118,7 @@ impl Report<'_> {
         let is_one = |it: &Contender| match section {
             Section::Proxies => matches!(it, Contender::PgBouncer { .. }),
             Section::Policy => it.has_setting(Setting::Fifo),
+            Section::Ledger => it.has_setting(Setting::Unbooked),
             Section::Workers => it.has_setting(Setting::Alone),
         };
         self.contenders.iter().rposition(is_one)

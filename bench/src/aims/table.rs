@@ -5,11 +5,11 @@ use crate::aims::Bound::{self, AtLeast, AtMost};
 use crate::aims::{Against, Aim};
 use crate::cells::{Cell, POOL, Section, Work};
 use crate::contender::Login;
-use crate::contender::Setting::{self, Alone, Epoll, Fair, Fifo, Lending, Uring};
+use crate::contender::Setting::{self, Alone, Booked, Epoll, Fair, Fifo, Lending, Unbooked, Uring};
 use crate::load::bulk::Bulk;
 use crate::load::script::Script;
 use crate::metric::Metric::{
-    self, AllServed, Calls, Cpu, FirstServed, GigabyteCpu, IdleClient, Instructions, Jain,
+    self, AllServed, Calls, Cpu, CpuUser, FirstServed, GigabyteCpu, IdleClient, Instructions, Jain,
     LoginCpu, P999, Rise, Tail, Tps,
 };
 use crate::pgbench::Protocol;
@@ -129,6 +129,10 @@ fn policy(cell: &Cell) -> bool {
     cell.section == Section::Policy && !matches!(cell.work, Work::Instructions(_))
 }
 
+fn booked(cell: &Cell) -> bool {
+    cell.section == Section::Ledger && !matches!(cell.work, Work::Instructions(_))
+}
+
 fn two_saturated(cell: &Cell) -> bool {
     cell.section == Section::Workers && matches!(cell.work, Work::Saturate(_))
 }
@@ -154,7 +158,7 @@ const fn figure(
 }
 
 /// All of them.
-pub(super) const AIMS: [Aim; 36] = [
+pub(super) const AIMS: [Aim; 38] = [
     ratio(
         "io_uring: CPU a transaction, simple and extended, 50 to 1000 clients",
         Uring,
@@ -264,6 +268,20 @@ pub(super) const AIMS: [Aim; 36] = [
             Tps,
             policy,
             AtLeast(0.99),
+        )
+    },
+    Aim {
+        against: Against::Weir(Unbooked),
+        ..figure("the ledger: throughput without it", Booked, Tps, booked, AtLeast(0.98))
+    },
+    Aim {
+        against: Against::Weir(Unbooked),
+        ..figure(
+            "the ledger: user CPU a transaction without it",
+            Booked,
+            CpuUser,
+            booked,
+            AtMost(1.05),
         )
     },
 ];

@@ -19,6 +19,10 @@ pub(crate) enum Setting {
     Fair,
     /// Dispatch in the order of arrival, and a ladder that may do nothing.
     Fifo,
+    /// As it comes: every second is booked.
+    Booked,
+    /// Without the ledger.
+    Unbooked,
     /// As it comes: one worker.
     Alone,
     /// Two workers, each with half of the slots for half of the clients, and for good.
@@ -31,8 +35,17 @@ pub(crate) enum Setting {
 const HALVES: [&str; 2] = ["first", "second"];
 
 impl Setting {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Epoll, Self::Uring, Self::Fair, Self::Fifo, Self::Alone, Self::Split, Self::Lending];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Epoll,
+        Self::Uring,
+        Self::Fair,
+        Self::Fifo,
+        Self::Booked,
+        Self::Unbooked,
+        Self::Alone,
+        Self::Split,
+        Self::Lending,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -40,6 +53,8 @@ impl Setting {
             Self::Uring => "weir uring",
             Self::Fair => "fair, healing",
             Self::Fifo => "fifo, no healing",
+            Self::Booked => "ledger",
+            Self::Unbooked => "no ledger",
             Self::Alone => "one worker",
             Self::Split => "two, split pool",
             Self::Lending => "two, lending",
@@ -50,6 +65,7 @@ impl Setting {
         match self {
             Self::Epoll | Self::Uring => Section::Proxies,
             Self::Fair | Self::Fifo => Section::Policy,
+            Self::Booked | Self::Unbooked => Section::Ledger,
             Self::Alone | Self::Split | Self::Lending => Section::Workers,
         }
     }
@@ -58,9 +74,14 @@ impl Setting {
     pub(crate) const fn databases(self) -> &'static [&'static str] {
         match self {
             Self::Split => &HALVES,
-            Self::Epoll | Self::Uring | Self::Fair | Self::Fifo | Self::Alone | Self::Lending => {
-                &[DATABASE]
-            }
+            Self::Epoll
+            | Self::Uring
+            | Self::Fair
+            | Self::Fifo
+            | Self::Booked
+            | Self::Unbooked
+            | Self::Alone
+            | Self::Lending => &[DATABASE],
         }
     }
 
@@ -69,7 +90,8 @@ impl Setting {
         match self {
             Self::Epoll => "workers.driver = \"epoll\"\n",
             Self::Uring => "workers.driver = \"uring\"\n",
-            Self::Fair | Self::Alone => "",
+            Self::Fair | Self::Booked | Self::Alone => "",
+            Self::Unbooked => "ledger.enabled = false\n",
             Self::Fifo => {
                 "pool.dispatch = \"fifo\"\nhealing.shed = \"observe\"\n\
                  healing.cap = \"observe\"\nhealing.quarantine = \"observe\"\n\

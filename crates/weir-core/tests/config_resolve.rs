@@ -198,3 +198,21 @@ fn what_is_only_shown_of_a_class_is_its_own_mode_or_everybodys() {
         assert_eq!((mode("reports"), mode("others")), (shown.cap, healing.contains("cap")));
     }
 }
+
+#[test]
+fn what_can_do_nothing_without_the_ledger_is_refused() {
+    let off = |more: &str| settings(&format!("{LEAST}[ledger]\nenabled = false\n{more}"));
+    assert!(!off("").expect("it can be off").ledger);
+    assert!(settings(LEAST).expect("it is on by default").ledger);
+    for (more, place) in [
+        ("[classes.a]\nroutes = [\"/a\"]\n", "classes"),
+        ("[healing]\nevict = \"enforce\"\n", "healing.evict"),
+        ("[healing]\ncancel = \"enforce\"\n", "healing.cancel"),
+        ("[healing]\nclose = \"enforce\"\n", "healing.close"),
+    ] {
+        let problems = off(more).expect_err(more);
+        let [problem] = &problems[..] else { panic!("{more}: {problems:?}") };
+        assert_eq!(problem.path, place, "{problem:?}");
+        assert!(problem.message.contains("without the ledger"), "{problem:?}");
+    }
+}

@@ -1,10 +1,14 @@
 //! The log on standard error.
 
+mod line;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use weir_core::config::choices::{LogFormat, LogLevel};
 use weir_core::config::settings::Log;
+
+use line::Line;
 
 /// Starts logging. Later calls change nothing.
 pub fn start(log: &Log) {
@@ -15,13 +19,15 @@ pub fn start(log: &Log) {
         LogLevel::Debug => "debug",
         LogLevel::Trace => "trace",
     };
+    let coloured = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(coloured)
         .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first one's form.
     let _ = match log.format {
-        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Text if coloured => builder.with_target(false).try_init(),
+        LogFormat::Text => builder.event_format(Line).try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
 }

@@ -238,6 +238,10 @@ fn the_summary_says_what_enforcing_would_have_saved() {
     let sum = sums.get(Step::Evict, Tallied::Warned);
     assert_eq!((sum.count, sum.slots, sum.measured), (1, 1, 1));
     assert_eq!(sum.kept, Duration::from_millis(1_900));
+    let told = "1 actions for 1 slots, 0 of 1 measured helped; slots were held on for 1.9 s while \
+                others waited";
+    assert_eq!(sum.told(Tallied::Warned), format!("{told}, which enforcing would have saved"));
+    assert_eq!(sum.told(Tallied::Done), told);
     assert_eq!(sums.get(Step::Evict, Tallied::Done).count, 0);
     assert_eq!(world.healer.total(), &sums);
     let week_later = at(100 + 8 * 86_400);

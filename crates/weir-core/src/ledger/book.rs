@@ -23,11 +23,14 @@ use crate::time::Instant;
 /// - The worker tells with [`Ledger::enter`] what a leased connection does after each of its
 ///   turns, as [`crate::session::ServerState::activity`] has it.
 /// - The time never goes back. What does not fit the account is ignored.
+/// - One that is off ([`Ledger::off`]) can be told all the same: it reads no text and keeps no
+///   account. Every claim is of one class, `other`; claims and waits are counted there.
 ///
 /// A transition takes constant time, and allocates nothing but for a class, statement or gap
 /// that was not seen lately.
 #[derive(Debug)]
 pub struct Ledger {
+    pub(super) on: bool,
     pub(super) names: Names,
     pub(super) texts: Texts,
     pub(super) gaps: Gaps,
@@ -104,6 +107,7 @@ impl Ledger {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
+            on: true,
             names: Names::new(seed),
             texts: Texts::new(seed),
             gaps: Gaps::new(seed),
@@ -114,10 +118,26 @@ impl Ledger {
         }
     }
 
+    /// One that keeps no accounts.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { on: false, ..Self::new(0) }
+    }
+
+    /// Whether accounts are kept.
+    #[inline]
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// Finds out whose a text is, and which statement. `template` is the text's, as
     /// [`weir_wire::sql::template`] gives it.
     #[inline]
     pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
+        if !self.on {
+            return Mark::OTHER;
+        }
         let Said { statement, tag, user } = self.texts.read(text, template, &mut self.names);
         let class = tag.unwrap_or_else(|| {
             let texts = &self.texts;
@@ -146,6 +166,9 @@ impl Ledger {
 
     /// Finds out whose a statement is that cannot be read.
     pub fn unread(&mut self, caller: &mut Caller) -> Mark {
+        if !self.on {
+            return Mark::OTHER;
+        }
         let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
         let evictions = self.evictions();
         Mark { class: ClassId(class), tagged: false, user: 0, statement: NONE, evictions }
@@ -197,6 +220,9 @@ impl Ledger {
 
     /// A server connection is being opened.
     pub(crate) fn opened(&mut self, now: Instant, slot: u32, pool: PoolId) {
+        if !self.on {
+            return;
+        }
         let at = slot as usize;
         if self.accounts.len() <= at {
             let vacant = || Account { live: false, ..Account::connecting(now, pool) };
@@ -211,6 +237,9 @@ impl Ledger {
     /// A slot enters a state of its pool. What its transaction was is over.
     #[inline]
     pub(crate) fn moved(&mut self, now: Instant, slot: u32, state: State) {
+        if !self.on {
+            return;
+        }
         let phase = Phase::entering(state);
         if phase == Phase::Idle && self.rest(now, slot) {
             return;
@@ -227,6 +256,9 @@ impl Ledger {
     /// A slot is given to a claim of this class.
     #[inline]
     pub(crate) fn held(&mut self, now: Instant, slot: u32, class: ClassId) {
+        if !self.on {
+            return;
+        }
         let class = self.names.known(class);
         if self.lend(now, slot, class) {
             return;

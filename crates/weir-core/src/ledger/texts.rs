@@ -9,7 +9,7 @@ use std::sync::Arc;
 use weir_wire::sql::{self, Edges, Fingerprint, Sender, edges, may_have_edges};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::names::{ClassRef, Names, user_hash};
+use super::names::{ClassRef, Names, OTHER, user_hash};
 use super::table::Table;
 use crate::config::limits::{LEDGER_STATEMENT_BYTES, LEDGER_STATEMENTS, LEDGER_TEXTS};
 use crate::ids::ClassId;
@@ -30,6 +30,12 @@ pub struct Mark {
     pub(super) statement: u32,
     /// How many places had been given to others when it was made, modulo 2^32.
     pub(super) evictions: u32,
+}
+
+impl Mark {
+    /// What is not known of a text that nobody reads.
+    pub(super) const OTHER: Self =
+        Self { class: ClassId(OTHER), tagged: false, user: 0, statement: NONE, evictions: 0 };
 }
 
 /// One statement.

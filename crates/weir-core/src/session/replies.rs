@@ -44,14 +44,26 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else {
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         };
-        let mut at = pass_rest(server, cx.to_client, input);
-        loop {
-            if let Some(server) = cx.server.as_deref_mut() {
-                at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
-            }
-            let Some(header) = Header::parse(&input[at..]).map_err(Fault::Server)? else { break };
+        let at = server.pass_rest(cx.to_client, input);
+        let at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
+        if self.ends_calmly(cx, input, at) {
+            return Ok(Step { taken: input.len(), ask: Ask::Release });
+        }
+        self.server_messages(cx, input, at)
+    }
+
+    /// Takes the messages from `at` on, which want a closer look.
+    #[inline(never)]
+    fn server_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        mut at: usize,
+    ) -> Result<Step, Fault> {
+        while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Server)? {
             let total = header.total_len();
             let end = at + total;
+            let present = end.min(input.len());
             if passes(header.tag) {
                 self.give_due_replies(cx, input)?;
                 let Some(server) = cx.server.as_deref_mut() else { break };
@@ -64,23 +76,25 @@ impl Session {
                     }
                     server.note_answer(&input[at + HEADER_LEN..end]).map_err(Fault::Server)?;
                 }
-                let present = end.min(input.len());
                 if forward {
                     cx.to_client.forward(input, at..present);
                 }
                 server.rest = Rest { left: end - present, forward };
                 at = present;
-                continue;
+            } else {
+                if end > input.len() && !(header.tag == backend::ERROR_RESPONSE && total > READ_MAX)
+                {
+                    break;
+                }
+                let said = Said { input, at, end: present, tag: header.tag };
+                let ask = self.server_message(cx, &said, end - present)?;
+                at = present;
+                if ask != Ask::Nothing {
+                    return Ok(Step { taken: at, ask });
+                }
             }
-            let present = end.min(input.len());
-            if end > input.len() && !(header.tag == backend::ERROR_RESPONSE && total > READ_MAX) {
-                break;
-            }
-            let said = Said { input, at, end: present, tag: header.tag };
-            let ask = self.server_message(cx, &said, end - present)?;
-            at = present;
-            if ask != Ask::Nothing {
-                return Ok(Step { taken: at, ask });
+            if let Some(server) = cx.server.as_deref_mut() {
+                at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
             }
         }
         if let Some(server) = cx.server.as_deref_mut()
@@ -345,9 +359,22 @@ impl Session {
 }
 
 impl ServerState {
+    /// Passes what is left of a message whose header has passed. Returns how much of the input that
+    /// is.
+    #[inline]
+    fn pass_rest(&mut self, to_client: &mut Outbox, input: &[u8]) -> usize {
+        let taken = self.rest.left.min(input.len());
+        if taken > 0 {
+            if self.rest.forward {
+                to_client.forward(input, 0..taken);
+            }
+            self.rest.left -= taken;
+        }
+        taken
+    }
+
     /// Passes what is the client's and needs no other look: rows, and the completions that are due
     /// in their place. Returns where the first message begins that does.
-    #[inline]
     fn pass_plain(
         &mut self,
         to_client: &mut Outbox,
@@ -396,7 +423,7 @@ impl ServerState {
 impl Lease {
     /// Passes a command. Not if its tag, in this body, tells of more: it may end a transaction or
     /// close statements.
-    #[inline]
+    #[inline(never)]
     fn pass_command(&mut self, body: &[u8]) -> bool {
         let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None)
             || body.len() >= LONG_TAG;
@@ -431,17 +458,6 @@ fn passes(tag: u8) -> bool {
             | backend::PARAMETER_DESCRIPTION
             | backend::FUNCTION_CALL_RESPONSE
     )
-}
-
-fn pass_rest(server: &mut ServerState, to_client: &mut Outbox, input: &[u8]) -> usize {
-    let taken = server.rest.left.min(input.len());
-    if taken > 0 {
-        if server.rest.forward {
-            to_client.forward(input, 0..taken);
-        }
-        server.rest.left -= taken;
-    }
-    taken
 }
 
 /// Whether the reply in front is the one that was due; another one is a fault.

@@ -78,6 +78,16 @@ impl Verifier {
         ))
     }
 
+    /// Whether both were made of the same password with the same salt. Takes the same time
+    /// wherever their keys differ.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let stored = equal(&self.stored_key.0, &other.stored_key.0);
+        let server = equal(&self.server_key.0, &other.server_key.0);
+        let shown = self.salt == other.salt && self.iterations == other.iterations;
+        shown & stored & server
+    }
+
     /// The salt, which clients are shown.
     #[must_use]
     pub fn salt(&self) -> &[u8] {
@@ -127,6 +137,17 @@ mod tests {
         assert_eq!(*derived.to_text(), PENCIL);
         assert!(verifier.matches_password(b"pencil"));
         assert!(!verifier.matches_password(b"pencil2"));
+    }
+
+    #[test]
+    fn verifiers_are_the_same_when_every_part_is() {
+        let verifier = Verifier::parse(PENCIL).unwrap();
+        assert!(verifier.is_same(&verifier.clone()));
+        let parts = [("4096", "4097"), ("W22Z", "W22Y"), ("WG5d", "WG5e"), ("wfPL", "wfPM")];
+        for (part, other) in parts {
+            let other = Verifier::parse(&PENCIL.replace(part, other)).unwrap();
+            assert!(!verifier.is_same(&other) && !other.is_same(&verifier), "{part}");
+        }
     }
 
     #[test]

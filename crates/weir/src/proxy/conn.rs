@@ -72,7 +72,13 @@ impl Conn {
     /// Wraps a socket in plain text.
     #[must_use]
     pub fn plain(socket: Socket) -> Self {
-        Self { io: Io::Plain(socket), unread: Vec::new(), held: Vec::new() }
+        Self::with(socket, Vec::new())
+    }
+
+    /// The same, of which these bytes have been read already.
+    #[must_use]
+    pub fn with(socket: Socket, unread: Vec<u8>) -> Self {
+        Self { io: Io::Plain(socket), unread, held: Vec::new() }
     }
 
     /// Wraps a socket after its TLS handshake.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
@@ -10,14 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::net::SocketFlags;
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
-use tokio::net::{TcpListener, UnixListener, lookup_host};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::net::{UnixListener, UnixStream, lookup_host};
 use tracing::{error, info, warn};
-use weir_core::config::settings::{Listen, ListenAddress};
+use weir_core::config::settings::{Keepalive, Listen, ListenAddress};
 use weir_wire::build;
 use weir_wire::error::SqlState;
 
-use crate::proxy::login::{self, Peer};
+use crate::proxy::defer;
+use crate::proxy::login::{self, Doorstep, Peer};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::socket::{self, Socket};
 use crate::proxy::threads::House;
@@ -29,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
-    Tcp(TcpListener),
+    Tcp(AsyncFd<RawSocket>),
     /// A Unix socket; its file goes when this is dropped.
     Unix(UnixListener, SocketFile),
 }
@@ -38,7 +43,7 @@ impl Listener {
     /// Sets what each accepted socket inherits, so that it need not be set on each.
     fn tune(&self, probed: bool) {
         match self {
-            Self::Tcp(listener) => socket::tune(&SockRef::from(listener), probed),
+            Self::Tcp(listener) => socket::tune(&SockRef::from(listener.get_ref()), probed),
             Self::Unix(..) => {}
         }
     }
@@ -58,10 +63,13 @@ impl Drop for SocketFile {
 impl std::fmt::Display for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => write!(f, "{address}"),
-                Err(_) => f.write_str("tcp"),
-            },
+            Self::Tcp(listener) => {
+                let address = listener.get_ref().local_addr().ok();
+                match address.and_then(|address| address.as_socket()) {
+                    Some(address) => write!(f, "{address}"),
+                    None => f.write_str("tcp"),
+                }
+            }
             Self::Unix(_, file) => write!(f, "unix:{}", file.0.display()),
         }
     }
@@ -101,7 +109,7 @@ async fn bind_tcp(settings: &Listen, host: &str, port: u16) -> Result<Vec<Listen
     Ok(listeners)
 }
 
-fn tcp_listener(settings: &Listen, target: SocketAddr, every: bool) -> Result<TcpListener> {
+fn tcp_listener(settings: &Listen, target: SocketAddr, every: bool) -> Result<AsyncFd<RawSocket>> {
     match raw_listener(settings, target, every) {
         // A kernel without IPv6.
         Err(_) if every => {
@@ -111,7 +119,7 @@ fn tcp_listener(settings: &Listen, target: SocketAddr, every: bool) -> Result<Tc
     }
 }
 
-fn raw_listener(settings: &Listen, target: SocketAddr, dual: bool) -> Result<TcpListener> {
+fn raw_listener(settings: &Listen, target: SocketAddr, dual: bool) -> Result<AsyncFd<RawSocket>> {
     let socket = RawSocket::new(Domain::for_address(target), Type::STREAM, Some(Protocol::TCP))?;
     if target.is_ipv6() {
         socket.set_only_v6(!dual)?;
@@ -123,7 +131,14 @@ fn raw_listener(settings: &Listen, target: SocketAddr, dual: bool) -> Result<Tcp
     socket.set_nonblocking(true)?;
     socket.bind(&target.into())?;
     socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
-    Ok(TcpListener::from_std(socket.into())?)
+    // A kernel that refuses is no reason not to listen.
+    let _ = defer::accept_speakers_only(socket.as_fd());
+    #[expect(
+        deprecated,
+        reason = "the other one is unsafe, for what owns no descriptor; a socket does"
+    )]
+    let watched = AsyncFd::with_interest(socket, Interest::READABLE)?;
+    Ok(watched)
 }
 
 fn bind_unix(settings: &Listen, path: &Path) -> Result<Listener> {
@@ -172,17 +187,17 @@ pub async fn accept(house: Arc<House>, listener: Listener) {
     listener.tune(probed);
     loop {
         match accept_one(&listener).await {
-            Ok((socket, peer)) => {
+            Ok((newcomer, peer)) => {
                 let keepalive = &house.directory.load().settings.listen.keepalive;
                 if std::mem::replace(&mut probed, keepalive.enabled) != keepalive.enabled {
                     listener.tune(keepalive.enabled);
-                    socket.tune(keepalive);
+                    newcomer.tune(keepalive.enabled);
                 }
-                socket.tune_probes(keepalive);
+                newcomer.tune_probes(keepalive);
                 if std::mem::take(&mut failing) {
                     info!(%listener, "accepting again");
                 }
-                receive(&house, socket, peer);
+                receive(&house, newcomer, peer);
             }
             Err(reason) if is_the_clients(&reason) => {}
             Err(reason) => {
@@ -195,18 +210,50 @@ pub async fn accept(house: Arc<House>, listener: Listener) {
     }
 }
 
-async fn accept_one(listener: &Listener) -> io::Result<(Socket, Peer)> {
+/// A connection that was just accepted. TCP clients that need not be waited for never meet the
+/// runtime.
+enum Newcomer {
+    Tcp(OwnedFd),
+    Unix(UnixStream),
+}
+
+impl Newcomer {
+    fn tune(&self, probed: bool) {
+        match self {
+            Self::Tcp(socket) => socket::tune(&SockRef::from(socket), probed),
+            Self::Unix(_) => {}
+        }
+    }
+
+    fn tune_probes(&self, keepalive: &Keepalive) {
+        match self {
+            Self::Tcp(socket) => socket::tune_probes(&SockRef::from(socket), keepalive),
+            Self::Unix(_) => {}
+        }
+    }
+}
+
+async fn accept_one(listener: &Listener) -> io::Result<(Newcomer, Peer)> {
     match listener {
         Listener::Tcp(listener) => {
-            let (stream, address) = listener.accept().await?;
-            Ok((Socket::Tcp(stream), Peer::Tcp(address)))
+            let accept = |listener: &RawSocket| accept_tcp(listener);
+            let (socket, address) = listener.async_io(Interest::READABLE, accept).await?;
+            Ok((Newcomer::Tcp(socket), Peer::Tcp(address)))
         }
         Listener::Unix(listener, _) => {
             let (stream, _) = listener.accept().await?;
             let uid = stream.peer_cred().ok().map(|credentials| credentials.uid());
-            Ok((Socket::Unix(stream), Peer::Unix { uid }))
+            Ok((Newcomer::Unix(stream), Peer::Unix { uid }))
         }
     }
+}
+
+fn accept_tcp(listener: &RawSocket) -> io::Result<(OwnedFd, SocketAddr)> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, address) = rustix::net::acceptfrom_with(listener, flags)?;
+    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+    // The kernel has no address for one that is gone already.
+    Ok((socket, address.ok_or(io::ErrorKind::ConnectionAborted)?))
 }
 
 /// Errors of one connection that died while it waited to be accepted (accept(2)).
@@ -220,12 +267,19 @@ fn is_the_clients(error: &io::Error) -> bool {
     )
 }
 
-fn receive(house: &Arc<House>, socket: Socket, peer: Peer) {
+fn receive(house: &Arc<House>, newcomer: Newcomer, peer: Peer) {
+    let (socket, unread) = match newcomer {
+        Newcomer::Unix(stream) => (Socket::Unix(stream), Vec::new()),
+        Newcomer::Tcp(socket) => match login::let_in(house, socket, peer) {
+            Doorstep::Served => return,
+            Doorstep::Waits(socket, unread) => (socket, unread),
+        },
+    };
     let Some(entry) = house.lobby.enter() else {
         refuse(&socket);
         return;
     };
-    tokio::spawn(login::serve(Arc::clone(house), socket, peer, entry));
+    tokio::spawn(login::serve(Arc::clone(house), (socket, unread), peer, entry));
 }
 
 /// Says why with one write that may not wait, and closes.

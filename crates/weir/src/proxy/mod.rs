@@ -9,6 +9,7 @@ pub mod auth;
 pub mod chance;
 pub mod conn;
 pub mod console;
+mod defer;
 pub mod dial;
 pub mod directory;
 pub mod driver;

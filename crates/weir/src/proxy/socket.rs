@@ -30,33 +30,17 @@ impl Socket {
     /// sockets. A kernel that refuses an option is not a reason to refuse the connection.
     pub fn tune(&self, keepalive: &Keepalive) {
         let Self::Tcp(stream) = self else { return };
-        tune(&SockRef::from(stream), keepalive.enabled);
-        self.tune_probes(keepalive);
+        let socket = SockRef::from(stream);
+        tune(&socket, keepalive.enabled);
+        tune_probes(&socket, keepalive);
     }
 
-    /// The part of [`Self::tune`] that an accepted socket does not inherit from the one that was
-    /// listened on: no system call unless the settings differ from the kernel's.
-    pub fn tune_probes(&self, keepalive: &Keepalive) {
-        let Self::Tcp(stream) = self else { return };
-        let socket = SockRef::from(stream);
-        if keepalive.user_timeout.is_some() {
-            let _ = socket.set_tcp_user_timeout(keepalive.user_timeout);
-        }
-        let Keepalive { enabled, idle, interval, count, user_timeout: _ } = keepalive;
-        if !enabled || (idle.is_none() && interval.is_none() && count.is_none()) {
-            return;
-        }
-        let mut probes = TcpKeepalive::new();
-        if let Some(idle) = *idle {
-            probes = probes.with_time(idle);
-        }
-        if let Some(interval) = *interval {
-            probes = probes.with_interval(interval);
-        }
-        if let Some(count) = *count {
-            probes = probes.with_retries(count);
-        }
-        let _ = socket.set_tcp_keepalive(&probes);
+    /// Watches a TCP socket that was accepted or connected elsewhere, and does not block.
+    ///
+    /// # Errors
+    /// When the kernel's limit on watches is reached.
+    pub fn tcp(socket: OwnedFd) -> io::Result<Self> {
+        Ok(Self::Tcp(TcpStream::from_std(socket.into())?))
     }
 
     /// Waits for the first byte without taking it; `None` when the peer closed or on a Unix
@@ -88,6 +72,29 @@ impl Socket {
 pub(super) fn tune(socket: &SockRef<'_>, probed: bool) {
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_keepalive(probed);
+}
+
+/// The part of [`Socket::tune`] that an accepted socket does not inherit from the one that was
+/// listened on: no system call unless the settings differ from the kernel's.
+pub(super) fn tune_probes(socket: &SockRef<'_>, keepalive: &Keepalive) {
+    if keepalive.user_timeout.is_some() {
+        let _ = socket.set_tcp_user_timeout(keepalive.user_timeout);
+    }
+    let Keepalive { enabled, idle, interval, count, user_timeout: _ } = keepalive;
+    if !enabled || (idle.is_none() && interval.is_none() && count.is_none()) {
+        return;
+    }
+    let mut probes = TcpKeepalive::new();
+    if let Some(idle) = *idle {
+        probes = probes.with_time(idle);
+    }
+    if let Some(interval) = *interval {
+        probes = probes.with_interval(interval);
+    }
+    if let Some(count) = *count {
+        probes = probes.with_retries(count);
+    }
+    let _ = socket.set_tcp_keepalive(&probes);
 }
 
 impl AsyncRead for Socket {

@@ -173,7 +173,7 @@ pub struct PassedKeys {
 /// One verifier has one pair of keys, so comparing verifiers is enough.
 impl PartialEq for PassedKeys {
     fn eq(&self, other: &Self) -> bool {
-        self.verifier.to_text() == other.verifier.to_text()
+        self.verifier.is_same(&other.verifier)
     }
 }
 

@@ -24,4 +24,5 @@ mod stage;
 mod stuck;
 mod tables;
 mod truth;
+mod unbooked;
 mod untouched;

@@ -170,7 +170,10 @@ pub(super) const GENERAL: &[(&str, Fate)] = &[
     ("syslog", NO_SYSLOG),
     ("syslog_facility", NO_SYSLOG),
     ("syslog_ident", NO_SYSLOG),
-    ("tcp_defer_accept", Dropped("connections are accepted at once; client_login bounds them")),
+    (
+        "tcp_defer_accept",
+        Dropped("connections are accepted once they have sent something, or after 1 s"),
+    ),
     ("tcp_keepalive", Is("listen.keepalive", Flag)),
     ("tcp_keepcnt", Is("listen.keepalive_count", KernelNumber)),
     ("tcp_keepidle", Is("listen.keepalive_idle", KernelSeconds)),

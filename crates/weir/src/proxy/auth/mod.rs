@@ -107,6 +107,12 @@ impl Client<'_> {
     }
 }
 
+/// Whether the client is asked nothing, and its word is taken.
+#[must_use]
+pub fn asks_nothing(directory: &Directory, hello: &Hello, peer: &Peer) -> bool {
+    matches!(demand(directory, hello, peer), Ok(Demand::Trust))
+}
+
 /// The user's secret, from the configuration or from PostgreSQL.
 async fn find_user(
     house: &Arc<House>,

@@ -223,6 +223,10 @@ impl Epoll {
         self.conns.get(at).map_or(0, Conn::unsent_len)
     }
 
+    pub(super) fn descriptor(&self, at: u32) -> Option<BorrowedFd<'_>> {
+        self.conns.get(at).map(|conn| conn.fd.as_fd())
+    }
+
     pub(super) fn close(&mut self, at: u32, farewell: Farewell) {
         let Some(conn) = self.conns.get_mut(at) else { return };
         match farewell {

@@ -36,14 +36,15 @@ pub(super) fn read(directory: &Directory, conn: &Conn, startup: &Startup) -> Res
                 .hint("Connect with sslmode=require, or set tls.client.mode to prefer here."),
         ));
     }
-    hello(directory, startup, tls).map_err(Ended::Refused)
+    of(directory, startup, tls).map_err(Ended::Refused)
 }
 
 fn tls_is_mandatory(directory: &Directory) -> bool {
     directory.client_tls.as_ref().is_some_and(|tls| tls.mode.is_mandatory())
 }
 
-fn hello(directory: &Directory, startup: &Startup, tls: bool) -> Result<Hello, Refusal> {
+/// What a startup packet asks for on a connection that may be let in.
+pub(super) fn of(directory: &Directory, startup: &Startup, tls: bool) -> Result<Hello, Refusal> {
     match startup.replication {
         Replication::Off => {}
         Replication::Physical | Replication::Logical => return Err(no_replication()),
@@ -113,17 +114,16 @@ fn parameter(setting: &Setting) -> Result<(String, String), Refusal> {
 }
 
 /// Tells a client that asked for more than we speak what it gets; before authentication, as
-/// PostgreSQL does.
-pub(super) fn negotiate(conn: &mut Conn, startup: &Startup) -> Result<(), Ended> {
+/// PostgreSQL does. Nothing for those that did not.
+pub(super) fn negotiation(startup: &Startup) -> Result<Vec<u8>, Refusal> {
+    let mut message = Vec::new();
     if !startup.needs_negotiation() {
-        return Ok(());
+        return Ok(message);
     }
     let version = startup.version.negotiated().unwrap_or(ProtocolVersion::V3_0);
     let options: Vec<&[u8]> = startup.protocol_options.iter().map(Vec::as_slice).collect();
-    let mut message = Vec::new();
     // The names come from a packet of strings, so they hold no zero byte and fit.
     build::negotiate_protocol_version(&mut message, version, &options)
-        .map_err(|error| Ended::Refused(Refusal::protocol(error.to_string())))?;
-    conn.hold(&message);
-    Ok(())
+        .map_err(|error| Refusal::protocol(error.to_string()))?;
+    Ok(message)
 }

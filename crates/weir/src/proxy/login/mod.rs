@@ -6,6 +6,7 @@
 
 mod cancel;
 mod console;
+mod doorstep;
 mod hello;
 mod opening;
 mod peer;
@@ -22,6 +23,7 @@ use weir_wire::error::SqlState;
 use weir_wire::startup::Startup;
 
 pub use console::{Access, Visitor};
+pub use doorstep::{Doorstep, let_in};
 pub use hello::Hello;
 pub use peer::Peer;
 
@@ -65,19 +67,20 @@ pub struct Proven {
     pub proof: Credential,
 }
 
-/// Serves one accepted connection until it is a worker's, or gone.
+/// Serves one accepted connection, of which bytes may have been read, until it is a worker's, or
+/// gone.
 ///
 /// Each future that waits for another holds it, and is moved with it several times. So what most
 /// logins do not need, and what is large, is on the heap.
 pub async fn serve(
     house: Arc<House>,
-    socket: Socket,
+    came: (Socket, Vec<u8>),
     peer: Peer,
     (place, eviction): (Place, Eviction),
 ) {
     let directory = house.directory.load_full();
     let deadline = directory.settings.timeouts.client_login.map(|limit| Instant::now() + limit);
-    let opening = within(deadline, opening::open(socket, directory.client_tls.as_ref()));
+    let opening = within(deadline, opening::open(came, directory.client_tls.as_ref()));
     let opened = tokio::select! {
         // A client that has said nothing by then is not told either.
         opened = opening => opened.unwrap_or_else(|| Err(timed_out())),
@@ -148,7 +151,7 @@ async fn admit(
         return Err(Ended::Refused(shutting_down()));
     }
     let hello = hello::read(directory, conn, startup)?;
-    hello::negotiate(conn, startup)?;
+    conn.hold(&hello::negotiation(startup).map_err(Ended::Refused)?);
     let proof = auth::authenticate(house, directory, conn, &hello, peer).await?;
     // By the settings of now, so that a reload during the login does not miss this client's pool.
     let directory = house.directory.load_full();

@@ -36,16 +36,17 @@ struct Open {
 
 /// Reads up to the startup packet, doing TLS on the way.
 pub(super) async fn open(
-    socket: Socket,
+    (socket, unread): (Socket, Vec<u8>),
     tls: Option<&ClientSide>,
 ) -> Result<(Conn, Opening), Ended> {
     let mut open = Open { tls: true, gss: true };
-    // Without TLS there is nothing to look ahead for.
-    let mut conn = if tls.is_some() && socket.peek().await? == Some(TLS_HANDSHAKE) {
+    // Without TLS there is nothing to look ahead for, nor behind what has been read.
+    let looks = tls.is_some() && unread.is_empty();
+    let mut conn = if looks && socket.peek().await? == Some(TLS_HANDSHAKE) {
         open = Open { tls: false, gss: false };
         accept_direct(socket, tls).await?
     } else {
-        Conn::plain(socket)
+        Conn::with(socket, unread)
     };
     loop {
         match next_packet(&mut conn).await {

@@ -7,24 +7,35 @@ use weir_wire::build;
 use weir_wire::error::{Report, SqlState};
 
 use super::console::{self, Pass};
-use super::{Ended, Peer, Proven};
+use super::{Ended, Hello, Peer, Proven};
 use crate::proxy::admission::{Bounds, Claim, ClientSlot};
-use crate::proxy::conn::Conn;
+use crate::proxy::conn::{Conn, Parts};
 use crate::proxy::directory::{Directory, NoRoute, Route};
 use crate::proxy::mail::{Admitted, ToWorker};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::threads::House;
 
 /// A client that may come in, and where it goes.
-pub(super) struct Admission {
-    proven: Proven,
-    way: Way,
+pub(super) enum Admission {
+    /// To a worker.
+    Pool(Entrant),
+    /// To the console.
+    Console(Visit),
+}
+
+/// A client of a pool.
+pub(super) struct Entrant {
+    hello: Hello,
+    route: Route,
+    slot: ClientSlot,
     directory: Arc<Directory>,
 }
 
-enum Way {
-    Pool(Route, ClientSlot),
-    Console(Pass),
+/// A client of the console.
+pub(super) struct Visit {
+    hello: Hello,
+    pass: Pass,
+    directory: Arc<Directory>,
 }
 
 /// Finds the client's pool and counts it in.
@@ -34,17 +45,17 @@ pub(super) fn admit(
     proven: Proven,
     peer: &Peer,
 ) -> Result<Admission, Refusal> {
-    let hello = &proven.hello;
+    let Proven { hello, proof } = proven;
     let settings = &directory.settings;
     if settings.console.answers_to(&hello.database) {
-        let way = Way::Console(console::admit(house, settings, hello, peer)?);
-        return Ok(Admission { proven, way, directory });
+        let pass = console::admit(house, settings, &hello, peer)?;
+        return Ok(Admission::Console(Visit { hello, pass, directory }));
     }
     if house.console.is_disabled(&hello.database) {
         return Err(disabled(&hello.database));
     }
     let route = directory
-        .route(&hello.database, &hello.user, &proven.proof)
+        .route(&hello.database, &hello.user, &proof)
         .map_err(|why| no_route(why, &hello.database))?;
     let claim = Claim {
         user: Arc::clone(&hello.user),
@@ -54,7 +65,7 @@ pub(super) fn admit(
     let slot = house.admission.enter(claim, bounds(&directory, &hello.user, &hello.database));
     // Nobody has said yet for whom it is.
     let slot = slot.inspect_err(|_| house.incidents.failed(0))?;
-    Ok(Admission { proven, way: Way::Pool(route, slot), directory })
+    Ok(Admission::Pool(Entrant { hello, route, slot, directory }))
 }
 
 /// In PostgreSQL's words for a database that allows no connections.
@@ -96,29 +107,34 @@ fn bounds(directory: &Directory, user: &str, database: &str) -> Bounds {
 }
 
 impl Admission {
-    /// Gives the connection to its worker, which says `AuthenticationOk` with its greeting.
+    /// Gives the connection to its worker or to the console.
     pub(super) async fn hand_over(
         self,
         house: &House,
-        mut conn: Conn,
+        conn: Conn,
         peer: &Peer,
     ) -> Result<(), Ended> {
-        let Self { proven: Proven { mut hello, proof: _ }, way, directory } = self;
-        let (route, slot) = match way {
-            Way::Pool(route, slot) => (route, slot),
-            Way::Console(pass) => {
+        match self {
+            Self::Pool(entrant) => entrant.enter(house, conn.into_client_parts()?, peer),
+            Self::Console(Visit { hello, pass, directory }) => {
                 let visit = console::hand_over(house, &directory, (conn, hello), pass, peer);
                 return Box::pin(visit).await;
             }
-        };
-        let settings = &directory.settings;
-        let mut ok = Vec::new();
-        build::authentication_ok(&mut ok);
-        if let Some(notice) = &settings.session.login_notice {
-            build::notice_response(&mut ok, &Report::notice(notice));
         }
-        conn.hold(&ok);
-        let parts = conn.into_client_parts()?;
+        Ok(())
+    }
+}
+
+impl Entrant {
+    /// Gives the connection to its worker, which says `AuthenticationOk` with its greeting.
+    pub(super) fn enter(self, house: &House, parts: Parts<rustls::ServerConnection>, peer: &Peer) {
+        let Self { mut hello, route, slot, directory } = self;
+        let settings = &directory.settings;
+        let mut prelude = parts.held;
+        build::authentication_ok(&mut prelude);
+        if let Some(notice) = &settings.session.login_notice {
+            build::notice_response(&mut prelude, &Report::notice(notice));
+        }
         if settings.database(&hello.database).is_some_and(|db| db.pool.application_name_add_host) {
             add_host(&mut hello.parameters, peer);
         }
@@ -132,7 +148,7 @@ impl Admission {
             socket: parts.socket,
             tls: parts.tls,
             leftover: parts.leftover,
-            prelude: parts.held,
+            prelude,
             pool: route.pool,
             slot,
             target: route.target,
@@ -140,7 +156,6 @@ impl Admission {
             address: peer.into(),
             minor_version: if hello.version.minor() == 2 { 2 } else { 0 },
         })));
-        Ok(())
     }
 }
 

@@ -143,6 +143,31 @@ fn a_version_from_the_future_is_negotiated_down() {
     assert_eq!(world.admitted().minor_version, 2);
 }
 
+/// It is read where the client is accepted if all of it has come by then, and by a task otherwise.
+#[test]
+fn a_startup_packet_is_read_however_it_comes() {
+    let mut world = world();
+    let long = "x".repeat(limits::PARAMETER_VALUE_BYTES);
+    let names: Vec<String> = (0..8).map(|index| format!("my.long{index}")).collect();
+    let mut parameters = vec![("user", "u"), ("database", "app")];
+    parameters.extend(names.iter().map(|name| (name.as_str(), long.as_str())));
+    let long = startup(ProtocolVersion::V3_0, &parameters);
+    assert!(long.len() > 2048, "more than is read at the door");
+    for packet in [hello(), long] {
+        for pieces in [1, 2, 3] {
+            let mut client = world.connect();
+            let bytes = [&packet[..], b"what follows"].concat();
+            for piece in bytes.chunks(bytes.len().div_ceil(pieces)) {
+                client.send(piece);
+            }
+            assert_eq!(client.message().0, b'R');
+            let admitted = world.admitted();
+            assert!(b"what follows".starts_with(&admitted.leftover));
+            assert!(pieces > 1 || bytes.len() > 1024 || admitted.leftover == b"what follows");
+        }
+    }
+}
+
 #[test]
 fn a_flood_of_silent_connections_keeps_nobody_out() {
     raise_descriptor_limit();

@@ -1,7 +1,5 @@
 //! Clients and server connections that come from the login threads.
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use weir_core::console::Traffic;
@@ -10,7 +8,6 @@ use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
 use weir_core::session::{Override, ServerState, Session, Tally, Value, Welcome};
 
-use crate::proxy::endpoint::Endpoint;
 use crate::proxy::mail::{Admitted, DialFailure, Dialled};
 use crate::proxy::target::{PoolKey, Target};
 use crate::proxy::worker::lending::Lent;
@@ -44,7 +41,6 @@ impl Worker {
                 return;
             }
         };
-        let local = local_end(&client.socket);
         let link = match self.driver.open(client.socket, token(at, generation, false)) {
             Ok(link) => link,
             Err(error) => {
@@ -69,7 +65,6 @@ impl Worker {
             secret,
             caller,
             address: client.address,
-            local,
             application,
             end_user: 0,
             connected: self.now,
@@ -144,7 +139,6 @@ impl Worker {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
-        let local = local_end(&server.socket);
         let link = match self.driver.open(server.socket, token(id.0, generation, true)) {
             Ok(link) => link,
             Err(error) => {
@@ -156,7 +150,6 @@ impl Worker {
         let state = ServerState::new(self.shared.overrides.empty());
         let server = Server {
             id: self.next_number(),
-            local,
             state,
             socket: Socket::new(link, server.tls.map(Tls::Server)),
             pool,
@@ -296,13 +289,6 @@ impl Worker {
 /// What the server reported of its role at the login.
 fn is_superuser(parameters: &[(String, String)]) -> bool {
     parameters.iter().any(|(name, value)| name == "is_superuser" && value == "on")
-}
-
-/// Our end of a connection.
-fn local_end(socket: &OwnedFd) -> Endpoint {
-    let name = rustix::net::getsockname(socket).ok();
-    let name = name.and_then(|name| SocketAddr::try_from(name).ok());
-    name.map_or(Endpoint::Unix, Endpoint::from)
 }
 
 /// The process id a client is told: where it is found when it wants to cancel. Never 0, which

@@ -148,7 +148,7 @@ impl Worker {
             database: Arc::clone(&home.key.database),
             application: Arc::clone(&client.application),
             address: client.address.to_string().into(),
-            local: client.local.to_string().into(),
+            local: client.socket.local_end(&self.driver).to_string().into(),
             activity: match (client.stage, server) {
                 (Stage::Greeting, _) => ClientActivity::Login,
                 (Stage::Live, Some(server)) => match server.state.activity() {
@@ -182,7 +182,7 @@ impl Worker {
             database: Arc::clone(&home.key.database),
             user: Arc::clone(&home.key.user),
             address: Arc::clone(&home.place.address),
-            local: server.local.to_string().into(),
+            local: server.socket.local_end(&self.driver).to_string().into(),
             activity: doing(server),
             backend: server.key.pid,
             age: self.now.since(server.opened),

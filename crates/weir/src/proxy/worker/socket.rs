@@ -1,10 +1,13 @@
 //! One connection of a worker: its link to the driver and its TLS state, if any.
 
 use std::io::{BufRead, ErrorKind, Write};
+use std::net::SocketAddr;
 
+use rustix::net::getsockname;
 use weir_core::time::Instant;
 
 use crate::proxy::driver::{Chunk, Driver, Farewell, Link, Received};
+use crate::proxy::endpoint::Endpoint;
 
 /// TLS state of either side.
 #[derive(Debug)]
@@ -40,13 +43,20 @@ impl Socket {
         self.tls.is_some()
     }
 
+    /// Our end of the connection. Asked of the kernel each time: it is seldom shown.
+    pub(super) fn local_end(&self, driver: &Driver) -> Endpoint {
+        let name = driver.descriptor(&self.link).and_then(|fd| getsockname(fd).ok());
+        let name = name.and_then(|name| SocketAddr::try_from(name).ok());
+        name.map_or(Endpoint::Unix, Endpoint::from)
+    }
+
     /// Bytes that could not be sent yet.
     pub(super) fn unsent_len(&self, driver: &Driver) -> usize {
         driver.unsent(&self.link)
     }
 
     /// Reads what is waiting.
-    #[inline]
+    #[inline(always)]
     pub(super) fn receive(&mut self, driver: &mut Driver) -> Received {
         match &mut self.tls {
             None => driver.receive(&self.link),

@@ -28,6 +28,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// It keeps a ledger.
+    pub ledger: bool,
     /// Where incidents are kept.
     pub incidents: Reporter,
     /// The driver it runs on.
@@ -124,8 +126,6 @@ pub(super) struct Client {
     /// Proves a cancel request.
     pub(super) secret: Secret,
     pub(super) address: Endpoint,
-    /// Our end of its connection.
-    pub(super) local: Endpoint,
     pub(super) application: Arc<str>,
     /// Whose its statements are when they do not say so themselves.
     pub(super) caller: Caller,
@@ -181,8 +181,6 @@ pub(super) enum Holder {
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) id: Serial,
-    /// Our end of the connection.
-    pub(super) local: Endpoint,
     pub(super) state: ServerState,
     pub(super) socket: Socket,
     pub(super) pool: PoolId,
