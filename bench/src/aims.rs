@@ -80,8 +80,10 @@ impl Against {
 /// How an aim stands after a run.
 #[derive(Debug, Clone, PartialEq)]
 struct Standing {
-    /// The worst value and its cell; `None` where nothing was measured.
+    /// The worst value and its cell; `None` where there is none.
     worst: Option<(f64, Cell)>,
+    /// Weir has a figure in some cell, whether or not it can be compared.
+    is_run: bool,
     /// Cells with a value, and all that the aim is for.
     measured: usize,
     wanted: usize,
@@ -91,6 +93,7 @@ impl Standing {
     /// In words: an aim is met once all its cells were measured, and missed by any one.
     fn verdict(&self, bound: Bound) -> &'static str {
         match self.worst {
+            None if self.is_run => "no ratio",
             None => "not run",
             Some((worst, _)) if !bound.is_met(worst) => "**no**",
             Some(_) if self.measured < self.wanted => "so far",
@@ -118,9 +121,10 @@ pub(crate) fn markdown(report: &Report<'_>) -> String {
 
 impl Aim {
     fn standing(&self, report: &Report<'_>, cells: &[Cell]) -> Standing {
-        let mut standing = Standing { worst: None, measured: 0, wanted: 0 };
+        let mut standing = Standing { worst: None, is_run: false, measured: 0, wanted: 0 };
         for cell in cells.iter().filter(|cell| (self.cells)(cell)) {
             standing.wanted += 1;
+            standing.is_run |= self.ours(report, *cell).is_some();
             let Some(value) = self.value(report, *cell) else { continue };
             standing.measured += 1;
             standing.worst = match standing.worst {
@@ -131,10 +135,13 @@ impl Aim {
         standing
     }
 
+    fn ours(&self, report: &Report<'_>, cell: Cell) -> Option<Vec<(usize, f64)>> {
+        values(report, cell, |it| it.has_setting(self.who), self.metric)
+    }
+
     /// The figure, or the ratio, in one cell.
     fn value(&self, report: &Report<'_>, cell: Cell) -> Option<f64> {
-        let is_ours = |it: &Contender| it.has_setting(self.who);
-        let ours = values(report, cell, is_ours, self.metric)?;
+        let ours = self.ours(report, cell)?;
         let theirs = match self.against {
             Against::Nothing => {
                 let values: Vec<f64> = ours.into_iter().map(|(_, value)| value).collect();
@@ -229,6 +236,7 @@ mod tests {
             assert_eq!(standing(rounds).verdict(bound), expected, "{rounds:?}");
         };
         check(&[], "not run");
+        check(&[(8.0, 0.0)], "no ratio");
         check(&[(8.0, 10.0), (6.0, 10.0), (9.0, 10.0)], "**no**");
         check(&[(6.0, 10.0)], "so far");
         let all = Standing { measured: 2, ..standing(&[(6.0, 10.0)]) };
