@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::contender::{Contender, Login};
+use crate::contender::{Contender, Login, Setting};
 use crate::load::bulk::Bulk;
 use crate::load::script::Script;
 use crate::pgbench::Protocol;
@@ -13,7 +13,9 @@ use crate::pgbench::Protocol;
 pub(crate) enum Work {
     /// Transactions, one after the other.
     Load(Script),
-    /// The same against a server that answers at once: the proxy is what limits.
+    /// The same, two workers' clients with unequal work.
+    Uneven(Script, Skew),
+    /// Transactions against a server that answers at once: the proxy is what limits.
     Saturate(Script),
     /// One transaction of each client, all begun at once.
     Once(Script),
@@ -29,15 +31,132 @@ pub(crate) enum Work {
     Recovery,
     /// As many bytes as one client can.
     Bulk(Bulk),
+    /// Transactions, the proxy's memory weighed.
+    Active,
     /// Nothing.
     Idle,
     /// Nothing, over TLS.
     IdleTls,
 }
 
+/// Which clients work. Those with even numbers are one worker's, where there are two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Skew {
+    /// Those of one worker alone.
+    One,
+    /// Those of one worker, and a fifth of the other's.
+    Fifth,
+}
+
+impl Skew {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::One => "every other",
+            Self::Fifth => "every other and a fifth of the rest",
+        }
+    }
+
+    /// Whether a client works, by its number.
+    pub(crate) fn works(self) -> fn(usize) -> bool {
+        match self {
+            Self::One => |at| at % 2 == 0,
+            Self::Fifth => |at| at % 2 == 0 || at % 10 == 1,
+        }
+    }
+}
+
+impl Work {
+    /// How long it may take, beside what is measured: above that the cell has failed.
+    pub(crate) const fn limit(self) -> Duration {
+        let seconds = match self {
+            Self::Instructions(_) => 240,
+            Self::Recovery | Self::Logins(_) => 90,
+            Self::Load(_)
+            | Self::Uneven(..)
+            | Self::Saturate(_)
+            | Self::Once(_)
+            | Self::Calls(_)
+            | Self::Storm
+            | Self::Bulk(_)
+            | Self::Active
+            | Self::Idle
+            | Self::IdleTls => 60,
+        };
+        Duration::from_secs(seconds)
+    }
+
+    /// Whether it counts what does not depend on how busy the machine is: once is enough.
+    pub(crate) const fn is_counted(self) -> bool {
+        match self {
+            Self::Calls(_) | Self::Instructions(_) | Self::Active | Self::Idle | Self::IdleTls => {
+                true
+            }
+            Self::Load(_)
+            | Self::Uneven(..)
+            | Self::Saturate(_)
+            | Self::Once(_)
+            | Self::Logins(_)
+            | Self::Storm
+            | Self::Recovery
+            | Self::Bulk(_) => false,
+        }
+    }
+
+    /// Whether clients send named prepared statements.
+    fn prepares(self) -> bool {
+        match self {
+            Self::Load(script)
+            | Self::Uneven(script, _)
+            | Self::Saturate(script)
+            | Self::Once(script)
+            | Self::Calls(script) => {
+                matches!(script, Script::Select(Protocol::Prepared) | Script::PrepareFirst)
+            }
+            Self::Instructions(protocol) => protocol == Protocol::Prepared,
+            Self::Logins(_)
+            | Self::Storm
+            | Self::Recovery
+            | Self::Bulk(_)
+            | Self::Active
+            | Self::Idle
+            | Self::IdleTls => false,
+        }
+    }
+}
+
+/// Who is compared in a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Section {
+    /// Weir, other proxies and none.
+    Proxies,
+    /// Weir's dispatch and healing, and Weir without.
+    Policy,
+    /// Weir with its ledger and without.
+    Ledger,
+    /// One worker and two.
+    Workers,
+}
+
+impl Section {
+    /// All of them, in the order of the page.
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Proxies, Self::Policy, Self::Ledger, Self::Workers];
+
+    /// Its title on the page.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Proxies => "Beside other proxies and none",
+            Self::Policy => "What dispatch and healing cost while nobody waits long",
+            Self::Ledger => "What the ledger costs",
+            Self::Workers => "One worker and two",
+        }
+    }
+}
+
 /// A cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
+    pub(crate) section: Section,
     pub(crate) work: Work,
     pub(crate) clients: u32,
     pub(crate) pool: u32,
@@ -45,10 +164,21 @@ pub(crate) struct Cell {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { work, clients, pool } = self;
+        let Self { section, work, clients, pool } = self;
+        match section {
+            Section::Proxies => {}
+            Section::Policy => f.write_str("policy: ")?,
+            Section::Workers => f.write_str("workers: ")?,
+        }
         match work {
-            Work::Load(script) | Work::Calls(script) => write!(f, "{script}, {clients} clients")?,
-            Work::Instructions(protocol) => write!(f, "{}, {clients} clients", protocol.name())?,
+            Work::Load(script) => write!(f, "{script}, {clients} clients")?,
+            Work::Calls(script) => write!(f, "system calls: {script}, {clients} clients")?,
+            Work::Instructions(protocol) => {
+                write!(f, "instructions: {}, {clients} clients", protocol.name())?;
+            }
+            Work::Uneven(script, skew) => {
+                write!(f, "{script}, {} of {clients} clients", skew.name())?;
+            }
             Work::Saturate(script) => {
                 write!(f, "saturated: {script}, {clients} clients, instant server")?;
             }
@@ -57,6 +187,7 @@ impl fmt::Display for Cell {
             Work::Storm => f.write_str("queries during a storm of SCRAM logins")?,
             Work::Recovery => write!(f, "restart of the server under {clients} clients")?,
             Work::Bulk(bulk) => write!(f, "{}", bulk.name())?,
+            Work::Active => write!(f, "{clients} active clients")?,
             Work::Idle => write!(f, "{clients} idle clients")?,
             Work::IdleTls => write!(f, "{clients} idle clients over TLS")?,
         }
@@ -65,175 +196,97 @@ impl fmt::Display for Cell {
 }
 
 /// Slots, where nothing else is said.
-const POOL: u32 = 20;
+pub(crate) const POOL: u32 = 20;
+
+/// Turns of Weir with its policy and Weir without in a round.
+const POLICY_TURNS: usize = 6;
 
 /// Clients that a server with 100 connections takes without a proxy.
 const DIRECT_MAX: u32 = 90;
 
 impl Cell {
-    const fn new(work: Work, clients: u32) -> Self {
-        Self { work, clients, pool: POOL }
+    pub(crate) const fn new(work: Work, clients: u32) -> Self {
+        Self { section: Section::Proxies, work, clients, pool: POOL }
     }
 
-    const fn pool(work: Work, clients: u32, pool: u32) -> Self {
-        Self { work, clients, pool }
+    pub(crate) const fn pool(work: Work, clients: u32, pool: u32) -> Self {
+        Self { section: Section::Proxies, work, clients, pool }
+    }
+
+    pub(crate) const fn within(self, section: Section) -> Self {
+        Self { section, ..self }
+    }
+
+    /// How often everybody has a turn in a round. What differs by a hundredth is compared often and
+    /// shortly.
+    pub(crate) const fn turns(self) -> usize {
+        match self.section {
+            Section::Policy if !self.work.is_counted() => POLICY_TURNS,
+            Section::Proxies | Section::Policy | Section::Workers => 1,
+        }
+    }
+
+    /// Who takes part, by number.
+    pub(crate) fn contenders(self, all: &[Contender]) -> Vec<usize> {
+        (0..all.len()).filter(|who| self.is_for(&all[*who])).collect()
     }
 
     /// Whether the contender can do it, and whether it says anything there.
     pub(crate) fn is_for(self, contender: &Contender) -> bool {
+        if contender.section() != self.section || (self.work.prepares() && !contender.prepares()) {
+            return false;
+        }
         let direct = *contender == Contender::Direct;
-        let prepared = |script| script == Script::Select(Protocol::Prepared);
+        let ours = contender.program().is_some();
         match self.work {
-            Work::Load(script) => {
-                !(direct && self.clients > DIRECT_MAX)
-                    && (!prepared(script) || contender.prepares())
-                    && self.fits(contender)
+            // What the server itself makes of it: the ideal that the proxies are held against.
+            Work::Load(Script::Sleep) if self.clients <= self.pool => direct,
+            // Others come with the pool they have, which is to be the usual.
+            Work::Load(_) | Work::Uneven(..) => {
+                !(direct && self.clients > DIRECT_MAX) && (self.pool == POOL || ours || direct)
             }
-            Work::Calls(script) => {
-                contender.is_process() && (!prepared(script) || contender.prepares())
-            }
-            Work::Instructions(protocol) => {
-                contender.program().is_some()
-                    && (protocol != Protocol::Prepared || contender.prepares())
-            }
+            Work::Calls(_) | Work::Active | Work::Idle => contender.is_process(),
+            // Under valgrind there is no io_uring.
+            Work::Instructions(_) => ours && !contender.has_setting(Setting::Uring),
             // The others' server is one of its own here.
-            Work::Saturate(script) => {
-                (direct || contender.program().is_some())
-                    && (!prepared(script) || contender.prepares())
-            }
-            Work::Once(_) => !direct && contender.prepares(),
+            Work::Saturate(_) => direct || ours,
+            Work::Once(_) => !direct,
             // The server itself asks for no password here.
-            Work::Logins(login) => contender.program().is_some() || login == Login::Trust,
+            Work::Logins(login) => ours || login == Login::Trust,
             Work::Bulk(_) => true,
-            Work::Storm | Work::Recovery | Work::IdleTls => contender.program().is_some(),
-            Work::Idle => contender.is_process(),
+            Work::Storm | Work::Recovery | Work::IdleTls => ours,
         }
     }
-
-    /// Whether the pool has the size that the cell asks for: others come with the one they have,
-    /// which is to be the usual.
-    fn fits(self, contender: &Contender) -> bool {
-        self.pool == POOL || contender.program().is_some() || *contender == Contender::Direct
-    }
-}
-
-/// A set of cells and how they are run.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    pub(crate) name: &'static str,
-    pub(crate) cells: Vec<Cell>,
-    pub(crate) rounds: usize,
-    pub(crate) warm_up: Duration,
-    pub(crate) measured: Duration,
-    /// Logins of a sample.
-    pub(crate) logins: u32,
-}
-
-const PROTOCOLS: [Protocol; 3] = [Protocol::Simple, Protocol::Extended, Protocol::Prepared];
-
-impl Plan {
-    /// Less than three minutes.
-    pub(crate) fn short() -> Self {
-        let mut cells = loads(&[8, 50, 200]);
-        // What extended costs elsewhere lies between the two others.
-        let extended = Work::Load(Script::Select(Protocol::Extended));
-        cells.retain(|cell| cell.work != extended || cell.clients == 50);
-        cells.push(Cell::new(Work::Calls(Script::Select(Protocol::Simple)), 50));
-        cells.push(Cell::new(Work::Saturate(Script::Select(Protocol::Simple)), 64));
-        cells.push(Cell::new(Work::Once(Script::PrepareFirst), 1000));
-        cells.push(Cell::new(Work::Logins(Login::Trust), 8));
-        cells.push(Cell::new(Work::Logins(Login::Scram), 8));
-        cells.push(Cell::new(Work::Bulk(Bulk::Select), 1));
-        cells.push(Cell::new(Work::Idle, 1000));
-        Self {
-            name: "short",
-            cells,
-            rounds: 3,
-            warm_up: Duration::from_millis(200),
-            measured: Duration::from_millis(800),
-            logins: 1_000,
-        }
-    }
-
-    /// Everything.
-    pub(crate) fn long() -> Self {
-        let mut cells = loads(&[1, 8, 50, 200, 1000]);
-        for pool in [10, 40] {
-            let of = |protocol| Cell::pool(Work::Load(Script::Select(protocol)), 200, pool);
-            cells.extend(PROTOCOLS.map(of));
-        }
-        cells.extend([8, 50].map(|clients| Cell::new(Work::Load(Script::TpcB), clients)));
-        cells.push(Cell::pool(Work::Load(Script::Sleep), 500, 10));
-        cells.push(Cell::pool(Work::Load(Script::Sleep), 10, 10));
-        let of = |protocol| Cell::new(Work::Saturate(Script::Select(protocol)), 64);
-        cells.extend(PROTOCOLS.map(of));
-        cells.push(Cell::new(Work::Once(Script::PrepareFirst), 1000));
-        for clients in [8, 50, 200] {
-            let of = |protocol| Cell::new(Work::Calls(Script::Select(protocol)), clients);
-            cells.extend(PROTOCOLS.map(of));
-        }
-        cells.extend(PROTOCOLS.map(|protocol| Cell::new(Work::Instructions(protocol), 8)));
-        let logins = [Login::Trust, Login::Scram, Login::Tls, Login::TlsScram];
-        cells.extend(logins.map(|login| Cell::new(Work::Logins(login), 8)));
-        cells.push(Cell::new(Work::Storm, 20));
-        cells.push(Cell::new(Work::Recovery, 200));
-        let bulk = [Bulk::Select, Bulk::CopyOut, Bulk::CopyIn];
-        cells.extend(bulk.map(|bulk| Cell::new(Work::Bulk(bulk), 1)));
-        cells.extend([1_000, 9_000].map(|clients| Cell::new(Work::Idle, clients)));
-        cells.push(Cell::new(Work::IdleTls, 500));
-        Self {
-            name: "long",
-            cells,
-            rounds: 5,
-            warm_up: Duration::from_secs(1),
-            measured: Duration::from_secs(3),
-            logins: 4_000,
-        }
-    }
-}
-
-fn loads(clients: &[u32]) -> Vec<Cell> {
-    let of = |protocol| {
-        let work = Work::Load(Script::Select(protocol));
-        clients.iter().map(move |clients| Cell::new(work, *clients))
-    };
-    PROTOCOLS.into_iter().flat_map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn contenders_get_the_cells_that_they_can_do() {
-        let prepared = Cell::new(Work::Load(Script::Select(Protocol::Prepared)), 200);
-        let bouncer = |version: &str| Contender::PgBouncer {
-            program: "pgbouncer".into(),
-            version: version.to_owned(),
-        };
-        assert!(prepared.is_for(&bouncer("1.24.1")) && !prepared.is_for(&bouncer("1.18.0")));
-        assert!(!prepared.is_for(&Contender::Direct), "the server takes 100 connections");
-        assert!(!Cell::new(Work::Idle, 1000).is_for(&Contender::Direct));
+    fn bouncer(version: &str) -> Contender {
+        Contender::PgBouncer { program: "pgbouncer".into(), version: version.to_owned() }
+    }
+
+    fn weir(setting: Setting) -> Contender {
+        Contender::Weir { program: "weir".into(), setting }
     }
 
     #[test]
-    fn cells_have_names_of_their_own() {
-        for plan in [Plan::short(), Plan::long()] {
-            let mut names: Vec<_> = plan
-                .cells
-                .iter()
-                .map(|cell| {
-                    let counted = match cell.work {
-                        Work::Calls(_) => "calls",
-                        Work::Instructions(_) => "instructions",
-                        _ => "",
-                    };
-                    (cell.to_string(), counted)
-                })
-                .collect();
-            names.sort();
-            names.dedup();
-            assert_eq!(names.len(), plan.cells.len());
-        }
+    fn contenders_get_the_cells_that_they_can_do() {
+        let prepared = Cell::new(Work::Load(Script::Select(Protocol::Prepared)), 200);
+        assert!(prepared.is_for(&bouncer("1.24.1")) && !prepared.is_for(&bouncer("1.18.0")));
+        assert!(!prepared.is_for(&Contender::Direct), "the server takes 100 connections");
+        assert!(!Cell::new(Work::Idle, 1000).is_for(&Contender::Direct));
+        let counted = Cell::new(Work::Instructions(Protocol::Simple), 8);
+        assert!(counted.is_for(&weir(Setting::Epoll)) && !counted.is_for(&weir(Setting::Uring)));
+    }
+
+    #[test]
+    fn contenders_keep_to_their_sections() {
+        let cell = Cell::new(Work::Load(Script::Select(Protocol::Simple)), 50);
+        assert!(cell.is_for(&weir(Setting::Uring)) && !cell.is_for(&weir(Setting::Lending)));
+        let workers = cell.within(Section::Workers);
+        assert!(!workers.is_for(&weir(Setting::Uring)) && !workers.is_for(&bouncer("1.24.1")));
+        assert!(workers.is_for(&weir(Setting::Lending)));
     }
 }

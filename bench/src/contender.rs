@@ -1,23 +1,28 @@
 //! What is measured: no proxy, Weir, PgBouncer, or any other by a command.
 
-use std::fs;
+mod settings;
+
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
-use weir_testkit::{Account, PgBouncer, Scratch, Weir};
+use weir_testkit::{PgBouncer, Weir};
 
-use crate::pgbench::{PASSWORD, USER};
+use crate::cells::Section;
+use crate::deadline::Deadline;
+use crate::load::connection::Door;
+use crate::pgbench::DATABASE;
+pub(crate) use settings::{Files, Login, SetUp, Setting};
 
 /// A way to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Contender {
     /// No proxy.
     Direct,
-    /// Weir, with a driver if there is a choice.
-    Weir { program: PathBuf, driver: Option<String> },
+    /// Weir.
+    Weir { program: PathBuf, setting: Setting },
     /// PgBouncer.
     PgBouncer { program: PathBuf, version: String },
     /// Any other proxy, that somebody else has started before the server's port.
@@ -50,87 +55,14 @@ impl FromStr for Other {
     }
 }
 
-/// How a proxy is set up. Between proxy and server there is never TLS: PgBouncer tries it by
-/// default, at ten times the instructions.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SetUp<'a> {
-    /// The port of the server.
-    pub(crate) upstream: u16,
-    /// Slots of the pool.
-    pub(crate) pool: u32,
-    /// How clients prove who they are.
-    pub(crate) login: Login,
-    /// Where the certificate and its key are.
-    pub(crate) files: &'a Files,
-}
-
-/// How clients log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Login {
-    /// Whoever says so.
-    Trust,
-    /// With SCRAM-SHA-256.
-    Scram,
-    /// The same over TLS.
-    TlsScram,
-    /// Whoever says so, over TLS.
-    Tls,
-}
-
-impl Login {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Trust => "trust",
-            Self::Scram => "SCRAM",
-            Self::TlsScram => "TLS and SCRAM",
-            Self::Tls => "TLS",
-        }
-    }
-
-    pub(crate) const fn has_password(self) -> bool {
-        matches!(self, Self::Scram | Self::TlsScram)
-    }
-
-    pub(crate) const fn has_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::TlsScram)
-    }
-}
-
-/// A certificate and users, as files that every account may read: nothing here is secret.
-#[derive(Debug)]
-pub(crate) struct Files {
-    dir: Scratch,
-    authority: String,
-}
-
-impl Files {
-    pub(crate) fn new() -> Result<Self> {
-        let dir = Scratch::new(Account::own())?;
-        let weir_testkit::Certificates { authority, server: pem, .. } =
-            weir_testkit::Certificates::new(USER)?;
-        let users = format!("\"{USER}\" \"{PASSWORD}\"\n");
-        for (name, text) in [("cert", &pem.certificate), ("key", &pem.key), ("users", &users)] {
-            fs::write(dir.path().join(name), text).with_context(|| format!("writing {name}"))?;
-        }
-        Ok(Self { dir, authority })
-    }
-
-    /// Who vouches for the certificate, PEM.
-    pub(crate) fn authority(&self) -> &str {
-        &self.authority
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.path().join(name).display().to_string()
-    }
-}
-
 /// A running proxy, or none.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) port: u16,
     /// The proxy's process.
     pub(crate) pid: Option<i32>,
+    /// Where its clients go, in turn.
+    databases: &'static [&'static str],
     process: Option<Process>,
 }
 
@@ -141,6 +73,15 @@ enum Process {
 }
 
 impl Running {
+    const fn new(port: u16, pid: Option<i32>, process: Option<Process>) -> Self {
+        Self { port, pid, databases: &[DATABASE], process }
+    }
+
+    /// Where clients come in, until the cell counts as stuck.
+    pub(crate) const fn door(&self, deadline: Deadline) -> Door {
+        Door { port: self.port, databases: self.databases, deadline }
+    }
+
     /// Ends it in good order. Dropping it ends it too, with less patience.
     pub(crate) fn end(self) -> Result<()> {
         match self.process {
@@ -155,16 +96,10 @@ impl Running {
 }
 
 impl Contender {
-    /// Weir with each of its drivers, or as it is where there is no choice.
-    pub(crate) fn weirs(program: &Path) -> Result<Vec<Self>> {
-        let mut help = Command::new(program);
-        let help = weir_testkit::output(help.args(["up", "--help"]))?;
-        let drivers = if help.contains("--driver") { vec!["epoll", "uring"] } else { vec![] };
-        let one = |driver| Self::Weir { program: program.to_owned(), driver };
-        if drivers.is_empty() {
-            return Ok(vec![one(None)]);
-        }
-        Ok(drivers.into_iter().map(|driver| one(Some(driver.to_owned()))).collect())
+    /// Weir in every setting; without io_uring where it is not to be had.
+    pub(crate) fn weirs(program: &Path, has_uring: bool) -> Vec<Self> {
+        let settings = Setting::ALL.into_iter().filter(|it| *it != Setting::Uring || has_uring);
+        settings.map(|setting| Self::Weir { program: program.to_owned(), setting }).collect()
     }
 
     /// PgBouncer, asked for its version.
@@ -177,11 +112,23 @@ impl Contender {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Direct => "direct".to_owned(),
-            Self::Weir { driver: None, .. } => "weir".to_owned(),
-            Self::Weir { driver: Some(driver), .. } => format!("weir {driver}"),
+            Self::Weir { setting, .. } => setting.name().to_owned(),
             Self::PgBouncer { version, .. } => format!("pgbouncer {version}"),
             Self::Other(other) => other.name.clone(),
         }
+    }
+
+    /// Where it is compared with others.
+    pub(crate) const fn section(&self) -> Section {
+        match self {
+            Self::Direct | Self::PgBouncer { .. } | Self::Other(_) => Section::Proxies,
+            Self::Weir { setting, .. } => setting.section(),
+        }
+    }
+
+    /// Whether it is Weir in this setting.
+    pub(crate) fn has_setting(&self, wanted: Setting) -> bool {
+        matches!(self, Self::Weir { setting, .. } if *setting == wanted)
     }
 
     /// The program that is started, where one is.
@@ -223,66 +170,25 @@ impl Contender {
     /// Starts it before the server.
     pub(crate) fn start(&self, set_up: SetUp<'_>) -> Result<Running> {
         match self {
-            Self::Direct => Ok(Running { port: set_up.upstream, pid: None, process: None }),
-            Self::Weir { program, driver } => {
-                let toml = weir_toml(set_up, driver.as_deref());
+            Self::Direct => Ok(Running::new(set_up.upstream, None, None)),
+            Self::Weir { program, setting } => {
+                let toml = set_up.weir_toml(*setting);
                 let weir = Weir::configured(program, &toml)?;
                 let (port, pid) = (weir.listen().port(), Some(weir.pid()));
-                Ok(Running { port, pid, process: Some(Process::Weir(weir)) })
+                let running = Running::new(port, pid, Some(Process::Weir(weir)));
+                Ok(Running { databases: setting.databases(), ..running })
             }
             Self::PgBouncer { program, .. } => {
-                let settings = pgbouncer_settings(set_up, self.prepares());
+                let settings = set_up.pgbouncer_settings(self.prepares());
                 let settings: Vec<(&str, &str)> =
                     settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
                 let bouncer = PgBouncer::start_program(program, (set_up.upstream, ""), &settings)?;
                 let (port, pid) = (bouncer.port(), Some(bouncer.pid()));
-                Ok(Running { port, pid, process: Some(Process::PgBouncer(bouncer)) })
+                Ok(Running::new(port, pid, Some(Process::PgBouncer(bouncer))))
             }
-            Self::Other(Other { port, pid, .. }) => {
-                Ok(Running { port: *port, pid: *pid, process: None })
-            }
+            Self::Other(Other { port, pid, .. }) => Ok(Running::new(*port, *pid, None)),
         }
     }
-}
-
-fn weir_toml(set_up: SetUp<'_>, driver: Option<&str>) -> String {
-    let SetUp { upstream, pool, login, files } = set_up;
-    let driver = driver.map_or(String::new(), |name| format!("[workers]\ndriver = \"{name}\"\n"));
-    let method = if login.has_password() { "scram" } else { "trust" };
-    let tls = if login.has_tls() { "prefer" } else { "disable" };
-    let (cert, key) = (files.path("cert"), files.path("key"));
-    format!(
-        "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n{driver}\
-         [auth]\nmethod = \"{method}\"\n[users.{USER}]\npassword = \"{PASSWORD}\"\n\
-         [tls.client]\nmode = \"{tls}\"\ncert = \"{cert}\"\nkey = \"{key}\"\n\
-         [tls.server]\nmode = \"disable\"\n[pool]\nmode = \"transaction\"\nsize = {pool}\n\
-         [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {upstream}\n"
-    )
-}
-
-fn pgbouncer_settings(set_up: SetUp<'_>, prepares: bool) -> Vec<(&'static str, String)> {
-    let SetUp { upstream: _, pool, login, files } = set_up;
-    let mut settings = vec![
-        ("default_pool_size", pool.to_string()),
-        ("min_pool_size", "0".to_owned()),
-        ("server_round_robin", "0".to_owned()),
-        ("max_client_conn", "12000".to_owned()),
-        ("listen_backlog", "1024".to_owned()),
-        ("server_tls_sslmode", "disable".to_owned()),
-    ];
-    if prepares {
-        settings.push(("max_prepared_statements", "200".to_owned()));
-    }
-    if login.has_password() {
-        settings.push(("auth_type", "scram-sha-256".to_owned()));
-        settings.push(("auth_file", files.path("users")));
-    }
-    if login.has_tls() {
-        settings.push(("client_tls_sslmode", "allow".to_owned()));
-        settings.push(("client_tls_cert_file", files.path("cert")));
-        settings.push(("client_tls_key_file", files.path("key")));
-    }
-    settings
 }
 
 #[cfg(test)]

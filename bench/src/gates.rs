@@ -4,10 +4,12 @@ mod idle;
 mod table;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use weir_testkit::{Options, PgServer, Want, Weir};
 
+use crate::deadline::Deadline;
 use crate::pgbench;
 use crate::tools::{Counts, Load, Tool, Watched};
 use table::{Driver, GATES, Gate, Measure};
@@ -20,6 +22,9 @@ const fn flags(driver: Driver) -> [&'static str; 6] {
 /// A count that is too high is taken again so often: what else happens in the process (a time
 /// limit looked at, a turn of the loop for one event alone) can only add to it.
 const TRIES: usize = 3;
+
+/// How long one count may take.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs every gate and prints a line for each.
 ///
@@ -44,7 +49,7 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
 }
 
 /// Whether Weir, left to choose, runs on io_uring here.
-fn has_uring(weir: &Path, server: &PgServer) -> Result<bool> {
+pub(crate) fn has_uring(weir: &Path, server: &PgServer) -> Result<bool> {
     let proxy =
         Weir::up(weir, &server.url(pgbench::DATABASE), &["--auth", "trust", "--driver", "auto"])?;
     let uring = proxy.log().contains("the event loop is io_uring");
@@ -106,7 +111,8 @@ fn measured(weir: &Path, server: &PgServer, gate: Gate) -> Result<Counts> {
         let proxy = Weir::up(program, &url, &flags(gate.driver))?;
         Ok(Watched { port: proxy.listen().port(), end: Box::new(|| proxy.stop()) })
     };
-    tool.per_transaction(weir, start, Load::new(server, gate.protocol, gate.clients))
+    let deadline = Deadline::after(PATIENCE);
+    tool.per_transaction(weir, start, Load::new(server, gate.protocol, gate.clients, deadline))
 }
 
 /// The parts that matter, where there are several.

@@ -50,8 +50,8 @@ pub(crate) fn run(weir: &Path, args: GuardArgs) -> Result<()> {
     let (began, before) = (Instant::now(), (process::cpu(pid)?, process::cpu(watch.pid())?));
     thread::sleep(Duration::from_secs(args.seconds));
     let (took, after) = (began.elapsed(), (process::cpu(pid)?, process::cpu(watch.pid())?));
-    let backend = after.0.since(before.0).total;
-    let own = after.1.since(before.1).total;
+    let backend = after.0.since(&before.0).total();
+    let own = after.1.since(&before.1).total();
     #[expect(clippy::cast_precision_loss, reason = "seconds are few")]
     let each = |seconds: f64| 1000.0 * seconds / args.seconds as f64;
     println!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use weir_testkit::{PgServer, output};
 
 /// The conditions of a run, as names and values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Machine {
     facts: Vec<(&'static str, String)>,
 }

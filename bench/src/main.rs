@@ -3,14 +3,17 @@
 
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
+mod aims;
 mod cells;
 mod contender;
+mod deadline;
 mod gates;
 mod guard;
 mod load;
 mod machine;
 mod metric;
 mod pgbench;
+mod plan;
 mod process;
 mod recovery;
 mod report;
@@ -22,14 +25,15 @@ mod stub;
 mod tools;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
+use weir_testkit::PgServer;
 
-use cells::Plan;
 use contender::{Contender, Other};
 use machine::Machine;
+use plan::Plan;
 use report::Report;
 
 /// Measures Weir beside other proxies and beside none.
@@ -49,8 +53,10 @@ enum Command {
     Gates,
     /// The cells that tell most, in less than three minutes.
     Short(RunArgs),
-    /// Every cell.
+    /// Every cell: 25 minutes on two cores, with one PgBouncer.
     Long(RunArgs),
+    /// What the ledger costs: Weir with it and without.
+    Ledger(RunArgs),
     /// What the guard costs the server that it looks at.
     Guard(guard::GuardArgs),
 }
@@ -68,9 +74,9 @@ struct RunArgs {
     /// The port of the server. Without it: any.
     #[arg(long)]
     server_port: Option<u16>,
-    /// Only cells with this in their name.
+    /// Only cells with this in their name; several times, with any of them.
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
     /// Rounds, instead of the plan's.
     #[arg(long)]
     rounds: Option<usize>,
@@ -97,19 +103,20 @@ fn main() -> Result<()> {
         Command::Gates => gates::run(&weir),
         Command::Short(args) => measure(&weir, Plan::short(), &args),
         Command::Long(args) => measure(&weir, Plan::long(), &args),
+        Command::Ledger(args) => measure(&weir, Plan::ledger(), &args),
         Command::Guard(args) => guard::run(&weir, args),
     }
 }
 
-fn measure(weir: &std::path::Path, plan: Plan, args: &RunArgs) -> Result<()> {
+fn measure(weir: &Path, plan: Plan, args: &RunArgs) -> Result<()> {
     let plan = narrowed(plan, args)?;
-    let contenders = contenders(weir, args)?;
     let stage = rounds::stage(args.server_port)?;
+    let contenders = contenders(weir, &stage.server, args)?;
     let mut machine = Machine::look(&stage.server);
-    let records = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"))?;
+    let outcome = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"));
     machine.look_again();
     let report =
-        Report { plan: &plan, contenders: &contenders, records: &records, machine: &machine };
+        Report { plan: &plan, contenders: &contenders, outcome: &outcome, machine: &machine };
     let file = PathBuf::from("target/bench").join(format!("{}.json", plan.name));
     fs::create_dir_all("target/bench").context("making target/bench")?;
     fs::write(&file, format!("{:#}\n", report.json())).context("writing the JSON")?;
@@ -120,13 +127,17 @@ fn measure(weir: &std::path::Path, plan: Plan, args: &RunArgs) -> Result<()> {
         let page = report::placed(&page, &markdown);
         fs::write(PAGE, page.with_context(|| format!("{PAGE} has lost its marks"))?)?;
     }
-    Ok(())
+    match outcome.failures.len() {
+        0 => Ok(()),
+        count => bail!("{count} samples failed, see above; the others are saved"),
+    }
 }
 
 fn narrowed(mut plan: Plan, args: &RunArgs) -> Result<Plan> {
-    if let Some(part) = &args.only {
-        plan.cells.retain(|cell| cell.to_string().contains(part));
-        anyhow::ensure!(!plan.cells.is_empty(), "no cell's name has {part} in it");
+    if !args.only.is_empty() {
+        let is_one = |name: String| args.only.iter().any(|part| name.contains(part));
+        plan.cells.retain(|cell| is_one(cell.to_string()));
+        ensure!(!plan.cells.is_empty(), "no cell's name has {} in it", args.only.join(" or "));
     }
     plan.rounds = args.rounds.unwrap_or(plan.rounds);
     if let Some(seconds) = args.seconds {
@@ -135,9 +146,9 @@ fn narrowed(mut plan: Plan, args: &RunArgs) -> Result<Plan> {
     Ok(plan)
 }
 
-fn contenders(weir: &std::path::Path, args: &RunArgs) -> Result<Vec<Contender>> {
+fn contenders(weir: &Path, server: &PgServer, args: &RunArgs) -> Result<Vec<Contender>> {
     let mut contenders = vec![Contender::Direct];
-    contenders.extend(Contender::weirs(weir)?);
+    contenders.extend(Contender::weirs(weir, gates::has_uring(weir, server)?));
     let installed = || INSTALLED.iter().map(PathBuf::from).find(|path| path.is_file());
     let bouncers = match args.pgbouncer.as_slice() {
         [] => installed().into_iter().collect(),

@@ -17,17 +17,19 @@ pub(crate) enum Metric {
     FirstServed,
     AllServed,
     Jain,
+    Busiest,
     Logins,
     LoginCpu,
     Megabytes,
     GigabyteCpu,
+    ActiveClient,
     IdleClient,
     Memory,
 }
 
 impl Metric {
     /// All of them, in the order of the page.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Cpu,
         Self::CpuUser,
         Self::CpuSystem,
@@ -42,10 +44,12 @@ impl Metric {
         Self::FirstServed,
         Self::AllServed,
         Self::Jain,
+        Self::Busiest,
         Self::Logins,
         Self::LoginCpu,
         Self::Megabytes,
         Self::GigabyteCpu,
+        Self::ActiveClient,
         Self::IdleClient,
         Self::Memory,
     ];
@@ -67,10 +71,12 @@ impl Metric {
             Self::FirstServed => "first_served_s",
             Self::AllServed => "all_served_s",
             Self::Jain => "jain",
+            Self::Busiest => "busiest_thread",
             Self::Logins => "logins_per_s",
             Self::LoginCpu => "login_cpu_us",
             Self::Megabytes => "mb_per_s",
             Self::GigabyteCpu => "cpu_s_per_gb",
+            Self::ActiveClient => "active_client_kib",
             Self::IdleClient => "idle_client_kib",
             Self::Memory => "memory_mib",
         }
@@ -93,10 +99,12 @@ impl Metric {
             Self::FirstServed => "First answer after the server's return, s",
             Self::AllServed => "Every client answered after the server's return, s",
             Self::Jain => "Fairness between clients (Jain's index, 1 is best)",
+            Self::Busiest => "Share of the processor time that the busiest thread used",
             Self::Logins => "Logins with one transaction each, a second",
             Self::LoginCpu => "Processor time of the proxy, µs a login with one transaction",
             Self::Megabytes => "Bulk transfer, MB/s",
             Self::GigabyteCpu => "Processor time of the proxy, seconds a GB",
+            Self::ActiveClient => "Memory of an active client, KiB",
             Self::IdleClient => "Memory of an idle client, KiB",
             Self::Memory => "Memory of the proxy with them, MiB",
         }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use weir_testkit::{PgServer, output_within};
 
+use crate::deadline::Deadline;
+
 /// Database and user of every measurement.
 pub(crate) const DATABASE: &str = "postgres";
 pub(crate) const USER: &str = "postgres";
@@ -13,7 +15,7 @@ pub(crate) const USER: &str = "postgres";
 /// Their password at proxies, where one is asked for.
 pub(crate) const PASSWORD: &str = "bench-secret";
 
-/// How long one run may take before it counts as stuck.
+/// How long its tables may take to be made.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How statements reach the server: pgbench's `-M`.
@@ -52,9 +54,14 @@ pub(crate) fn select_only(server: &PgServer, port: u16, protocol: Protocol) -> C
 }
 
 /// Runs so many transactions with each of so many clients.
-pub(crate) fn run_transactions(command: &mut Command, clients: u32, each: u32) -> Result<()> {
+pub(crate) fn run_transactions(
+    command: &mut Command,
+    clients: u32,
+    each: u32,
+    deadline: Deadline,
+) -> Result<()> {
     command.args(["--client", &clients.to_string(), "--transactions", &each.to_string()]);
-    output_within(PATIENCE, command).map(drop)
+    output_within(deadline.left(), command).map(drop)
 }
 
 fn aim(command: &mut Command, port: u16) {

@@ -1,5 +1,6 @@
 //! What a process costs, as `/proc` tells.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result};
@@ -18,9 +19,10 @@ fn pss(rollup: &str) -> Option<u64> {
 }
 
 /// Seconds of processor time.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Cpu {
-    pub(crate) total: f64,
+    /// Of each thread, by its number.
+    threads: BTreeMap<String, f64>,
     /// In user mode and in the kernel, each to a hundredth of a second.
     user: f64,
     system: f64,
@@ -28,27 +30,39 @@ pub(crate) struct Cpu {
 
 impl Cpu {
     /// What has been used since `earlier`.
-    pub(crate) fn since(self, earlier: Self) -> Self {
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let before = |thread: &String| earlier.threads.get(thread).copied().unwrap_or(0.0);
+        let used = |(thread, now): (&String, &f64)| (thread.clone(), now - before(thread));
         Self {
-            total: self.total - earlier.total,
+            threads: self.threads.iter().map(used).collect(),
             user: self.user - earlier.user,
             system: self.system - earlier.system,
         }
     }
 
+    pub(crate) fn total(&self) -> f64 {
+        self.threads.values().sum()
+    }
+
+    /// The thread's share that has used most; `None` when nothing was used.
+    pub(crate) fn busiest(&self) -> Option<f64> {
+        let total = self.total();
+        (total > 0.0).then(|| self.threads.values().copied().fold(0.0, f64::max) / total)
+    }
+
     /// The part of the total that was in user mode.
-    pub(crate) fn user(self) -> f64 {
+    pub(crate) fn user(&self) -> f64 {
         let parts = self.user + self.system;
-        if parts > 0.0 { self.total * self.user / parts } else { 0.0 }
+        if parts > 0.0 { self.total() * self.user / parts } else { 0.0 }
     }
 
     /// The part of the total that was in the kernel.
-    pub(crate) fn system(self) -> f64 {
-        self.total - self.user()
+    pub(crate) fn system(&self) -> f64 {
+        self.total() - self.user()
     }
 }
 
-/// The time that the process's threads have used so far: the total as the scheduler counts it, in
+/// The time that the process's threads have used so far: as the scheduler counts it, in
 /// nanoseconds, and how it splits.
 pub(crate) fn cpu(pid: i32) -> Result<Cpu> {
     let path = format!("/proc/{pid}/stat");
@@ -57,13 +71,15 @@ pub(crate) fn cpu(pid: i32) -> Result<Cpu> {
     let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
     let (user, system) = ticks(&text).with_context(|| format!("no times in {path}"))?;
     let path = format!("/proc/{pid}/task");
-    let mut total = 0.0;
+    let mut threads = BTreeMap::new();
     for thread in fs::read_dir(&path).with_context(|| format!("reading {path}"))? {
-        let text = fs::read_to_string(thread?.path().join("schedstat"));
+        let thread = thread?;
+        let text = fs::read_to_string(thread.path().join("schedstat"));
         // A thread that has ended meanwhile had little to do.
-        total += text.ok().as_deref().and_then(ran).unwrap_or(0.0);
+        let ran = text.ok().as_deref().and_then(ran).unwrap_or(0.0);
+        threads.insert(thread.file_name().to_string_lossy().into_owned(), ran);
     }
-    Ok(Cpu { total, user: user / ticks_per_second, system: system / ticks_per_second })
+    Ok(Cpu { threads, user: user / ticks_per_second, system: system / ticks_per_second })
 }
 
 /// The first field of `schedstat`, in seconds: nanoseconds on a processor.
@@ -91,10 +107,15 @@ mod tests {
 
     #[test]
     fn the_total_is_split_as_the_ticks_are() {
-        let earlier = Cpu { total: 1.0, user: 1.0, system: 0.0 };
-        let used = Cpu { total: 1.8, user: 1.15, system: 0.05 }.since(earlier);
+        let of = |threads: &[(&str, f64)], user, system| {
+            let threads = threads.iter().map(|(name, ran)| ((*name).to_owned(), *ran)).collect();
+            Cpu { threads, user, system }
+        };
+        let earlier = of(&[("7", 1.0), ("8", 3.0)], 1.0, 0.0);
+        let used = of(&[("7", 1.6), ("9", 0.2)], 1.15, 0.05).since(&earlier);
         assert!((used.user() - 0.6).abs() < 1e-9 && (used.system() - 0.2).abs() < 1e-9);
-        assert!(Cpu::default().user().abs() < 1e-9);
+        assert!((used.busiest().unwrap() - 0.75).abs() < 1e-9);
+        assert!(Cpu::default().user().abs() < 1e-9 && Cpu::default().busiest().is_none());
     }
 
     #[test]

@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use weir_testkit::{Options, PgServer, Session, Stop, Want, until};
 
+use crate::deadline::Deadline;
 use crate::pgbench::{DATABASE, USER};
-
-/// How long everybody may take to be served again before the run counts as stuck.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a client waits after an error before it asks again.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -30,7 +28,12 @@ pub(crate) fn server() -> Result<PgServer> {
 
 /// Lets clients query through `port`, restarts the server before which the proxy stands, and
 /// waits until each has had an answer from the new one.
-pub(crate) fn run(server: &mut PgServer, port: u16, clients: usize) -> Result<Recovered> {
+pub(crate) fn run(
+    server: &mut PgServer,
+    port: u16,
+    clients: usize,
+    deadline: Deadline,
+) -> Result<Recovered> {
     let board = Arc::new(Board {
         last: (0..clients).map(|_| Mutex::new(None)).collect(),
         over: AtomicBool::new(false),
@@ -41,7 +44,7 @@ pub(crate) fn run(server: &mut PgServer, port: u16, clients: usize) -> Result<Re
             thread::spawn(move || board.query(at, port))
         })
         .collect();
-    let outcome = restart(server, &board);
+    let outcome = restart(server, &board, deadline);
     board.over.store(true, Ordering::Relaxed);
     for thread in threads {
         ensure!(thread.join().is_ok(), "a client's thread broke");
@@ -49,14 +52,14 @@ pub(crate) fn run(server: &mut PgServer, port: u16, clients: usize) -> Result<Re
     outcome
 }
 
-fn restart(server: &mut PgServer, board: &Board) -> Result<Recovered> {
+fn restart(server: &mut PgServer, board: &Board, deadline: Deadline) -> Result<Recovered> {
     let before = Instant::now();
-    board.wait_for_all(before).context("before the restart")?;
+    board.wait_for_all(before, deadline).context("before the restart")?;
     server.stop(Stop::Fast)?;
     let down = Instant::now();
     server.start_again()?;
     let up = Instant::now();
-    let answers = board.wait_for_all(down)?;
+    let answers = board.wait_for_all(down, deadline)?;
     // One may have been served before we noticed that the server was up.
     let seconds = |at: &Instant| at.saturating_duration_since(up).as_secs_f64();
     let seconds: Vec<f64> = answers.iter().map(seconds).collect();
@@ -94,8 +97,8 @@ impl Board {
     }
 
     /// Forgets what was before `since` and waits until every client has been answered after it.
-    fn wait_for_all(&self, since: Instant) -> Result<Vec<Instant>> {
-        until("every client to be served", PATIENCE, || {
+    fn wait_for_all(&self, since: Instant, deadline: Deadline) -> Result<Vec<Instant>> {
+        until("every client to be served", deadline.left(), || {
             let answer = |slot: &Mutex<Option<Instant>>| {
                 let mut last = slot.lock().unwrap_or_else(PoisonError::into_inner);
                 *last = last.filter(|at| *at > since);

@@ -1,12 +1,14 @@
 //! Rounds: in each, every contender in every cell, the order rotated, so that what moves the
 //! whole machine for a while meets all of them.
 
-use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
 use weir_testkit::{Options, PgServer, Want};
 
-use crate::cells::{Cell, Plan};
 use crate::contender::{Contender, Files};
 use crate::load::script::SCALE;
+use crate::plan::Plan;
 use crate::sample::{self, Sample, Stage};
 use crate::{pgbench, stub};
 
@@ -15,8 +17,26 @@ use crate::{pgbench, stub};
 pub(crate) struct Record {
     pub(crate) cell: usize,
     pub(crate) contender: usize,
+    /// Counts the turns in a round, too: samples of the same one are compared.
     pub(crate) round: usize,
     pub(crate) sample: Sample,
+}
+
+/// A cell that a contender did not get through.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) cell: usize,
+    pub(crate) contender: usize,
+    pub(crate) round: usize,
+    pub(crate) reason: String,
+}
+
+/// All that came of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outcome {
+    pub(crate) records: Vec<Record>,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) took: Duration,
 }
 
 /// A server for measurements: nothing is forced to a disk, all data in memory.
@@ -34,37 +54,48 @@ pub(crate) fn stage(port: Option<u16>) -> Result<Stage> {
     Ok(Stage { server, stub: stub::start()?, files: Files::new()? })
 }
 
-/// Runs the plan. `say` gets a line for each cell of each round.
+/// Runs the plan. `say` gets a line for each cell of each round, and one for each failure: who
+/// fails has no figure there, the others go on.
 pub(crate) fn run(
     stage: &Stage,
     plan: &Plan,
     contenders: &[Contender],
     mut say: impl FnMut(&str),
-) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let began = Instant::now();
     for round in 0..plan.rounds {
         for (at, cell) in plan.cells.iter().enumerate() {
-            say(&format!("round {} of {}: {cell}", round + 1, plan.rounds));
-            for contender in order(contenders.len(), round + at) {
-                let candidate = &contenders[contender];
-                if !cell.is_for(candidate) {
-                    continue;
-                }
-                let taken = sample::take(stage, candidate, *cell, plan);
-                match taken.with_context(|| format!("{}: {cell}", candidate.name())) {
-                    Ok(sample) => records.push(Record { cell: at, contender, round, sample }),
-                    // One that fails has no figure there; the others go on.
-                    Err(err) => say(&format!("FAILED {err:#}")),
+            if round > 0 && cell.work.is_counted() {
+                continue;
+            }
+            say(&format!("{:4} s, round {}: {cell}", began.elapsed().as_secs(), round + 1));
+            for turn in 0..cell.turns() {
+                for contender in order(&cell.contenders(contenders), round + at + turn) {
+                    let round = round * cell.turns() + turn;
+                    match sample::take(stage, &contenders[contender], *cell, plan) {
+                        Ok(sample) => {
+                            outcome.records.push(Record { cell: at, contender, round, sample });
+                        }
+                        Err(err) => {
+                            let reason = format!("{err:#}");
+                            say(&format!("FAILED {}: {reason}", contenders[contender].name()));
+                            outcome.failures.push(Failure { cell: at, contender, round, reason });
+                        }
+                    }
                 }
             }
         }
     }
-    Ok(records)
+    outcome.took = began.elapsed();
+    outcome
 }
 
 /// Everybody once, beginning with another one each time.
-fn order(count: usize, turn: usize) -> impl Iterator<Item = usize> {
-    (0..count).map(move |at| (at + turn) % count)
+fn order(all: &[usize], turn: usize) -> Vec<usize> {
+    let mut order = all.to_vec();
+    order.rotate_left(turn % all.len().max(1));
+    order
 }
 
 /// The values of a metric of one contender in one cell, with their rounds.
@@ -81,23 +112,14 @@ pub(crate) fn values(
         .collect()
 }
 
-/// Whether anybody has this metric in this cell.
-pub(crate) fn has(records: &[Record], cell: usize, metric: crate::metric::Metric) -> bool {
-    records.iter().any(|record| record.cell == cell && record.sample.contains_key(&metric))
-}
-
-/// The cells by their numbers.
-pub(crate) fn cells(plan: &Plan) -> impl Iterator<Item = (usize, &Cell)> {
-    plan.cells.iter().enumerate()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn everybody_is_first_in_turn() {
-        let of = |turn| order(3, turn).collect::<Vec<_>>();
-        assert_eq!([of(0), of(1), of(2), of(3)], [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 1, 2]]);
+        let of = |turn| order(&[0, 4, 5], turn);
+        assert_eq!([of(0), of(1), of(2), of(3)], [[0, 4, 5], [4, 5, 0], [5, 0, 4], [0, 4, 5]]);
+        assert_eq!(order(&[], 3), [0; 0]);
     }
 }

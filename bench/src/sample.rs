@@ -9,24 +9,23 @@ use anyhow::{Context, Result};
 use rustix::process::Signal;
 use weir_testkit::{Account, Launch, PgServer, Scratch, until};
 
-use crate::cells::{Cell, Plan, Work};
+use crate::cells::{Cell, Section, Work};
 use crate::contender::{Contender, Files, Login, Running, SetUp};
+use crate::deadline::Deadline;
 use crate::load::bulk::Bulk;
 use crate::load::closed::Clients;
-use crate::load::connection::Connection;
+use crate::load::connection::{Connection, Door};
 use crate::load::script::Script;
 use crate::load::tls;
 use crate::metric::Metric;
 use crate::pgbench::{self, Protocol};
+use crate::plan::Plan;
 use crate::process::{self, Cpu};
 use crate::tools::{self, Load, Tool, Watched};
 use crate::{recovery, stats, storm};
 
 /// What was measured.
 pub(crate) type Sample = BTreeMap<Metric, f64>;
-
-/// How long strace may take to attach and to end.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What samples are taken on.
 pub(crate) struct Stage {
@@ -43,40 +42,81 @@ pub(crate) fn take(
     cell: Cell,
     plan: &Plan,
 ) -> Result<Sample> {
-    let Cell { work, clients, pool } = cell;
-    let before =
-        |upstream, login| contender.start(SetUp { upstream, pool, login, files: &stage.files });
-    let with = |login| before(stage.server.port(), login);
+    let Cell { section, work, clients, pool } = cell;
+    let deadline = Deadline::after(work.limit() + plan.measured * 10);
+    let is_counted = matches!(work, Work::Instructions(_));
+    let set_up = |upstream, login| SetUp { upstream, pool, login, is_counted, files: &stage.files };
+    let start = |upstream, login| contender.start(set_up(upstream, login));
+    let with = |login| start(stage.server.port(), login);
+    let connect = |proxy: &Running, script| Clients::connect(proxy.door(deadline), script, clients);
     match work {
-        Work::Load(script) => load(&with(Login::Trust)?, script, clients, plan),
-        Work::Saturate(script) => load(&before(stage.stub, Login::Trust)?, script, clients, plan),
-        Work::Once(script) => once(&with(Login::Trust)?, script, clients),
-        Work::Calls(script) => calls(&with(Login::Trust)?, script, clients, plan),
-        Work::Instructions(protocol) => {
-            let set_up = SetUp {
-                upstream: stage.server.port(),
-                pool,
-                login: Login::Trust,
-                files: &stage.files,
-            };
-            instructions(contender, set_up, Load::new(&stage.server, protocol, clients))
+        Work::Load(script) => {
+            let proxy = with(Login::Trust)?;
+            load(&proxy, connect(&proxy, script)?, Span::of(cell, script, plan), section)
         }
-        Work::Logins(login) => logins(&stage.server, &with(login)?, login, clients, plan),
-        Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan),
+        Work::Uneven(script, skew) => {
+            let proxy = with(Login::Trust)?;
+            let span = Span { warm_up: LENDING, ..Span::of(cell, script, plan) };
+            load(&proxy, connect(&proxy, script)?.only(skew.works()), span, section)
+        }
+        Work::Saturate(script) => {
+            let proxy = start(stage.stub, Login::Trust)?;
+            load(&proxy, connect(&proxy, script)?, Span::of(cell, script, plan), section)
+        }
+        Work::Once(script) => {
+            Ok(latencies(connect(&with(Login::Trust)?, script)?.once()?.latencies))
+        }
+        Work::Calls(script) => {
+            let proxy = with(Login::Trust)?;
+            calls(&proxy, connect(&proxy, script)?, deadline, plan)
+        }
+        Work::Instructions(protocol) => {
+            let set_up = set_up(stage.server.port(), Login::Trust);
+            instructions(contender, set_up, Load::new(&stage.server, protocol, clients, deadline))
+        }
+        Work::Logins(login) => {
+            let all = plan.logins / login.weight();
+            logins(&stage.server, &with(login)?, login, (clients, all), deadline)
+        }
+        Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan, deadline),
         Work::Recovery => {
             let mut server = recovery::server()?;
-            let proxy = before(server.port(), Login::Trust)?;
-            recovery(&mut server, &proxy, clients)
+            let proxy = start(server.port(), Login::Trust)?;
+            recovery(&mut server, &proxy, clients, deadline)
         }
-        Work::Bulk(bulk) => transfer(&with(Login::Trust)?, bulk),
-        Work::Idle => {
-            let of = |port, count| Clients::connect(port, Script::Select(Protocol::Simple), count);
-            idle(&with(Login::Trust)?, clients, of)
-        }
+        Work::Bulk(bulk) => transfer(&with(Login::Trust)?, bulk, deadline),
+        Work::Active => active(&with(Login::Trust)?, clients, deadline, plan),
+        Work::Idle => idle(&with(Login::Trust)?, clients, deadline, |door, count| {
+            Clients::connect(door, SIMPLE, count)
+        }),
         Work::IdleTls => {
             let authority = stage.files.authority();
-            idle(&with(Login::Tls)?, clients, |port, count| tls::connect(port, authority, count))
+            idle(&with(Login::Tls)?, clients, deadline, |door, count| {
+                tls::connect(door, authority, count)
+            })
         }
+    }
+}
+
+const SIMPLE: Script = Script::Select(Protocol::Simple);
+
+/// How long workers get to lend each other slots: they look for a second, and half of what is
+/// spare goes at a time.
+const LENDING: Duration = Duration::from_secs(4);
+
+/// How long clients work.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    warm_up: Duration,
+    measured: Duration,
+}
+
+impl Span {
+    /// Where clients wait for half a second, each is to be served often enough to be compared.
+    fn of(cell: Cell, script: Script, plan: &Plan) -> Self {
+        let times = if script == Script::Sleep { 6 } else { 1 };
+        let turns = u32::try_from(cell.turns()).unwrap_or(1).div_ceil(2);
+        Self { warm_up: plan.warm_up, measured: plan.measured * times / turns }
     }
 }
 
@@ -85,18 +125,20 @@ fn cpu(proxy: &Running) -> Result<Option<Cpu>> {
     proxy.pid.map(process::cpu).transpose()
 }
 
-fn load(proxy: &Running, script: Script, clients: u32, plan: &Plan) -> Result<Sample> {
-    let mut clients = Clients::connect(proxy.port, script, clients)?;
-    let (seen, before, after) = clients.run(plan.warm_up, plan.measured, || cpu(proxy))?;
+fn load(proxy: &Running, mut clients: Clients, span: Span, section: Section) -> Result<Sample> {
+    let (seen, before, after) = clients.run(span.warm_up, span.measured, || cpu(proxy))?;
     let count = count(seen.latencies.len());
     let mut sample = Sample::from([(Metric::Tps, count / seen.elapsed.as_secs_f64())]);
     if !seen.latencies.is_empty() {
         sample.extend(latencies(seen.latencies));
-        sample.extend(per(Some(count), before, after));
+        if let Some(used) = used(before, after) {
+            sample.extend(per(count, &used));
+            if let Some(share) = used.busiest().filter(|_| section == Section::Workers) {
+                sample.insert(Metric::Busiest, share);
+            }
+        }
     }
-    if script == Script::Sleep {
-        sample.insert(Metric::Jain, stats::jain(&seen.by_client));
-    }
+    sample.insert(Metric::Jain, stats::jain(&seen.by_client));
     Ok(sample)
 }
 
@@ -108,19 +150,15 @@ fn latencies(mut seconds: Vec<f64>) -> Sample {
     [(Metric::P50, p50), (Metric::P99, p99), (Metric::P999, p999), (Metric::Tail, p99 / p50)].into()
 }
 
-fn once(proxy: &Running, script: Script, clients: u32) -> Result<Sample> {
-    Ok(latencies(Clients::connect(proxy.port, script, clients)?.once()?.latencies))
+fn used(before: Option<Cpu>, after: Option<Cpu>) -> Option<Cpu> {
+    Some(after?.since(&before?))
 }
 
 /// Processor time per transaction, in microseconds.
-fn per(count: Option<f64>, before: Option<Cpu>, after: Option<Cpu>) -> Sample {
-    let (Some(count), Some(before), Some(after)) = (count, before, after) else {
-        return Sample::new();
-    };
-    let used = after.since(before);
+fn per(count: f64, used: &Cpu) -> Sample {
     let us = |seconds: f64| seconds * 1e6 / count;
     [
-        (Metric::Cpu, us(used.total)),
+        (Metric::Cpu, us(used.total())),
         (Metric::CpuUser, us(used.user())),
         (Metric::CpuSystem, us(used.system())),
     ]
@@ -128,20 +166,19 @@ fn per(count: Option<f64>, before: Option<Cpu>, after: Option<Cpu>) -> Sample {
 }
 
 /// System calls of each transaction, as strace counts them while the clients work.
-fn calls(proxy: &Running, script: Script, clients: u32, plan: &Plan) -> Result<Sample> {
+fn calls(proxy: &Running, mut clients: Clients, deadline: Deadline, plan: &Plan) -> Result<Sample> {
     let pid = proxy.pid.context("no proxy to watch")?;
-    let mut clients = Clients::connect(proxy.port, script, clients)?;
     let home = Scratch::new(Account::own())?;
     let (log, output) = (home.path().join("log"), home.path().join("counts"));
     let target = pid.to_string();
     let args = ["-f", "-c", "-U", "calls,name", "-p", &target, "-o"];
     let mut strace = Launch::new("strace", &log).args(args).args([&output]).start()?;
-    until("strace to attach", PATIENCE, || {
+    until("strace to attach", deadline.left(), || {
         Ok(fs::read_to_string(&log).is_ok_and(|said| said.contains("attached")).then_some(()))
     })?;
     let (seen, (), ()) = clients.run(Duration::ZERO, plan.measured, || Ok(()))?;
     strace.signal(Signal::TERM)?;
-    strace.wait(PATIENCE)?;
+    strace.wait(deadline.left())?;
     let text = fs::read_to_string(&output).context("reading what strace counted")?;
     let counts = tools::strace(&text).context("strace counted nothing")?;
     let all: f64 = counts.values().sum();
@@ -163,73 +200,97 @@ fn logins(
     server: &PgServer,
     proxy: &Running,
     login: Login,
-    clients: u32,
-    plan: &Plan,
+    (clients, all): (u32, u32),
+    deadline: Deadline,
 ) -> Result<Sample> {
     let mut command = pgbench::select_only(server, proxy.port, Protocol::Simple);
     command.args(["--connect"]).env("PGPASSWORD", pgbench::PASSWORD);
     if login.has_tls() {
         command.env("PGSSLMODE", "require");
     }
-    let each = (plan.logins / clients).max(1);
+    let each = (all / clients).max(1);
     let before = cpu(proxy)?;
     let began = Instant::now();
-    pgbench::run_transactions(&mut command, clients, each)?;
+    pgbench::run_transactions(&mut command, clients, each, deadline)?;
     let elapsed = began.elapsed().as_secs_f64();
     let count = f64::from(clients * each);
     let mut sample = Sample::from([(Metric::Logins, count / elapsed)]);
-    if let Some(used) = per(Some(count), before, cpu(proxy)?).get(&Metric::Cpu) {
-        sample.insert(Metric::LoginCpu, *used);
+    if let Some(used) = used(before, cpu(proxy)?) {
+        sample.insert(Metric::LoginCpu, used.total() * 1e6 / count);
     }
     Ok(sample)
 }
 
-fn storm(server: &PgServer, proxy: &Running, plan: &Plan) -> Result<Sample> {
+fn storm(server: &PgServer, proxy: &Running, plan: &Plan, deadline: Deadline) -> Result<Sample> {
     let storm::Felt { calm_p99_ms, storm_p99_ms, logins } =
-        storm::run(server, proxy.port, plan.measured)?;
+        storm::run(server, proxy.port, plan.measured * 3, deadline)?;
     let rise = storm_p99_ms - calm_p99_ms;
     Ok([(Metric::P99, storm_p99_ms), (Metric::Rise, rise), (Metric::Logins, logins)].into())
 }
 
-fn recovery(server: &mut PgServer, proxy: &Running, clients: u32) -> Result<Sample> {
+fn recovery(
+    server: &mut PgServer,
+    proxy: &Running,
+    clients: u32,
+    deadline: Deadline,
+) -> Result<Sample> {
     let recovery::Recovered { first_s, all_s } =
-        recovery::run(server, proxy.port, clients as usize)?;
+        recovery::run(server, proxy.port, clients as usize, deadline)?;
     Ok([(Metric::FirstServed, first_s), (Metric::AllServed, all_s)].into())
 }
 
-fn transfer(proxy: &Running, bulk: Bulk) -> Result<Sample> {
-    let mut client = Connection::open(proxy.port)?;
+fn transfer(proxy: &Running, bulk: Bulk, deadline: Deadline) -> Result<Sample> {
+    let mut client = Connection::open(proxy.door(deadline), 0)?;
     let before = cpu(proxy)?;
     let began = Instant::now();
     let bytes = bulk.run(&mut client)?;
     let elapsed = began.elapsed().as_secs_f64();
-    let after = cpu(proxy)?;
+    let used = used(before, cpu(proxy)?);
     #[expect(clippy::cast_precision_loss, reason = "a hundred million")]
     let bytes = bytes as f64;
     let mut sample = Sample::from([(Metric::Megabytes, bytes / 1e6 / elapsed)]);
-    if let (Some(before), Some(after)) = (before, after) {
-        sample.insert(Metric::GigabyteCpu, after.since(before).total / (bytes / 1e9));
+    if let Some(used) = used {
+        sample.insert(Metric::GigabyteCpu, used.total() / (bytes / 1e9));
     }
     Ok(sample)
+}
+
+/// Clients before the first look: what they bring into memory stays whether others come or not.
+const FIRST: u32 = 20;
+
+/// Memory that each of so many clients adds that work.
+fn active(proxy: &Running, clients: u32, deadline: Deadline, plan: &Plan) -> Result<Sample> {
+    let pid = proxy.pid.context("no proxy to weigh")?;
+    let door = proxy.door(deadline);
+    let mut first = Clients::connect(door, SIMPLE, FIRST)?;
+    let (_, _, before) = first.run(Duration::ZERO, plan.warm_up, || process::memory_bytes(pid))?;
+    let mut others = Clients::connect(door, SIMPLE, clients)?;
+    let (_, _, after) = others.run(plan.warm_up, plan.measured, || process::memory_bytes(pid))?;
+    Ok(weighed(Metric::ActiveClient, clients, [before, after]))
 }
 
 /// Memory that each of so many clients adds that have come and rest.
 fn idle<C>(
     proxy: &Running,
     clients: u32,
-    connect: impl Fn(u16, u32) -> Result<C>,
+    deadline: Deadline,
+    connect: impl Fn(Door, u32) -> Result<C>,
 ) -> Result<Sample> {
-    /// What the first clients bring into memory stays whether others come or not.
-    const FIRST: u32 = 20;
     let pid = proxy.pid.context("no proxy to weigh")?;
-    let _first = connect(proxy.port, FIRST)?;
+    let door = proxy.door(deadline);
+    let _first = connect(door, FIRST)?;
     let before = process::memory_bytes(pid)?;
-    let _idle = connect(proxy.port, clients)?;
+    let _idle = connect(door, clients)?;
     let after = process::memory_bytes(pid)?;
+    Ok(weighed(Metric::IdleClient, clients, [before, after]))
+}
+
+/// What each of so many clients has added to the bytes before them.
+fn weighed(each: Metric, clients: u32, [before, after]: [u64; 2]) -> Sample {
     #[expect(clippy::cast_precision_loss, reason = "memory fits 52 bits")]
     let kib = |bytes: u64| bytes as f64 / 1024.0;
     let per_client = kib(after.saturating_sub(before)) / f64::from(clients);
-    Ok([(Metric::IdleClient, per_client), (Metric::Memory, kib(after) / 1024.0)].into())
+    [(each, per_client), (Metric::Memory, kib(after) / 1024.0)].into()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "samples are counted in millions at most")]

@@ -9,14 +9,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use weir_testkit::{Account, PgServer, Scratch, output_within};
 
+use crate::deadline::Deadline;
 use crate::pgbench::{self, Protocol};
 use crate::stats;
 
-/// Clients that query all the time, and clients that log in anew for every query.
+/// Clients that query, so often a second in all: the machine is to have time left, or the storm
+/// takes it from the server and not from the proxy.
 const STEADY: u32 = 20;
-const STORMING: u32 = 8;
+const QUERIES: u32 = 1_000;
 
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Clients that log in anew for every query, so often a second in all.
+const STORMING: u32 = 16;
+const LOGINS: u32 = 500;
 
 /// What the queries felt.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,20 +34,25 @@ pub(crate) struct Felt {
 
 /// Lets queries run for `each`, then as long with the storm beside them. Passwords are asked for
 /// at `port`.
-pub(crate) fn run(server: &PgServer, port: u16, each: Duration) -> Result<Felt> {
+pub(crate) fn run(
+    server: &PgServer,
+    port: u16,
+    each: Duration,
+    deadline: Deadline,
+) -> Result<Felt> {
     let home = Scratch::new(Account::own())?;
     // A margin on both sides, for the logins of the steady clients.
     let whole = each * 2 + Duration::from_secs(2);
     let mut steady = command(server, port);
     steady.args(["--client", &STEADY.to_string(), "--log"]).arg(prefix(home.path()));
-    steady.args(["--time", &whole.as_secs().to_string()]);
-    let steady = thread::spawn(move || output_within(PATIENCE, &mut steady));
+    steady.args(["--time", &whole.as_secs().to_string(), "--rate", &QUERIES.to_string()]);
+    let steady = thread::spawn(move || output_within(deadline.left(), &mut steady));
     thread::sleep(each + Duration::from_secs(1));
     let began = now_us()?;
     let mut storm = command(server, port);
     storm.args(["--connect", "--client", &STORMING.to_string()]);
-    storm.args(["--time", &each.as_secs().max(1).to_string()]);
-    let said = output_within(PATIENCE, &mut storm)?;
+    storm.args(["--time", &each.as_secs().max(1).to_string(), "--rate", &LOGINS.to_string()]);
+    let said = output_within(deadline.left(), &mut storm)?;
     let ended = now_us()?;
     steady.join().ok().context("the steady clients' thread broke")??;
     let all = read(home.path())?;
@@ -92,14 +101,16 @@ fn read(home: &Path) -> Result<Vec<Logged>> {
     Ok(all)
 }
 
-/// `client transaction latency_us script epoch_s epoch_us`.
+/// `client transaction latency_us script epoch_s epoch_us lag_us`: the latency is from the moment
+/// that the rate asked for, the lag is how much later the query was sent.
 fn logged(line: &str) -> Option<Logged> {
     let mut fields = line.split(' ').skip(2);
     let latency: f64 = fields.next()?.parse().ok()?;
     let mut rest = fields.skip(1);
     let seconds: u64 = rest.next()?.parse().ok()?;
     let micros: u64 = rest.next()?.parse().ok()?;
-    Some(Logged { ended_us: seconds * 1_000_000 + micros, latency_ms: latency / 1e3 })
+    let lag: f64 = rest.next()?.parse().ok()?;
+    Some(Logged { ended_us: seconds * 1_000_000 + micros, latency_ms: (latency - lag) / 1e3 })
 }
 
 /// The rate in pgbench's report.
@@ -115,8 +126,8 @@ mod tests {
     #[test]
     fn reads_what_pgbench_writes() {
         let expected = Logged { ended_us: 1_700_000_000_250_000, latency_ms: 1.5 };
-        assert_eq!(logged("3 17 1500 0 1700000000 250000"), Some(expected));
-        assert_eq!(logged("3 17 1500"), None);
+        assert_eq!(logged("3 17 1700 0 1700000000 250000 200"), Some(expected));
+        assert_eq!(logged("3 17 1700 0 1700000000 250000"), None);
         let report = "latency average = 1 ms\ntps = 512.25 (including reconnection times)\n";
         assert_eq!(tps(report), Some(512.25));
     }

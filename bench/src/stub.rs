@@ -165,16 +165,21 @@ fn greet(out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::deadline::Deadline;
     use crate::load::closed::Clients;
+    use crate::load::connection::Door;
     use crate::load::script::Script;
     use crate::pgbench::Protocol;
 
     #[test]
     fn answers_every_protocol() {
-        let port = start().unwrap();
+        let deadline = Deadline::after(Duration::from_secs(60));
+        let door = Door { port: start().unwrap(), databases: &["any"], deadline };
         for protocol in [Protocol::Simple, Protocol::Extended, Protocol::Prepared] {
-            let mut clients = Clients::connect(port, Script::Select(protocol), 3).unwrap();
+            let mut clients = Clients::connect(door, Script::Select(protocol), 3).unwrap();
             let once = clients.once().unwrap();
             assert_eq!(once.by_client, [1, 1, 1], "{protocol:?}");
         }

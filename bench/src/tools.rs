@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use weir_testkit::{Account, PgServer, Scratch, until};
 
+use crate::deadline::Deadline;
 use crate::pgbench::{self, Protocol};
 
 /// How long a tool may take to write what it has counted, once the program has ended.
@@ -38,14 +39,22 @@ pub(crate) struct Load<'a> {
     pub(crate) clients: u32,
     /// Transactions of each client, in the shorter and in the longer run.
     pub(crate) each: [u32; 2],
+    /// When the work counts as stuck.
+    pub(crate) deadline: Deadline,
 }
 
 /// Transactions of all clients together in the shorter and in the longer run of a comparison.
 const TRANSACTIONS: [u32; 2] = [4_000, 16_000];
 
 impl<'a> Load<'a> {
-    pub(crate) fn new(server: &'a PgServer, protocol: Protocol, clients: u32) -> Self {
-        Self { server, protocol, clients, each: TRANSACTIONS.map(|all| all / clients) }
+    pub(crate) fn new(
+        server: &'a PgServer,
+        protocol: Protocol,
+        clients: u32,
+        deadline: Deadline,
+    ) -> Self {
+        let each = TRANSACTIONS.map(|all| all / clients);
+        Self { server, protocol, clients, each, deadline }
     }
 }
 
@@ -101,7 +110,7 @@ impl Tool {
         let output = home.path().join("counts");
         let proxy = start(&self.wrapper(program, &output, home.path())?)?;
         let mut command = pgbench::select_only(load.server, proxy.port, load.protocol);
-        pgbench::run_transactions(&mut command, load.clients, each)?;
+        pgbench::run_transactions(&mut command, load.clients, each, load.deadline)?;
         (proxy.end)()?;
         until(&format!("{} to write its counts", self.program()), PATIENCE, || {
             Ok(self.read(&fs::read_to_string(&output).unwrap_or_default()))

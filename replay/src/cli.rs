@@ -51,6 +51,9 @@ pub struct Arguments {
     /// Kill the service (-9) this many seconds into each run, and start it again.
     #[arg(long)]
     pub kill_at_s: Option<f64>,
+    /// Nobody restarts the service, however bad its answers are.
+    #[arg(long)]
+    pub no_restart: bool,
     /// The order service's program. Without it: the one that this program carries.
     #[arg(long)]
     pub orders: Option<PathBuf>,
@@ -72,6 +75,7 @@ impl Default for Arguments {
             orders_seeded: ORDERS,
             long_s: None,
             kill_at_s: None,
+            no_restart: false,
             orders: None,
             weir: None,
             out: OUT.into(),
@@ -105,7 +109,8 @@ pub async fn replay(arguments: &Arguments, ours: &Path) -> Result<()> {
         let state_dir = arguments.out.join(setup.name());
         let long_s = report.long_s;
         let weir = Some(Guarded { program: weir.to_owned(), state_dir, long_s });
-        let options = Options { setup, weir, long_s, kill_at };
+        let restarts = !arguments.no_restart;
+        let options = Options { setup, weir, long_s, kill_at, restarts };
         match run::run(&world, &report.plan, &options, told).await {
             Ok(observed) => report.set_ups.push(Figures::of(&observed, &report.plan)),
             // The others are still worth their time.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::books::Books;
 use crate::load::{Client, Outcome, Try};
 use crate::plan::{PhaseName, Plan, ROUTES, Route};
-use crate::run::{Event, Observed};
+use crate::run::{Event, Observed, Outage};
 use crate::sampler::Sample;
 use crate::setup::SetUp;
 
@@ -28,6 +28,8 @@ pub struct Figures {
     pub mean_good_s: Option<f64>,
     /// Share of good tries under load.
     pub success: f64,
+    /// Share of good tries sent in the exhaustion.
+    pub success_exhausted: f64,
     /// Share of clients under load that were served in the end, each with all its tries.
     pub served: f64,
     /// Most long statements and transactions seen at once.
@@ -38,6 +40,8 @@ pub struct Figures {
     pub seconds_below_half: usize,
     /// Share of innocent clients under load served within a second of their arrival.
     pub innocent_within_1s: f64,
+    /// The same of those in whose second the service itself was there; none where there were none.
+    pub innocent_within_1s_up: Option<f64>,
     /// Time until served of 50, 95 and 99 of 100 clients under load; none where that one never was.
     pub clients_p50_s: Option<f64>,
     /// As above.
@@ -82,11 +86,14 @@ pub struct RouteFigures {
 /// A second counts as well served from this share of its innocent clients within a second each.
 const WELL_SERVED: f64 = 0.99;
 
+/// Whoever is served in less is served promptly.
+const PROMPT_S: f64 = 1.0;
+
 impl Figures {
     /// Computes them.
     #[must_use]
     pub fn of(observed: &Observed, plan: &Plan) -> Self {
-        let Observed { setup, seen, samples, events, books, drained_after_s } = observed;
+        let Observed { setup, seen, samples, events, outages, books, drained_after_s } = observed;
         let load = Window::between(plan, PhaseName::Trigger, PhaseName::Recovery);
         let tries: Vec<Try> = seen.tries.iter().filter(|t| load.holds(t.sent_s)).copied().collect();
         let clients: Vec<Client> =
@@ -102,6 +109,7 @@ impl Figures {
             mean_try_s: mean(tries.iter().map(|t| t.took_s)).unwrap_or(0.0),
             mean_good_s: mean(good.iter().copied()),
             success: share(good.len(), tries.len()),
+            success_exhausted: success_exhausted(&tries, plan),
             served: share(clients.iter().filter(|c| c.served).count(), clients.len()),
             long_peak: peak(samples, |sample| sample.long),
             restarts: events.iter().filter(|event| event.what.contains("restarted")).count(),
@@ -109,10 +117,8 @@ impl Figures {
                 .iter()
                 .filter(|s| s.success.is_some_and(|s| s < 0.5))
                 .count(),
-            innocent_within_1s: share(
-                innocent.iter().filter(|c| is_prompt(c)).count(),
-                innocent.len(),
-            ),
+            innocent_within_1s: prompt(&innocent).unwrap_or(1.0),
+            innocent_within_1s_up: prompt(&undisturbed(&innocent, outages)),
             clients_p50_s,
             clients_p95_s,
             clients_p99_s,
@@ -132,6 +138,26 @@ impl Figures {
     pub fn route(&self, route: Route) -> Option<&RouteFigures> {
         self.routes.iter().find(|figures| figures.route == route)
     }
+}
+
+fn success_exhausted(tries: &[Try], plan: &Plan) -> f64 {
+    let exhausted = Window::between(plan, PhaseName::Exhaustion, PhaseName::Reaction);
+    let sent = || tries.iter().filter(|t| exhausted.holds(t.sent_s));
+    share(sent().filter(|t| is_good(t)).count(), sent().count())
+}
+
+/// Clients in whose first second the service was there.
+fn undisturbed<'a>(clients: &[&'a Client], outages: &[Outage]) -> Vec<&'a Client> {
+    let meets = |c: &Client| {
+        outages.iter().any(|o| c.arrived_s < o.to_s && c.arrived_s + PROMPT_S > o.from_s)
+    };
+    clients.iter().copied().filter(|c| !meets(c)).collect()
+}
+
+/// Share of them that was served promptly; none of nobody.
+fn prompt(clients: &[&Client]) -> Option<f64> {
+    let prompt = clients.iter().filter(|c| is_prompt(c)).count();
+    (!clients.is_empty()).then(|| share(prompt, clients.len()))
 }
 
 /// A stretch of the run, in seconds; the end is outside.
@@ -200,7 +226,7 @@ fn is_good(attempt: &Try) -> bool {
 }
 
 fn is_prompt(client: &Client) -> bool {
-    client.served && client.took_s <= 1.0
+    client.served && client.took_s <= PROMPT_S
 }
 
 fn peak(samples: &[Sample], of: impl Fn(&Sample) -> i64) -> i64 {
@@ -231,6 +257,17 @@ mod tests {
         assert_eq!(served_within(&clients, 0.95), Some(95.0));
         assert_eq!(served_within(&clients, 0.96), None);
         assert_eq!(served_within(&[], 0.5), None);
+    }
+
+    #[test]
+    fn who_meets_an_outage_is_left_out() {
+        let outage = Outage { from_s: 11.0, to_s: 12.0 };
+        let clients = [9.9, 10.1, 11.5, 12.0].map(|at| client(at, 2.0, true));
+        let all: Vec<_> = clients.iter().collect();
+        let left: Vec<_> = undisturbed(&all, &[outage]).iter().map(|c| c.arrived_s).collect();
+        assert_eq!(left, [9.9, 12.0]);
+        assert_eq!(prompt(&all), Some(0.0), "served, and late");
+        assert_eq!(prompt(&[]), None);
     }
 
     #[test]

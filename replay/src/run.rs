@@ -28,6 +28,8 @@ pub struct Options {
     pub long_s: f64,
     /// When the service is killed (-9) and started again.
     pub kill_at: Option<Duration>,
+    /// Whether the people on call restart the service when most answers are bad.
+    pub restarts: bool,
 }
 
 /// Something a person or a supervisor did.
@@ -37,6 +39,15 @@ pub struct Event {
     pub at_s: f64,
     /// What.
     pub what: String,
+}
+
+/// A stretch in which the service itself was not there, from the start of the run.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Outage {
+    /// It is stopped.
+    pub from_s: f64,
+    /// It answers again.
+    pub to_s: f64,
 }
 
 /// Everything that was seen of a run.
@@ -50,6 +61,8 @@ pub struct Observed {
     pub samples: Vec<Sample>,
     /// What was done to the service.
     pub events: Vec<Event>,
+    /// When it was not there, because it was stopped or killed.
+    pub outages: Vec<Outage>,
     /// Whether everything adds up.
     pub books: Books,
     /// From the last client to the last notification, where there is an outbox.
@@ -110,7 +123,9 @@ pub async fn run(
         load: load.clone(),
         program: ground.program.clone(),
         kill_at: options.kill_at,
+        restarts: options.restarts,
         events: Vec::new(),
+        outages: Vec::new(),
     };
     let directing = tokio::spawn(director.direct(service));
     if let Some(address) = ground.dashboard {
@@ -118,7 +133,8 @@ pub async fn run(
     }
     told(&format!("  traffic begins: {:.0} s", plan.length().as_secs_f64()));
     let mut seen = load.drive(plan.arrivals()).await;
-    let (service, mut events) = directing.await.context("directing the run")??;
+    let (service, directed) = directing.await.context("directing the run")??;
+    let Director { mut events, outages, .. } = directed;
     for Event { at_s, what } in &events {
         told(&format!("  at {at_s:.1} s: {what}"));
     }
@@ -139,7 +155,7 @@ pub async fn run(
     let books = books::balance(&before, &after, &seen.bulks, &receiver.received());
     drop(connection);
     tokio::task::block_in_place(|| world.clear(ground, told))?;
-    Ok(Observed { setup, seen, samples, events, books, drained_after_s })
+    Ok(Observed { setup, seen, samples, events, outages, books, drained_after_s })
 }
 
 /// Makes the receiver as slow as the plan has it, to the end of the plan.
@@ -158,11 +174,13 @@ struct Director {
     load: Load,
     program: Program,
     kill_at: Option<Duration>,
+    restarts: bool,
     events: Vec<Event>,
+    outages: Vec<Outage>,
 }
 
 impl Director {
-    async fn direct(mut self, mut service: Service) -> Result<(Service, Vec<Event>)> {
+    async fn direct(mut self, mut service: Service) -> Result<(Service, Self)> {
         let reaction = self.plan.start_of(PhaseName::Reaction);
         let (mut reacted, mut kill_at) = (false, self.kill_at);
         let mut ticks = tokio::time::interval(LOOK_EVERY);
@@ -179,7 +197,7 @@ impl Director {
             }
             // Last: on a busy machine a start can take to the end, and what is due is still done.
             if now >= self.plan.length() {
-                return Ok((service, self.events));
+                return Ok((service, self));
             }
         }
     }
@@ -192,24 +210,31 @@ impl Director {
             self.note(format!("nothing to do: {percent:.1} % of answers are good"));
             return Ok(service);
         }
+        if !self.restarts {
+            self.note(format!("{percent:.1} % of answers are good, and nobody does anything"));
+            return Ok(service);
+        }
         self.note(format!("{percent:.1} % of answers are good: the service is restarted"));
+        let from_s = self.now_s();
         tokio::task::block_in_place(|| service.stop())?;
-        self.start_again().await
+        self.start_again(from_s).await
     }
 
     async fn kill(&mut self, service: Service) -> Result<Service> {
         self.note("the service is killed (-9) and started again".into());
+        let from_s = self.now_s();
         tokio::task::block_in_place(|| service.kill())?;
-        self.start_again().await
+        self.start_again(from_s).await
     }
 
     /// As a supervisor does: again and again, for a database that is still full refuses a start.
-    async fn start_again(&mut self) -> Result<Service> {
+    async fn start_again(&mut self, from_s: f64) -> Result<Service> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             match tokio::task::block_in_place(|| self.program.start()) {
                 Ok(service) => {
                     self.note("the service is ready again".into());
+                    self.outages.push(Outage { from_s, to_s: self.now_s() });
                     return Ok(service);
                 }
                 Err(error) if Instant::now() < deadline => {
@@ -224,7 +249,11 @@ impl Director {
     }
 
     fn note(&mut self, what: String) {
-        self.events.push(Event { at_s: self.load.begun().elapsed().as_secs_f64(), what });
+        self.events.push(Event { at_s: self.now_s(), what });
+    }
+
+    fn now_s(&self) -> f64 {
+        self.load.begun().elapsed().as_secs_f64()
     }
 }
 

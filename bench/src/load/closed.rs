@@ -3,15 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use rustix::event::Timespec;
+use anyhow::{Context, Result, ensure};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
-use crate::load::connection::Connection;
+use crate::deadline::Deadline;
+use crate::load::connection::{Connection, Door};
 use crate::load::script::{Chance, Script};
-
-/// How long the loop may hear nothing before the run counts as stuck.
-const SILENCE_MAX: Timespec = Timespec { tv_sec: 120, tv_nsec: 0 };
 
 const EVENTS: usize = 256;
 
@@ -21,7 +18,7 @@ pub(crate) struct Seen {
     pub(crate) elapsed: Duration,
     /// Of each transaction that ended, in seconds.
     pub(crate) latencies: Vec<f64>,
-    /// Transactions of each client.
+    /// Transactions of each client that works.
     pub(crate) by_client: Vec<u32>,
 }
 
@@ -29,6 +26,9 @@ pub(crate) struct Seen {
 pub(crate) struct Clients {
     script: Script,
     connections: Vec<Connection>,
+    /// Whether the client of this number works.
+    works: fn(usize) -> bool,
+    deadline: Deadline,
     watch: rustix::fd::OwnedFd,
     chance: Chance,
     /// A client that has run a transaction rests.
@@ -39,23 +39,43 @@ pub(crate) struct Clients {
 
 impl Clients {
     /// Connects so many clients, one after the other, and lets them prepare.
-    pub(crate) fn connect(port: u16, script: Script, count: u32) -> Result<Self> {
+    pub(crate) fn connect(door: Door, script: Script, count: u32) -> Result<Self> {
         let watch = epoll::create(CreateFlags::CLOEXEC).context("making an epoll")?;
         let mut connections = Vec::new();
         let mut buffer = vec![0; 16 << 10];
-        for index in 0..u64::from(count) {
-            let mut connection = Connection::open(port)?;
+        for index in 0..count as usize {
+            ensure!(!door.deadline.has_passed(), "{index} of {count} clients came in time");
+            let mut connection = Connection::open(door, index)?;
             let opening = script.opening();
             if !opening.is_empty() {
                 connection.ask(&opening, &mut buffer)?;
             }
             connection.stream.set_nonblocking(true)?;
-            epoll::add(&watch, &connection.stream, EventData::new_u64(index), EventFlags::IN)
-                .context("watching a connection")?;
+            epoll::add(
+                &watch,
+                &connection.stream,
+                EventData::new_u64(index as u64),
+                EventFlags::IN,
+            )
+            .context("watching a connection")?;
             connections.push(connection);
         }
-        let (chance, out) = (Chance::new(1), Vec::new());
-        Ok(Self { script, connections, watch, chance, once_only: false, out, buffer })
+        Ok(Self {
+            script,
+            connections,
+            works: |_| true,
+            deadline: door.deadline,
+            watch,
+            chance: Chance::new(1),
+            once_only: false,
+            out: Vec::new(),
+            buffer,
+        })
+    }
+
+    /// The same, but only these clients work, by their numbers.
+    pub(crate) fn only(self, works: fn(usize) -> bool) -> Self {
+        Self { works, ..self }
     }
 
     /// Runs the load: `warm_up`, then `measured`, with a call of `edge` at the begin and the end
@@ -66,16 +86,15 @@ impl Clients {
         measured: Duration,
         mut edge: impl FnMut() -> Result<T>,
     ) -> Result<(Seen, T, T)> {
-        let mut seen = Seen { by_client: vec![0; self.connections.len()], ..Seen::default() };
-        for at in 0..self.connections.len() {
-            self.next(at, Instant::now())?;
-        }
+        let mut seen = self.unseen();
+        self.start()?;
         self.pump(Instant::now() + warm_up, None)?;
         let began = Instant::now();
         let before = edge()?;
         self.pump(began + measured, Some(&mut seen))?;
         seen.elapsed = began.elapsed();
         let after = edge()?;
+        seen.by_client = self.working().map(|at| seen.by_client[at]).collect();
         Ok((seen, before, after))
     }
 
@@ -97,8 +116,13 @@ impl Clients {
         Seen { by_client: vec![0; self.connections.len()], ..Seen::default() }
     }
 
+    fn working(&self) -> impl Iterator<Item = usize> {
+        (0..self.connections.len()).filter(|at| (self.works)(*at))
+    }
+
     fn start(&mut self) -> Result<()> {
-        (0..self.connections.len()).try_for_each(|at| self.next(at, Instant::now()))
+        let working: Vec<usize> = self.working().collect();
+        working.into_iter().try_for_each(|at| self.next(at, Instant::now()))
     }
 
     /// Serves events until `end`; records what ends meanwhile.
@@ -111,10 +135,9 @@ impl Clients {
     fn turn(&mut self, mut seen: Option<&mut Seen>) -> Result<Instant> {
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
         let spare = rustix::buffer::spare_capacity(&mut events);
-        epoll::wait(&self.watch, spare, Some(&SILENCE_MAX)).context("waiting")?;
-        if events.is_empty() {
-            bail!("no client has heard anything for {} s", SILENCE_MAX.tv_sec);
-        }
+        let left = self.deadline.left().try_into().context("the time left")?;
+        epoll::wait(&self.watch, spare, Some(&left)).context("waiting")?;
+        ensure!(!self.deadline.has_passed(), "the clients were not done in time");
         let now = Instant::now();
         for event in &events {
             let data = event.data;

@@ -2,16 +2,25 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::deadline::Deadline;
 use crate::load::messages::{Replies, startup};
 use crate::load::script::Numbers;
-use crate::pgbench::{DATABASE, USER};
+use crate::pgbench::USER;
 
-/// How long an answer may take before the run counts as stuck.
-const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// Where clients come in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Door {
+    /// On 127.0.0.1.
+    pub(crate) port: u16,
+    /// At least one; clients take them in turn.
+    pub(crate) databases: &'static [&'static str],
+    /// When a client that hears nothing counts as stuck.
+    pub(crate) deadline: Deadline,
+}
 
 /// A logged-in client.
 #[derive(Debug)]
@@ -26,11 +35,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in where no password is asked for.
-    pub(crate) fn open(port: u16) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).context("connecting")?;
+    /// Connects and logs in as the client of this number, where no password is asked for.
+    pub(crate) fn open(door: Door, number: usize) -> Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", door.port)).context("connecting")?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        stream.set_read_timeout(Some(door.deadline.left()))?;
+        stream.set_write_timeout(Some(door.deadline.left()))?;
         let mut connection = Self {
             stream,
             replies: Replies::default(),
@@ -39,7 +49,7 @@ impl Connection {
             numbers: Numbers::default(),
         };
         let mut hello = Vec::new();
-        startup(&mut hello, USER, DATABASE);
+        startup(&mut hello, USER, door.databases[number % door.databases.len()]);
         connection.ask(&hello, &mut vec![0; 8 << 10]).context("logging in")?;
         Ok(connection)
     }
@@ -73,5 +83,22 @@ impl Connection {
             Err(err) if err.kind() == ErrorKind::WouldBlock => Ok(false),
             Err(err) => Err(err).context("reading"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_says_nothing_is_given_up() {
+        let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let deadline = Deadline::after(Duration::from_millis(20));
+        let err = Connection::open(Door { port, databases: &["any"], deadline }, 0).unwrap_err();
+        assert!(format!("{err:#}").contains("waiting for an answer"), "{err:#}");
     }
 }

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::load::connection::Door;
 use crate::load::messages::{Replies, query, startup};
 use crate::pgbench::{DATABASE, USER};
 
@@ -20,17 +21,19 @@ type Client = StreamOwned<ClientConnection, TcpStream>;
 
 /// Connects so many clients, one after the other, where no password is asked for, and lets each
 /// run a query. `authority` is who vouches for the proxy's certificate, PEM.
-pub(crate) fn connect(port: u16, authority: &str, count: u32) -> Result<Vec<Client>> {
+pub(crate) fn connect(door: Door, authority: &str, count: u32) -> Result<Vec<Client>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let config = Arc::new(config);
-    (0..count).map(|_| one(port, &config)).collect()
+    (0..count).map(|_| one(door, &config)).collect()
 }
 
-fn one(port: u16, config: &Arc<ClientConfig>) -> Result<Client> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("connecting")?;
+fn one(door: Door, config: &Arc<ClientConfig>) -> Result<Client> {
+    ensure!(!door.deadline.has_passed(), "not all clients came in time");
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, door.port)).context("connecting")?;
     stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(door.deadline.left()))?;
     stream.write_all(&TLS_REQUEST)?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;

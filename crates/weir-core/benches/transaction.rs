@@ -2,8 +2,9 @@
 //! `cargo bench -p weir-core --bench transaction`. Needs valgrind.
 //!
 //! The harness (both peers, and a worker without sockets) counts as well, the same each time: a
-//! difference between two figures is the core's. `… --bench transaction -- simple 1000` runs one
-//! form alone, to be profiled.
+//! difference between two figures is the core's, and between two columns the ledger's.
+//! `… --bench transaction -- simple 1000 with` runs one form alone, to be profiled; `without` does
+//! so without the ledger.
 
 #![expect(clippy::disallowed_methods, reason = "it runs itself under valgrind")]
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
@@ -18,6 +19,7 @@ use std::cell::Cell;
 use std::process::Command;
 
 use relay::Relay;
+use weir_core::pool::Pools;
 use weir_core::session::SessionSettings;
 
 /// One transaction: what a client sends, each part once the part before it is answered.
@@ -40,20 +42,24 @@ const ROUNDS: [usize; 2] = [500, 1500];
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    if let [form, rounds] = &words[..] {
-        return run(form, rounds.parse().unwrap());
+    if let [form, rounds, ledger] = &words[..] {
+        let pools = if ledger == "with" { Pools::new() } else { Pools::without_ledger() };
+        return run(form, rounds.parse().unwrap(), pools);
     }
-    println!("{:<10} {:>12}", "form", "instructions");
+    println!("{:<10} {:>12} {:>14}", "form", "instructions", "without ledger");
     for (form, ..) in FORMS {
-        let [less, more] = ROUNDS.map(|rounds| counted(form, rounds));
-        println!("{form:<10} {:>12}", (more - less) / (CLIENTS * (ROUNDS[1] - ROUNDS[0])) as u64);
+        let [with, without] = ["with", "without"].map(|ledger| {
+            let [less, more] = ROUNDS.map(|rounds| counted(form, rounds, ledger));
+            (more - less) / (CLIENTS * (ROUNDS[1] - ROUNDS[0])) as u64
+        });
+        println!("{form:<10} {with:>12} {without:>14}");
     }
 }
 
-fn run(name: &str, rounds: usize) {
+fn run(name: &str, rounds: usize, pools: Pools) {
     let (_, opening, transaction) = *FORMS.iter().find(|(form, ..)| *form == name).unwrap();
     let settings = SessionSettings::default();
-    let mut relay = Relay::new(CLIENTS, SERVERS, "pgbench", &settings);
+    let mut relay = Relay::new(pools, CLIENTS, SERVERS, "pgbench", &settings);
     relay.run(opening, 1);
     relay.run(transaction, rounds);
     assert!(relay.transactions() >= (CLIENTS * rounds) as u64, "{name}");
@@ -61,10 +67,10 @@ fn run(name: &str, rounds: usize) {
 }
 
 /// Instructions of a whole run.
-fn counted(form: &str, rounds: usize) -> u64 {
+fn counted(form: &str, rounds: usize, ledger: &str) -> u64 {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    command.arg(std::env::current_exe().unwrap()).args([form, &rounds.to_string()]);
+    command.arg(std::env::current_exe().unwrap()).args([form, &rounds.to_string(), ledger]);
     let output = command.output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     let total = words.lines().find_map(|line| line.split_once("Collected : "));

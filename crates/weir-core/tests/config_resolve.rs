@@ -5,7 +5,8 @@ use weir_core::config::choices::PoolMode;
 use weir_core::config::options::UpstreamUrl;
 use weir_core::config::settings::{ServerLogin, Settings, UserSecret};
 use weir_core::config::{Options, Problem, Sources, import, parse_upstream, read, resolve, sample};
-use weir_core::dispatch::Criticality;
+use weir_core::dispatch::{Advises, Criticality};
+use weir_core::healing::{Mode, Step};
 use weir_core::ledger::ClassKind;
 
 const LEAST: &str = "[databases.shop]\nupstream = \"postgres://app:secret@10.0.0.5/shop\"\n";
@@ -172,5 +173,46 @@ fn classes_are_read_and_checked() {
         let [problem] = &problems[..] else { panic!("{class}: {problems:?}") };
         assert_eq!(problem.path, place, "{problem:?}");
         assert!(problem.message.contains(message), "{problem:?}");
+    }
+}
+
+#[test]
+fn what_is_only_shown_of_a_class_is_its_own_mode_or_everybodys() {
+    let usual = Advises { cap: false, shed: false };
+    for (healing, class, shown) in [
+        ("", "", usual),
+        ("", "cap = \"warn\"\n", Advises { cap: true, ..usual }),
+        ("", "shed = \"observe\"\n", Advises { shed: true, ..usual }),
+        ("cap = \"observe\"\n", "", Advises { cap: true, ..usual }),
+        (
+            "cap = \"observe\"\nshed = \"warn\"\n",
+            "cap = \"enforce\"\n",
+            Advises { shed: true, ..usual },
+        ),
+    ] {
+        let text =
+            format!("{LEAST}[healing]\n{healing}[classes.reports]\nusers = [\"a\"]\n{class}");
+        let found = settings(&text).unwrap();
+        assert_eq!(found.classes.0[0].rules.advises, Some(shown), "{text}");
+        let mode = |name: &str| found.healing.rules.ladder.mode(name, Step::Cap) != Mode::Enforce;
+        assert_eq!((mode("reports"), mode("others")), (shown.cap, healing.contains("cap")));
+    }
+}
+
+#[test]
+fn what_can_do_nothing_without_the_ledger_is_refused() {
+    let off = |more: &str| settings(&format!("{LEAST}[ledger]\nenabled = false\n{more}"));
+    assert!(!off("").expect("it can be off").ledger);
+    assert!(settings(LEAST).expect("it is on by default").ledger);
+    for (more, place) in [
+        ("[classes.a]\nroutes = [\"/a\"]\n", "classes"),
+        ("[healing]\nevict = \"enforce\"\n", "healing.evict"),
+        ("[healing]\ncancel = \"enforce\"\n", "healing.cancel"),
+        ("[healing]\nclose = \"enforce\"\n", "healing.close"),
+    ] {
+        let problems = off(more).expect_err(more);
+        let [problem] = &problems[..] else { panic!("{more}: {problems:?}") };
+        assert_eq!(problem.path, place, "{problem:?}");
+        assert!(problem.message.contains("without the ledger"), "{problem:?}");
     }
 }

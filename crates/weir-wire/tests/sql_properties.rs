@@ -1,10 +1,12 @@
 //! What holds for every text: nothing panics, tokens cover the text, work grows with the length,
 //! and what is not a statement's meaning does not change its fingerprint.
 
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use weir_wire::sql::lex::{Kind, Lexer};
 use weir_wire::sql::{
-    Attribution, Effect, Flags, SetValue, effects, facts, fingerprint, identifier, literal,
+    Attribution, Effect, Flags, Sender, SetValue, effects, facts, fingerprint, identifier, literal,
     normalise, setting_name, tags, templated,
 };
 
@@ -216,5 +218,99 @@ proptest! {
             fingerprint(text(&name).as_bytes()),
             fingerprint(text(&other).as_bytes())
         );
+    }
+}
+
+/// The rows of `VALUES` ended with a word behind them, and so with `NULL`, but not with `1`: what
+/// came in brackets after a comma was then taken for one more row.
+#[test]
+fn rows_end_with_whatever_is_no_row() {
+    let check = |one: &str, two: &str, expected: &str| {
+        for text in [one, two] {
+            let mut form = String::new();
+            normalise(text.as_bytes(), &mut form, usize::MAX);
+            assert_eq!(form, expected, "{text}");
+        }
+        assert_eq!(fingerprint(one.as_bytes()), fingerprint(two.as_bytes()));
+    };
+    let expected = "values (?, ?) = ?, (a)";
+    check("values (1,1),(1,1) = 1, (a)", "values (1,1),(1,1),(1,1) = NULL, (a)", expected);
+    check("values (1),(2) 'x', (a)", "values (1) $1, (a)", "values (?) ?, (a)");
+    check("values (1),(2) \"x\", (a)", "values (1) \"x\", (a)", "values (?) \"x\", (a)");
+    check("values (1),(2) - (3), (a)", "values (1) - (3), (a)", "values (?) - (?), (a)");
+}
+
+/// A tag and how it is written.
+fn tag(keys: &'static [&'static str]) -> impl Strategy<Value = String> {
+    const VALUES: &[&str] =
+        &["", "a", "/orders/{}", "a%20b", "%%2Fb", "it\\'s", "x=y", "é", "00-4bf9-01", "/*"];
+    const QUOTES: &[(&str, &str)] = &[("='", "'"), ("=", ""), (":", " "), (" = '", "' ")];
+    let parts =
+        (prop::sample::select(keys), prop::sample::select(VALUES), prop::sample::select(QUOTES));
+    parts.prop_map(|(key, value, (open, close))| format!("{key}{open}{value}{close}"))
+}
+
+const TELLING: &[&str] = &["route", "path", "app", "controller", "action", "view_name", "job"];
+const VOLATILE: &[&str] =
+    &["traceparent", "tracestate", "user_id", "enduser.id", "framework", "db_driver", "request"];
+
+/// What a text's tags say of its sender.
+fn sender(text: &str) -> (u64, Option<String>) {
+    let Sender { key, user } = Sender::of(text.as_bytes(), 7);
+    (key, user.map(Cow::into_owned))
+}
+
+/// The same, as the full reading has it.
+fn named(text: &str) -> (Option<String>, Option<String>) {
+    let said = Attribution::from_text(text.as_bytes());
+    (said.label().map(Cow::into_owned), said.application.map(Cow::into_owned))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn texts_with_one_sender_are_named_alike(
+        tags in prop::collection::vec((tag(TELLING), tag(VOLATILE), tag(VOLATILE)), 0..5),
+        others in prop::collection::vec(tag(TELLING), 0..5),
+    ) {
+        let comment = |items: Vec<&str>| format!("SELECT 1 /*{}*/", items.join(","));
+        let one = comment(tags.iter().flat_map(|(tag, one, _)| [&**tag, one]).collect());
+        let two = comment(tags.iter().flat_map(|(tag, _, two)| [&**tag, two]).collect());
+        let other = comment(others.iter().map(|tag| &**tag).collect());
+        for (text, than) in [(&one, &two), (&one, &other), (&two, &other)] {
+            let user = Attribution::from_text(text.as_bytes()).user.map(Cow::into_owned);
+            prop_assert_eq!(&sender(text).1, &user, "{}", text);
+            if sender(text).0 == sender(than).0 {
+                prop_assert_eq!(named(text), named(than), "{} and {}", text, than);
+            } else {
+                prop_assert_ne!(text, than);
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_has_the_sender_of_its_attribution(text in any_text(), other in any_text()) {
+        let said = Attribution::from_text(&text);
+        let sender = Sender::of(&text, 7);
+        prop_assert_eq!(&sender.user, &said.user);
+        if sender.key == Sender::of(&other, 7).key {
+            let other = Attribution::from_text(&other);
+            prop_assert_eq!(said.label(), other.label());
+            prop_assert_eq!(said.application, other.application);
+        }
+    }
+
+    #[test]
+    fn a_trace_id_changes_no_sender_and_a_route_does(
+        route in "[a-z/{}]{1,20}", other in "[a-z/{}]{1,20}",
+        ids in ("[0-9a-f]{32}", "[0-9a-f]{32}"),
+    ) {
+        let key = |route: &str, id: &str| {
+            sender(&format!("SELECT 1 /*route='{route}',traceparent='00-{id}-01'*/")).0
+        };
+        prop_assert_eq!(key(&route, &ids.0), key(&route, &ids.1));
+        prop_assume!(route != other);
+        prop_assert_ne!(key(&route, &ids.0), key(&other, &ids.0));
     }
 }

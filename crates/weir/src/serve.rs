@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
+use weir_core::ledger::{OFF, OFF_COSTS};
 
 use crate::changes::Changes;
 use crate::export;
@@ -89,6 +90,9 @@ impl Proxy {
         let logins = Arc::new(logins);
         let driver = choose_driver(settings.workers.driver)?;
         tracing::info!(workers = count, "the event loop is {}", driver.name());
+        if !settings.ledger {
+            tracing::warn!("{OFF}; {OFF_COSTS}");
+        }
         if let Some(visitors) = logins.visitors() {
             let house = Arc::clone(logins.house());
             logins.runtime().spawn(console::serve(house, visitors, orders));
@@ -362,6 +366,7 @@ fn start_worker(
         incidents: logins.house().incidents.clone(),
         seed: u64::from_ne_bytes(chance::bytes()?),
         workers: usize::from(settings.workers.count.max(1)),
+        ledger: settings.ledger,
         driver,
         linger: LINGER,
     };

@@ -99,22 +99,28 @@ fn is_refused(port: u16) -> bool {
     }
 }
 
-/// Whether these issues name both culprits, with what proves it.
-fn names_both(issues: &Value) -> bool {
-    let found = |cause: &str, route: &str| {
-        let all = issues.as_array().map(Vec::as_slice).unwrap_or_default();
-        let is = |issue: &&Value| issue["cause"] == cause && issue["culprit"]["route"] == route;
-        all.iter().find(is).cloned()
-    };
-    let bulk = found("waits-on-application", BULK);
-    let gap = bulk.is_some_and(|issue| {
+/// Whether these issues name the bulk job, with the place where it waits.
+fn names_bulk(issues: &Value) -> bool {
+    let gap = |issue: &Value| {
         let before = issue["culprit"]["gap"]["before"]["text"].as_str().unwrap_or_default();
         before.starts_with("insert into order_items")
-    });
-    gap && found("application-aggregation", REPORT).is_some()
+    };
+    found(issues, "waits-on-application", BULK).is_some_and(|bulk| gap(&bulk))
 }
 
-/// Everything is seen in the same moments: a client is refused before and after each look.
+/// Whether these issues name both culprits, with what proves it.
+fn names_both(issues: &Value) -> bool {
+    names_bulk(issues) && found(issues, "application-aggregation", REPORT).is_some()
+}
+
+fn found(issues: &Value, cause: &str, route: &str) -> Option<Value> {
+    let all = issues.as_array().map(Vec::as_slice).unwrap_or_default();
+    let is = |issue: &&Value| issue["cause"] == cause && issue["culprit"]["route"] == route;
+    all.iter().find(is).cloned()
+}
+
+/// Everything is seen in the same moments: a client is refused before and after each look. In these
+/// moments the bulk job holds all connections: a report gets one by luck only.
 #[test]
 fn a_full_server_is_looked_at_while_nobody_else_comes_in() {
     let home = Scratch::new(Account::own()).unwrap();
@@ -129,7 +135,7 @@ fn a_full_server_is_looked_at_while_nobody_else_comes_in() {
     let watch = watch.args([&file]).args(["--state-dir"]).args([&kept]);
     let _watch = watch.start().unwrap();
     replay.after("traffic begins");
-    let (mut checked, mut served, mut both) = (false, false, false);
+    let (mut checked, mut served, mut named) = (false, false, false);
     until("check and health to tell of a full server", PATIENCE, || {
         if !is_refused(port) {
             return Ok(None);
@@ -147,15 +153,17 @@ fn a_full_server_is_looked_at_while_nobody_else_comes_in() {
             };
             checked |= full(&check);
             served |= full(&health);
-            both |= names_both(&check["servers"][0]["issues"]);
+            named |= names_bulk(&check["servers"][0]["issues"]);
         }
-        Ok((checked && served && both).then_some(()))
+        Ok((checked && served && named).then_some(()))
     })
-    .unwrap_or_else(|error| panic!("{error:#}; check {checked}, health {served}, both {both}"));
-    until("weir watch to keep the incident with both culprits", PATIENCE, || {
-        let told: Value = serde_json::from_str(&incident(&["show", "--json"], &kept))?;
+    .unwrap_or_else(|error| panic!("{error:#}; check {checked}, health {served}, named {named}"));
+    until("weir watch to keep the incident with its culprit", PATIENCE, || {
+        // There may be none yet.
+        let Ok(told) = asked(&["show", "--json"], &kept) else { return Ok(None) };
+        let told: Value = serde_json::from_str(&told)?;
         let events = told["events"].to_string();
-        let named = names_both(&findings(&told)) && events.contains("limit-reached");
+        let named = names_bulk(&findings(&told)) && events.contains("limit-reached");
         Ok(named.then_some(()))
     })
     .unwrap();
@@ -169,9 +177,14 @@ fn findings(told: &Value) -> Value {
 
 /// `weir incident` over what the replay's Weir kept.
 fn incident(words: &[&str], state_dir: &Path) -> String {
+    asked(words, state_dir).unwrap()
+}
+
+/// The same, unless it fails.
+fn asked(words: &[&str], state_dir: &Path) -> anyhow::Result<String> {
     let mut command = Command::new(WEIR);
     command.arg("incident").args(words).arg("--state-dir").arg(state_dir);
-    output_within(PATIENCE, &mut command).unwrap()
+    output_within(PATIENCE, &mut command)
 }
 
 #[test]

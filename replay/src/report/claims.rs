@@ -28,6 +28,7 @@ const SUCCESS_MIN: f64 = 0.998;
 const LONG_MAX: i64 = 2;
 /// What a proxy alone is to reach.
 const INNOCENT_MIN: f64 = 0.99;
+const SAVES: f64 = 5.0;
 const BUDGET: i64 = 40;
 const RECOVERY_MAX_S: f64 = 5.0;
 /// How much quicker than the story, in the two endpoints.
@@ -47,7 +48,11 @@ fn of(figures: &Figures, story: Option<&Figures>) -> Vec<Claim> {
         SetUp::Story => the_incident_happens(figures),
         // Reported as it is: nothing is claimed of it.
         SetUp::Pgbouncer => Vec::new(),
-        SetUp::WeirUnchanged => kept_alive(figures),
+        SetUp::WeirUnchanged => {
+            let mut claims = kept_alive(figures);
+            claims.extend(story.map(|story| saved(figures, story)));
+            claims
+        }
         SetUp::WeirOptimised | SetUp::DirectOptimised => {
             let mut claims = the_storys_results(figures);
             claims.extend(story.into_iter().flat_map(|story| quicker(figures, story)));
@@ -123,6 +128,13 @@ fn kept_alive(figures: &Figures) -> Vec<Claim> {
             figures.innocent_within_1s >= INNOCENT_MIN,
         ),
         claim(
+            "the same while the service itself was there".into(),
+            figures
+                .innocent_within_1s_up
+                .map_or("it never was".to_owned(), |share| format!("{:.2} %", share * 100.0)),
+            figures.innocent_within_1s_up.is_some_and(|share| share >= INNOCENT_MIN),
+        ),
+        claim(
             format!("at most {BUDGET} server connections"),
             figures.connections_peak.to_string(),
             figures.connections_peak <= BUDGET,
@@ -138,6 +150,22 @@ fn kept_alive(figures: &Figures) -> Vec<Claim> {
             figures.restarts == 0,
         ),
     ]
+}
+
+/// Good answers against the story's, over the whole load and while that is exhausted.
+fn saved(figures: &Figures, story: &Figures) -> Claim {
+    let times = |ours: f64, theirs: f64| match theirs {
+        0.0 => "from none".to_owned(),
+        _ => format!("{:.1} times", ours / theirs),
+    };
+    let load = times(figures.success, story.success);
+    let exhausted = times(figures.success_exhausted, story.success_exhausted);
+    Claim {
+        setup: figures.setup,
+        claim: format!("success at least {SAVES} times the story's"),
+        measured: format!("{load}; in the exhaustion {exhausted}"),
+        holds: figures.success >= story.success * SAVES,
+    }
 }
 
 /// A story's client that gave up counts with the time it took to: an underestimate, in the story's

@@ -84,7 +84,14 @@ const STORYS: [Measured; 4] = [
     },
 ];
 
-const OURS: [Measured; 7] = [
+const OURS: [Measured; 9] = [
+    Measured {
+        name: "success rate in the exhaustion",
+        of: |f| Some(f.success_exhausted),
+        show: percent,
+        change: Change::Points,
+        absent: "",
+    },
     Measured {
         name: "clients served in the end",
         of: |f| Some(f.served),
@@ -105,6 +112,13 @@ const OURS: [Measured; 7] = [
         show: percent,
         change: Change::Points,
         absent: "",
+    },
+    Measured {
+        name: "… while the service itself was there",
+        of: |f| f.innocent_within_1s_up,
+        show: percent,
+        change: Change::Points,
+        absent: "never there",
     },
     Measured {
         name: "time until served, p50",

@@ -56,6 +56,7 @@ fn observed(setup: SetUp, plan: &Plan) -> Observed {
         seen,
         samples: samples.collect(),
         events: vec![Event { at_s: 11.0, what: "the service is <restarted>".into() }],
+        outages: Vec::new(),
         books: Books { items_accepted: 7, ..Books::default() },
         drained_after_s: 0.0,
     }

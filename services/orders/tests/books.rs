@@ -19,6 +19,7 @@ async fn the_books_balance_though_the_service_is_killed_in_the_middle() {
         weir: None,
         long_s: 3.0,
         kill_at: Some(Duration::from_millis(2_000)),
+        restarts: true,
     };
     let observed = run(&world, &plan, &options, &mut |_| {}).await.unwrap();
     let figures = Figures::of(&observed, &plan);

@@ -32,6 +32,8 @@ struct Known {
     sums: ClassSums,
     hold: Usual,
     arrivals: Usual,
+    /// Rows a transaction, when some ended last.
+    rows: Option<f64>,
 }
 
 impl Books {
@@ -72,6 +74,7 @@ impl Books {
             sums: row.sums,
             hold: Usual::default(),
             arrivals: Usual::default(),
+            rows: None,
         };
         let known = self.classes.entry(row.key).or_insert_with(first);
         let span = now.since(known.at);
@@ -81,7 +84,11 @@ impl Books {
         let since = row.sums.since(&known.sums);
         (known.at, known.sums) = (now, row.sums);
         #[expect(clippy::cast_precision_loss, reason = "rates need no more than 52 bits")]
-        let (claims, ended) = (since.claims as f64, since.transactions as f64);
+        let [claims, ended, rows] =
+            [since.claims, since.transactions, since.rows].map(|count| count as f64);
+        if ended > 0.0 {
+            known.rows = Some(rows / ended);
+        }
         let held = Duration::from_nanos(u64::try_from(since.times.held()).unwrap_or(u64::MAX));
         // Without an end, all that is known is that one holds for at least so long.
         let hold = held.as_secs_f64() / ended.max(1.0);
@@ -96,8 +103,7 @@ impl Books {
                 .then(|| known.hold.note(now, Some(hold)))
                 .flatten()
                 .and_then(|usual| Duration::try_from_secs_f64(usual).ok()),
-            rows_per_transaction: None,
-            statements_per_transaction: None,
+            rows_per_transaction: known.rows,
             gap: longest_gap(all, row),
         })
     }
@@ -177,7 +183,8 @@ mod tests {
     }
 
     fn ledger(claims: u64, held: Duration) -> LedgerSnapshot {
-        let mut sums = ClassSums { claims, transactions: claims, ..ClassSums::default() };
+        let (transactions, rows) = (claims, claims * 30_000);
+        let mut sums = ClassSums { claims, transactions, rows, ..ClassSums::default() };
         let nanos = u64::try_from(held.as_nanos()).unwrap();
         sums.times.charge(ledger::Phase::Executing, nanos);
         let label: Arc<str> = "/pay".into();
@@ -224,5 +231,8 @@ mod tests {
         let usual = class.usual_hold.unwrap().as_secs_f64();
         assert!((usual - 0.01).abs() < 0.001, "{usual}");
         assert_eq!(class.gap.as_ref().unwrap().1.verb(), "update");
+        books.note(Instant::from_millis(71_000), &ledger(700, Duration::ZERO), &mut proxy);
+        let rows = proxy.classes[0].rows_per_transaction;
+        assert_eq!(rows, Some(30_000.0), "still known when none has ended");
     }
 }

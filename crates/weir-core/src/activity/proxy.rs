@@ -125,10 +125,9 @@ pub struct ClassState {
     pub hold: Duration,
     /// What is usual.
     pub usual_hold: Option<Duration>,
-    /// Rows one transaction takes, mean.
+    /// Rows one transaction took when some last ended, mean; statements of less than ten thousand
+    /// rows are not counted.
     pub rows_per_transaction: Option<f64>,
-    /// Statements one transaction sends, mean.
-    pub statements_per_transaction: Option<f64>,
     /// Where it waits for its application longest: statements before and after.
     pub gap: Option<(Statement, Statement)>,
 }

@@ -169,6 +169,12 @@ impl Topic {
         }
     }
 
+    /// Only the ledger knows it. (Who waits, the pools know, too.)
+    #[must_use]
+    pub const fn is_of_ledger(self) -> bool {
+        matches!(self, Self::Holders | Self::Routes | Self::Gaps | Self::Ledger)
+    }
+
     pub(super) fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|topic| topic.table().name().eq_ignore_ascii_case(name))
     }

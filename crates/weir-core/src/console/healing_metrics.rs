@@ -13,6 +13,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         about: "Actions of the healing ladder, by what became of them: done, observed, warned or \
                 withheld.",
         labels: "step, outcome",
+        is_booked: false,
         points: |view| by_step(view, |sum| number(sum.count)),
     },
     LedgerMetric {
@@ -20,6 +21,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         kind: Kind::Counter,
         about: "Those whose effect was measured, a second later.",
         labels: "step, outcome",
+        is_booked: false,
         points: |view| by_step(view, |sum| number(sum.measured)),
     },
     LedgerMetric {
@@ -27,6 +29,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         kind: Kind::Counter,
         about: "Those after which fewer clients waited, or none longer than before.",
         labels: "step, outcome",
+        is_booked: false,
         points: |view| by_step(view, |sum| number(sum.helped)),
     },
     LedgerMetric {
@@ -35,6 +38,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         about: "Time that slots were held on after an action was recorded, while others waited: \
                 for those that were not done, what enforcing would have saved.",
         labels: "step, outcome",
+        is_booked: false,
         points: |view| by_step(view, |sum| sum.kept.as_secs_f64()),
     },
     LedgerMetric {
@@ -42,6 +46,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         kind: Kind::Gauge,
         about: "Workers that FREEZE stopped.",
         labels: "",
+        is_booked: false,
         points: |view| one(view.snapshot.healing.frozen.into()),
     },
     LedgerMetric {
@@ -49,6 +54,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         kind: Kind::Gauge,
         about: "Workers that end nothing any more, because what they did lately did not help.",
         labels: "",
+        is_booked: false,
         points: |view| one(view.snapshot.healing.breakers.into()),
     },
     LedgerMetric {
@@ -56,6 +62,7 @@ pub(super) const HEALING_METRICS: [LedgerMetric; 7] = [
         kind: Kind::Gauge,
         about: "Routes and statements in quarantine, of each worker.",
         labels: "",
+        is_booked: false,
         points: |view| one(view.snapshot.healing.quarantined.into()),
     },
 ];

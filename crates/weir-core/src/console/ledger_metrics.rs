@@ -13,6 +13,8 @@ pub(super) struct LedgerMetric {
     pub(super) about: &'static str,
     /// Labels of its series, for the reference.
     pub(super) labels: &'static str,
+    /// Only a ledger that is on knows it.
+    pub(super) is_booked: bool,
     pub(super) points: fn(&View<'_>) -> Vec<Point>,
 }
 
@@ -25,13 +27,23 @@ impl LedgerMetric {
 }
 
 /// The families.
-pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
+pub(super) const LEDGER_METRICS: [LedgerMetric; 9] = [
+    LedgerMetric {
+        name: "weir_ledger_enabled",
+        kind: Kind::Gauge,
+        about: "Whether the ledger is kept (`ledger.enabled`); while it is not, the metrics that \
+                only it knows are left out.",
+        labels: "",
+        is_booked: false,
+        points: |view| one(u8::from(!view.snapshot.ledger.off).into()),
+    },
     LedgerMetric {
         name: "weir_ledger_drift_seconds",
         kind: Kind::Gauge,
         about: "By how much the phases differ from the time that server connections were open; \
                 always 0.",
         labels: "",
+        is_booked: true,
         points: |view| one(view.ledger.drift_seconds),
     },
     LedgerMetric {
@@ -39,6 +51,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         kind: Kind::Gauge,
         about: "Server connections in another phase than they should be; always 0.",
         labels: "",
+        is_booked: true,
         points: |view| one(view.ledger.misbooked.into()),
     },
     LedgerMetric {
@@ -46,6 +59,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         kind: Kind::Gauge,
         about: "Server connections that the work of the last minute needs, by Little's law.",
         labels: "",
+        is_booked: true,
         points: |view| one(view.ledger.demand.needed),
     },
     LedgerMetric {
@@ -54,6 +68,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         about: "Server connections that a route held in the last minute, on average, by phase; \
                 routes behind the first 20 are summed up as other.",
         labels: "route, state",
+        is_booked: true,
         points: routes,
     },
     LedgerMetric {
@@ -61,6 +76,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         kind: Kind::Histogram,
         about: "How long clients waited for a server connection that they got.",
         labels: "",
+        is_booked: false,
         points: waits,
     },
     LedgerMetric {
@@ -68,6 +84,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         kind: Kind::Histogram,
         about: "How long server connections stayed in a phase.",
         labels: "state",
+        is_booked: true,
         points: visits,
     },
     LedgerMetric {
@@ -75,6 +92,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         kind: Kind::Histogram,
         about: "How long opening a server connection took, login included.",
         labels: "",
+        is_booked: true,
         points: creations,
     },
     LedgerMetric {
@@ -83,6 +101,7 @@ pub(super) const LEDGER_METRICS: [LedgerMetric; 8] = [
         about: "Clients that were refused a server connection: none was free in time, or too many \
                 waited.",
         labels: "",
+        is_booked: false,
         points: |view| one(refusals(view)),
     },
 ];

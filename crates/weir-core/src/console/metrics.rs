@@ -73,14 +73,20 @@ pub(super) struct Metric {
 pub(super) struct Series {
     pub(super) label: &'static str,
     value: fn(&PoolRow) -> f64,
+    /// Only the ledger knows it.
+    is_booked: bool,
 }
 
 const fn plain(value: fn(&PoolRow) -> f64) -> Series {
-    Series { label: "", value }
+    Series { label: "", value, is_booked: false }
 }
 
 const fn state(label: &'static str, value: fn(&PoolRow) -> f64) -> Series {
-    Series { label, value }
+    Series { label, value, is_booked: false }
+}
+
+const fn phase(label: &'static str, value: fn(&PoolRow) -> f64) -> Series {
+    Series { label, value, is_booked: true }
 }
 
 /// The families with a line for each pool.
@@ -173,21 +179,21 @@ pub(super) const METRICS: [Metric; 17] = [
         kind: Kind::Gauge,
         about: "Open server connections, by phase.",
         series: &[
-            state("idle", |pool| number(pool.phases[Phase::Idle as usize].into())),
-            state("resetting", |pool| number(pool.phases[Phase::Resetting as usize].into())),
-            state("executing", |pool| number(pool.phases[Phase::Executing as usize].into())),
-            state("client_blocked", |pool| {
+            phase("idle", |pool| number(pool.phases[Phase::Idle as usize].into())),
+            phase("resetting", |pool| number(pool.phases[Phase::Resetting as usize].into())),
+            phase("executing", |pool| number(pool.phases[Phase::Executing as usize].into())),
+            phase("client_blocked", |pool| {
                 number(pool.phases[Phase::ClientBlocked as usize].into())
             }),
-            state("copy_in", |pool| number(pool.phases[Phase::CopyIn as usize].into())),
-            state("idle_in_transaction", |pool| {
+            phase("copy_in", |pool| number(pool.phases[Phase::CopyIn as usize].into())),
+            phase("idle_in_transaction", |pool| {
                 number(pool.phases[Phase::IdleInTransaction as usize].into())
             }),
-            state("pinned_idle", |pool| number(pool.phases[Phase::PinnedIdle as usize].into())),
-            state("cancel_settling", |pool| {
+            phase("pinned_idle", |pool| number(pool.phases[Phase::PinnedIdle as usize].into())),
+            phase("cancel_settling", |pool| {
                 number(pool.phases[Phase::CancelSettling as usize].into())
             }),
-            state("draining", |pool| number(pool.phases[Phase::Draining as usize].into())),
+            phase("draining", |pool| number(pool.phases[Phase::Draining as usize].into())),
         ],
     },
     Metric {
@@ -219,16 +225,16 @@ pub(super) const METRICS: [Metric; 17] = [
         kind: Kind::Counter,
         about: "Time of server connections, by phase.",
         series: &[
-            state("connecting", |pool| pool.times.seconds(Phase::Connecting)),
-            state("idle", |pool| pool.times.seconds(Phase::Idle)),
-            state("resetting", |pool| pool.times.seconds(Phase::Resetting)),
-            state("executing", |pool| pool.times.seconds(Phase::Executing)),
-            state("client_blocked", |pool| pool.times.seconds(Phase::ClientBlocked)),
-            state("copy_in", |pool| pool.times.seconds(Phase::CopyIn)),
-            state("idle_in_transaction", |pool| pool.times.seconds(Phase::IdleInTransaction)),
-            state("pinned_idle", |pool| pool.times.seconds(Phase::PinnedIdle)),
-            state("cancel_settling", |pool| pool.times.seconds(Phase::CancelSettling)),
-            state("draining", |pool| pool.times.seconds(Phase::Draining)),
+            phase("connecting", |pool| pool.times.seconds(Phase::Connecting)),
+            phase("idle", |pool| pool.times.seconds(Phase::Idle)),
+            phase("resetting", |pool| pool.times.seconds(Phase::Resetting)),
+            phase("executing", |pool| pool.times.seconds(Phase::Executing)),
+            phase("client_blocked", |pool| pool.times.seconds(Phase::ClientBlocked)),
+            phase("copy_in", |pool| pool.times.seconds(Phase::CopyIn)),
+            phase("idle_in_transaction", |pool| pool.times.seconds(Phase::IdleInTransaction)),
+            phase("pinned_idle", |pool| pool.times.seconds(Phase::PinnedIdle)),
+            phase("cancel_settling", |pool| pool.times.seconds(Phase::CancelSettling)),
+            phase("draining", |pool| pool.times.seconds(Phase::Draining)),
         ],
     },
 ];
@@ -239,7 +245,8 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// All metrics. Pools beyond [`limits::METRIC_POOLS`] are summed up under the name `other`.
+/// All metrics. Pools beyond [`limits::METRIC_POOLS`] are summed up under the name `other`. While the
+/// ledger is off, what only it knows is left out.
 pub(super) fn families(view: &View<'_>) -> Vec<Family> {
     let up = Family {
         name: "weir_up",
@@ -247,8 +254,11 @@ pub(super) fn families(view: &View<'_>) -> Vec<Family> {
         about: "Whether the process serves; 0 while it stops.",
         points: vec![Point::number(Vec::new(), u8::from(!view.stopping).into())],
     };
-    let pools = METRICS.iter().map(|metric| of_pools(metric, &view.snapshot.pools));
-    let others = LEDGER_METRICS.iter().chain(&HEALING_METRICS).map(|metric| metric.family(view));
+    let off = view.snapshot.ledger.off;
+    let known = METRICS.iter().filter(|metric| !(off && metric.series[0].is_booked));
+    let pools = known.map(|metric| of_pools(metric, &view.snapshot.pools));
+    let booked = LEDGER_METRICS.iter().filter(|metric| !(off && metric.is_booked));
+    let others = booked.chain(&HEALING_METRICS).map(|metric| metric.family(view));
     std::iter::once(up).chain(pools).chain(others).collect()
 }
 

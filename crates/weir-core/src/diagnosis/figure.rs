@@ -85,8 +85,6 @@ measures! {
     BlockedOnClient = "sessions that wait for a slow reader", Count;
     /// Rows one transaction takes.
     RowsPerTransaction = "rows a transaction", Count;
-    /// Statements one transaction sends.
-    StatementsPerTransaction = "statements a transaction", Count;
     /// Slots of the pool.
     Slots = "slots of the pool", Count;
     /// Slots that are held.

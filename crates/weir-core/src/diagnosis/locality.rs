@@ -90,7 +90,6 @@ mod tests {
             hold: Duration::from_millis(*hold),
             usual_hold: usual.map(Duration::from_millis),
             rows_per_transaction: None,
-            statements_per_transaction: None,
             gap: None,
         };
         let mut proxy = proxy_with(Vec::new());

@@ -15,6 +15,9 @@ const SLOW_SHIFT: u32 = 5;
 /// Ended transactions that make the shorter time enough.
 const MANY: u64 = 8;
 
+/// One transaction in so many makes the mean of the last ones.
+const MEAN_OF: u64 = 8;
+
 /// Steps after which nothing is left.
 const STEPS_MAX: u64 = 256;
 
@@ -45,6 +48,9 @@ pub(super) struct Account {
     gave_up: u64,
     /// The sum of when the slots held now were taken, in microseconds.
     taken_micros: u64,
+    /// How long the last transactions held their slots, in nanoseconds: a mean in which each one
+    /// that ends counts for an eighth, so that it stays when none does.
+    ended_nanos: u64,
     /// Until when the above is charged, in nanoseconds.
     until: u64,
 }
@@ -111,6 +117,11 @@ impl Account {
         self.taken_micros = self.taken_micros.saturating_sub(since.as_nanos() / 1_000);
         self.done += ONE;
         self.slow_done += ONE;
+        let hold = self.until.saturating_sub(since.as_nanos());
+        self.ended_nanos = match self.ended_nanos {
+            0 => hold,
+            mean => mean - mean / MEAN_OF + hold / MEAN_OF,
+        };
     }
 
     /// A waiting client got a slot.
@@ -138,6 +149,13 @@ impl Account {
         }
         let slow = (self.slow_nanos << 13) / ((self.slow_done + ONE) >> 3);
         if slow > quick { slow } else { quick }
+    }
+
+    /// The same, but at least what the last ones took while few end: a class that waits for its
+    /// turn is not quick because nothing was seen of it lately.
+    pub(super) fn known_hold_nanos(&self) -> u64 {
+        let lately = self.hold_nanos();
+        if self.is_sparse() { lately.max(self.ended_nanos) } else { lately }
     }
 
     /// How long the slots held now have been held on average, in nanoseconds; 0 for none. All

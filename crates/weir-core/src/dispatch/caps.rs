@@ -197,7 +197,7 @@ impl Dispatch {
         let keeps = self.classes[at].long && self.quick_here;
         let kept = if keeps { self.quick_reserve() } else { 0 };
         let roomy = scene.slots.idle > self.size / 8 + kept;
-        let (size, shows) = (self.size, self.advises.shed);
+        let size = self.size;
         let patience = match self.policy {
             Policy::Codel => STANDING,
             Policy::Fair | Policy::Fifo => DEADLINE,
@@ -207,8 +207,8 @@ impl Dispatch {
             class.steer(size, roomy);
             class.keep_pace(scene.still);
             class.overload = class.overloaded(own_wait, patience);
-            class.newest_first =
-                !shows && class.overload.is_some() && class.verdict.why != Why::Nothing;
+            let acts = class.overload.is_some() && !class.advised.shed;
+            class.newest_first = acts && class.verdict.why != Why::Nothing;
         });
         own_wait.zip(self.classes[at].overload).is_some_and(|(wait, limit)| wait >= limit)
     }

@@ -48,6 +48,15 @@ pub enum Criticality {
     Critical,
 }
 
+/// What the controller of a pool works out and does not do, because operators only want to see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Advises {
+    /// Caps of classes.
+    pub cap: bool,
+    /// Early refusals.
+    pub shed: bool,
+}
+
 /// What an operator says about one class of one pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassRules {
@@ -62,6 +71,8 @@ pub struct ClassRules {
     pub criticality: Criticality,
     /// Never capped, and never refused before the pool's usual limit.
     pub exempt: bool,
+    /// What is only shown of it; as in the rest of the pool without.
+    pub advises: Option<Advises>,
 }
 
 impl Default for ClassRules {
@@ -72,6 +83,7 @@ impl Default for ClassRules {
             ceiling: None,
             criticality: Criticality::Normal,
             exempt: false,
+            advises: None,
         }
     }
 }

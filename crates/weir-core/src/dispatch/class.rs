@@ -9,7 +9,7 @@ use crate::time::Instant;
 
 use super::account::{Account, WINDOW_NANOS};
 use super::baseline::Baseline;
-use super::claim::{ClassRules, Criticality};
+use super::claim::{Advises, ClassRules, Criticality};
 use super::explain::Verdict;
 
 /// Shorter holds are never a reason to act: 20 ms.
@@ -35,8 +35,8 @@ pub(super) struct Class {
     pub(super) unbound: bool,
     /// Most slots, by the controller.
     pub(super) cap: u32,
-    /// The controller's cap is only shown.
-    pub(super) advised: bool,
+    /// What of the controller's is only shown.
+    pub(super) advised: Advises,
     /// Most slots, by an operator's command.
     pub(super) manual_cap: u32,
     /// Those who wait longer than this are refused.
@@ -71,7 +71,7 @@ impl Class {
             active_at: 0,
             unbound: false,
             cap: UNLIMITED,
-            advised: false,
+            advised: Advises::default(),
             manual_cap: UNLIMITED,
             overload: None,
             newest_first: false,
@@ -91,7 +91,7 @@ impl Class {
         if self.unbound {
             return UNLIMITED;
         }
-        let cap = if self.advised { UNLIMITED } else { self.cap };
+        let cap = if self.advised.cap { UNLIMITED } else { self.cap };
         let cap = cap.min(self.manual_cap);
         self.rules.ceiling.map_or(cap, |ceiling| cap.min(ceiling))
     }

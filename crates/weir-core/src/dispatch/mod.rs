@@ -25,9 +25,8 @@ mod waiters;
 #[cfg(test)]
 mod tests;
 
-pub use claim::{Claim, ClassRules, Criticality, Policy};
+pub use claim::{Advises, Claim, ClassRules, Criticality, Policy};
 pub use explain::{Explanation, Verdict, Why};
-pub use queue::Advises;
 pub use view::ClassView;
 
 pub(crate) use caps::Slots;

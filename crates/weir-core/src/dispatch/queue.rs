@@ -9,7 +9,7 @@ use crate::ids::{ClassId, PoolId, Ticket};
 use crate::time::Instant;
 
 use super::baseline::Baseline;
-use super::claim::{Claim, ClassRules, Policy};
+use super::claim::{Advises, Claim, ClassRules, Policy};
 use super::class::{Class, UNLIMITED};
 use super::shed::Level;
 use super::waiters::{Waiter, Waiters};
@@ -35,15 +35,6 @@ impl Place {
     pub(super) const fn at(self) -> usize {
         self.0 as usize
     }
-}
-
-/// What the controller of a pool works out and does not do, because operators only want to see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Advises {
-    /// Caps of classes.
-    pub cap: bool,
-    /// Early refusals.
-    pub shed: bool,
 }
 
 /// The classes, caps and waiting clients of one pool. The clients themselves are in [`Waiters`].
@@ -85,7 +76,7 @@ pub(crate) struct Dispatch {
     pub(super) innocent_until: Instant,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
-    /// What the controller only shows.
+    /// What the controller only shows of classes of which nothing else is said.
     pub(super) advises: Advises,
     pub(super) level: Level,
     /// Inflations and demands, for the controller's look.
@@ -178,7 +169,7 @@ impl Dispatch {
     fn add(&mut self, mut fresh: Class) -> Place {
         let place = Self::place_at(self.classes.len());
         fresh.unbound = self.policy != Policy::Fair;
-        fresh.advised = self.advises.cap;
+        fresh.advised = self.advises;
         self.classes.push(fresh);
         self.active.reserve(self.classes.len());
         place
@@ -233,7 +224,11 @@ impl Dispatch {
         self.minimums -= self.classes[place.at()].rules.minimum;
         self.minimums += rules.minimum;
         self.guarded |= self.minimums > 0;
-        self.change(place, |class| class.rules = rules);
+        let advised = rules.advises.unwrap_or(self.advises);
+        self.change(place, |class| {
+            class.rules = rules;
+            class.advised = advised;
+        });
     }
 
     /// Waiting clients.
@@ -272,7 +267,8 @@ impl Dispatch {
     }
 
     fn leaves_guarded(&self, place: Place) -> bool {
-        self.leaves_minimums(place) && self.leaves_quick(place)
+        let advised = self.classes[place.at()].advised.cap;
+        self.leaves_minimums(place) && (advised || self.leaves_quick(place))
     }
 
     /// True when the slots left after this one suffice for the other classes' minimums.

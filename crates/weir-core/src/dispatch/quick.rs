@@ -34,7 +34,8 @@ impl Dispatch {
     pub(super) fn quick_nanos(&mut self) -> Option<u64> {
         self.holds.clear();
         let busy = self.classes.iter().filter(|class| class.account.demand() > 0);
-        self.holds.extend(busy.map(|class| (class.account.hold_nanos(), class.account.demand())));
+        self.holds
+            .extend(busy.map(|class| (class.account.known_hold_nanos(), class.account.demand())));
         self.holds.sort_unstable();
         let all: u64 = self.holds.iter().map(|&(_, demand)| demand).sum();
         let mut sum = 0;
@@ -69,7 +70,7 @@ impl Dispatch {
 
 impl Class {
     fn is_long(&self, quick_nanos: u64) -> bool {
-        let hold = Duration::from_nanos(self.account.hold_nanos());
+        let hold = Duration::from_nanos(self.account.known_hold_nanos());
         let longer = Duration::from_nanos(quick_nanos.saturating_mul(LONG_FACTOR));
         hold >= LONG_MIN && hold > longer && !self.rules.exempt
     }

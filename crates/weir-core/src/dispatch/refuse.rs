@@ -23,7 +23,7 @@ impl Dispatch {
         wait_max: Option<Duration>,
     ) -> Option<Explanation> {
         let class = &self.classes[place.at()];
-        if self.policy != Policy::Fair || self.frozen || self.advises.shed || class.rules.exempt {
+        if self.policy != Policy::Fair || self.frozen || class.advised.shed || class.rules.exempt {
             return None;
         }
         if !self.level.admits(now, class.rules.criticality, claim.user) {
@@ -39,15 +39,12 @@ impl Dispatch {
 
     /// A client that has waited beyond the deadline of its overloaded class.
     pub(crate) fn overdue(&self, now: Instant, waiters: &Waiters) -> Option<(u32, Explanation)> {
-        if self.advises.shed {
-            return None;
-        }
         self.active.iter().find_map(|&at| {
             let place = Self::place_at(usize::from(at));
             let class = &self.classes[place.at()];
             let oldest = class.waiting.front()?;
             let waited = now.since(waiters.at(oldest).since);
-            let late = class.overload.is_some_and(|limit| waited >= limit);
+            let late = class.overload.is_some_and(|limit| waited >= limit && !class.advised.shed);
             late.then(|| (oldest, self.explain(place, class.verdict.why, waited)))
         })
     }

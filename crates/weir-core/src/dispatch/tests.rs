@@ -155,6 +155,7 @@ impl Stage {
 
 const PAGE: usize = 0;
 const PAY: usize = 1;
+const REPORT: usize = 2;
 
 fn settings(policy: Policy) -> PoolSettings {
     PoolSettings { size_max: 10, dispatch: policy, ..PoolSettings::default() }
@@ -349,6 +350,28 @@ fn what_is_only_advised_is_shown_and_not_done() {
     assert!(stage.class(PAY).limit.is_some() && stage.refusals.iter().any(|one| early(&one)));
 }
 
+/// The shop while its payments are slow: whether they were capped, and whether refused early.
+fn slow_payments(all: Advises, payments: Advises) -> (bool, bool) {
+    let mut stage = shop(Policy::Fair);
+    stage.pools.advise(stage.now, stage.pool, all);
+    let rules = ClassRules { advises: Some(payments), ..ClassRules::default() };
+    stage.pools.set_class(stage.now, stage.pool, ClassId(2), rules);
+    stage.loads[PAY].hold = ms(3_000);
+    stage.play(ms(10_000));
+    let view = stage.class(PAY);
+    assert!(view.cap.is_some(), "it is worked out: {view:?}");
+    let early = |refusal: &Refusal| matches!(refusal, Refusal::Overload(_));
+    (view.limit.is_some(), stage.refusals.iter().any(early))
+}
+
+#[test]
+fn what_is_said_of_a_class_counts_more_than_what_is_said_of_the_pool() {
+    let (act, show) = (Advises::default(), Advises { cap: true, shed: true });
+    assert_eq!(slow_payments(act, show), (false, false));
+    assert_eq!(slow_payments(show, act), (true, true));
+    assert_eq!(slow_payments(act, Advises { cap: false, shed: true }), (true, false));
+}
+
 #[test]
 fn an_exempt_class_is_neither_capped_nor_refused_early() {
     let mut stage = shop(Policy::Fair);
@@ -494,6 +517,29 @@ fn the_last_slots_are_for_the_quick() {
     assert_eq!(tally[PAGE].soon, tally[PAGE].asked, "{:?}", tally[PAGE]);
     assert_eq!(stage.class(PAY).held, 8, "an eighth and one are left of ten");
     assert!(stage.class(PAY).usual.is_none());
+}
+
+/// A long class that gets nothing for longer than the dispatch remembers slot time is still long:
+/// otherwise all who wait for it would take the slots of the quick at once.
+#[test]
+fn who_was_long_and_waits_is_still_long() {
+    let loads = [
+        Load { every: ms(10), hold: ms(6) },
+        Load { every: ms(100_000), hold: ms(90_000) },
+        Load { every: ms(1_300), hold: ms(700) },
+    ];
+    let mut stage = Stage::new(settings(Policy::Fair), &loads);
+    stage.play(ms(5_000));
+    stage.since();
+    stage.loads[PAY].every = ms(100);
+    stage.next[PAY] = stage.now;
+    for _ in 0..300 {
+        stage.play(ms(100));
+        assert!(stage.class(PAY).held + stage.class(REPORT).held <= 8, "{:?}", stage.now);
+    }
+    let tally = stage.since();
+    assert_eq!(tally[PAGE].soon, tally[PAGE].asked, "{:?}", tally[PAGE]);
+    assert!(stage.class(REPORT).waiting > 0 || tally[REPORT].refused > 0, "{:?}", tally[REPORT]);
 }
 
 /// Long transactions alone have the whole pool.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::ids::ClassId;
 use crate::time::Instant;
 
-use super::claim::ClassRules;
+use super::claim::{Advises, ClassRules};
 use super::class::{Class, UNLIMITED};
 use super::explain::Verdict;
-use super::queue::{Advises, Dispatch};
+use super::queue::Dispatch;
 
 /// One class in one pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,14 +67,16 @@ impl Dispatch {
         self.change(place, |class| class.manual_cap = cap.unwrap_or(UNLIMITED));
     }
 
-    /// What the controller only shows from now on.
+    /// What the controller only shows from now on, of classes of which nothing else is said.
     pub(crate) fn advise(&mut self, advises: Advises) {
         if self.advises == advises {
             return;
         }
         self.advises = advises;
         for at in 0..self.classes.len() {
-            self.change(Self::place_at(at), |class| class.advised = advises.cap);
+            self.change(Self::place_at(at), |class| {
+                class.advised = class.rules.advises.unwrap_or(advises);
+            });
         }
     }
 

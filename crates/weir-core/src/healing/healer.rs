@@ -151,7 +151,7 @@ impl Healer {
 
     /// Records what the dispatch did, or would have done.
     pub fn sign(&mut self, now: Instant, scene: Scene<'_>, rules: &Rules, sign: Sign) {
-        let verdict = match rules.ladder.usual(sign.step) {
+        let verdict = match rules.ladder.mode(&sign.route, sign.step) {
             Mode::Enforce => Verdict::Done,
             mode @ (Mode::Observe | Mode::Warn) => Verdict::Only(mode),
         };

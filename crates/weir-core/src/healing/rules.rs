@@ -1,5 +1,7 @@
 //! Everything an operator may say about healing.
 
+use crate::dispatch::Advises;
+
 use super::exempt::Exemptions;
 use super::guard::Envelope;
 use super::ladder::{Ladder, Mode, Step};
@@ -19,9 +21,10 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether the dispatch may act on what it finds about any class, rather than only show it.
+    /// What the dispatch may only show of classes without modes of their own.
     #[must_use]
-    pub fn enforces(&self, step: Step) -> bool {
-        self.ladder.usual(step) == Mode::Enforce
+    pub fn advises(&self) -> Advises {
+        let shows = |step| self.ladder.usual(step) != Mode::Enforce;
+        Advises { cap: shows(Step::Cap), shed: shows(Step::Shed) }
     }
 }

@@ -183,6 +183,25 @@ fn a_change_to_enforce_acts_on_what_was_only_told() {
 }
 
 #[test]
+fn what_the_dispatch_does_is_recorded_in_the_mode_of_the_class() {
+    let mut world = World::enforcing();
+    world.rules.ladder.set_class("/pay", Step::Cap, Mode::Observe);
+    for (number, route) in [(1, "/pay"), (2, "/cart")] {
+        let scene = Scene {
+            pool: PoolId(0),
+            holders: &[],
+            waiting: 4,
+            oldest: Duration::ZERO,
+            classes: None,
+        };
+        let (route, why) = (route.into(), String::new());
+        let sign = Sign { number, step: Step::Cap, route, slots: 2, why };
+        world.healer.sign(at(1), scene, &world.rules, sign);
+    }
+    assert_eq!(world.verdicts(), [Verdict::Only(Mode::Observe), Verdict::Done]);
+}
+
+#[test]
 fn the_effect_is_measured_also_of_what_was_not_done() {
     let mut world = World::new(Rules::default());
     world.considers(at(100), &[idle()], 5);
@@ -219,6 +238,10 @@ fn the_summary_says_what_enforcing_would_have_saved() {
     let sum = sums.get(Step::Evict, Tallied::Warned);
     assert_eq!((sum.count, sum.slots, sum.measured), (1, 1, 1));
     assert_eq!(sum.kept, Duration::from_millis(1_900));
+    let told = "1 actions for 1 slots, 0 of 1 measured helped; slots were held on for 1.9 s while \
+                others waited";
+    assert_eq!(sum.told(Tallied::Warned), format!("{told}, which enforcing would have saved"));
+    assert_eq!(sum.told(Tallied::Done), told);
     assert_eq!(sums.get(Step::Evict, Tallied::Done).count, 0);
     assert_eq!(world.healer.total(), &sums);
     let week_later = at(100 + 8 * 86_400);

@@ -4,6 +4,7 @@ use crate::diagnosis::Culprit;
 use crate::ids::Pid;
 
 use super::outcome::{Record, Subject};
+use super::sums::{Sum, Tallied};
 
 impl Record {
     /// What it is about, for people.
@@ -34,5 +35,27 @@ impl Record {
             pid: self.who.backend.map(Pid),
             ..Culprit::default()
         }
+    }
+}
+
+impl Sum {
+    /// What it amounts to, for people: where nothing was done, what doing it would have saved.
+    #[must_use]
+    pub fn told(&self, how: Tallied) -> String {
+        let saved = match how {
+            Tallied::Done => "",
+            Tallied::Observed | Tallied::Warned | Tallied::Withheld => {
+                ", which enforcing would have saved"
+            }
+        };
+        format!(
+            "{} actions for {} slots, {} of {} measured helped; slots were held on for {:.1} s \
+             while others waited{saved}",
+            self.count,
+            self.slots,
+            self.helped,
+            self.measured,
+            self.kept.as_secs_f64()
+        )
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Work {
     /// The first of its statements.
     pub(super) first: u32,
     pub(super) statements: u32,
+    /// Rows of those that gave very many.
+    pub(super) rows: u64,
     pub(super) gaps: Vec<KeptGap>,
 }
 
@@ -117,6 +119,7 @@ impl Work {
             shape: 0,
             first: NONE,
             statements: 0,
+            rows: 0,
             gaps: Vec::new(),
         }
     }
@@ -131,6 +134,7 @@ impl Work {
         self.shape = 0;
         self.first = NONE;
         self.statements = 0;
+        self.rows = 0;
     }
 
     /// Adds a statement to the shape. The order counts (FNV's multiply, with the rotation that

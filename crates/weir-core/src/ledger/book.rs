@@ -23,11 +23,14 @@ use crate::time::Instant;
 /// - The worker tells with [`Ledger::enter`] what a leased connection does after each of its
 ///   turns, as [`crate::session::ServerState::activity`] has it.
 /// - The time never goes back. What does not fit the account is ignored.
+/// - One that is off ([`Ledger::off`]) can be told all the same: it reads no text and keeps no
+///   account. Every claim is of one class, `other`; claims and waits are counted there.
 ///
 /// A transition takes constant time, and allocates nothing but for a class, statement or gap
 /// that was not seen lately.
 #[derive(Debug)]
 pub struct Ledger {
+    pub(super) on: bool,
     pub(super) names: Names,
     pub(super) texts: Texts,
     pub(super) gaps: Gaps,
@@ -37,6 +40,10 @@ pub struct Ledger {
     /// Counted by the pools, apart from the accounts.
     pub(crate) open: OpenTime,
 }
+
+/// Bytes of a tag, its final zero included, that can count ten thousand rows and more:
+/// `SELECT 10000`. Shorter ones are not worth another look.
+pub const LONG_TAG: usize = 13;
 
 /// What a session tells the ledger with.
 #[derive(Debug)]
@@ -76,6 +83,15 @@ impl Scribe<'_> {
         }
     }
 
+    /// A statement of the transaction under way gave so many rows. Told of very many only: of tags
+    /// of [`LONG_TAG`] bytes and more.
+    #[cold]
+    pub fn rows(&mut self, rows: u64) {
+        if let Some(server) = self.server {
+            self.ledger.rows(server, rows);
+        }
+    }
+
     /// So many requests of the lease were answered now; `idle`: no transaction is open.
     #[inline]
     pub fn answered(&mut self, now: Instant, done: u32, idle: bool) {
@@ -91,6 +107,7 @@ impl Ledger {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
+            on: true,
             names: Names::new(seed),
             texts: Texts::new(seed),
             gaps: Gaps::new(seed),
@@ -101,10 +118,26 @@ impl Ledger {
         }
     }
 
+    /// One that keeps no accounts.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { on: false, ..Self::new(0) }
+    }
+
+    /// Whether accounts are kept.
+    #[inline]
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// Finds out whose a text is, and which statement. `template` is the text's, as
     /// [`weir_wire::sql::template`] gives it.
     #[inline]
     pub fn read(&mut self, text: &[u8], template: u64, caller: &mut Caller) -> Mark {
+        if !self.on {
+            return Mark::OTHER;
+        }
         let Said { statement, tag, user } = self.texts.read(text, template, &mut self.names);
         let class = tag.unwrap_or_else(|| {
             let texts = &self.texts;
@@ -133,6 +166,9 @@ impl Ledger {
 
     /// Finds out whose a statement is that cannot be read.
     pub fn unread(&mut self, caller: &mut Caller) -> Mark {
+        if !self.on {
+            return Mark::OTHER;
+        }
         let class = self.names.of_caller(caller, |names| names.of_shape(0, || UNREAD.to_owned()));
         let evictions = self.evictions();
         Mark { class: ClassId(class), tagged: false, user: 0, statement: NONE, evictions }
@@ -184,6 +220,9 @@ impl Ledger {
 
     /// A server connection is being opened.
     pub(crate) fn opened(&mut self, now: Instant, slot: u32, pool: PoolId) {
+        if !self.on {
+            return;
+        }
         let at = slot as usize;
         if self.accounts.len() <= at {
             let vacant = || Account { live: false, ..Account::connecting(now, pool) };
@@ -198,6 +237,9 @@ impl Ledger {
     /// A slot enters a state of its pool. What its transaction was is over.
     #[inline]
     pub(crate) fn moved(&mut self, now: Instant, slot: u32, state: State) {
+        if !self.on {
+            return;
+        }
         let phase = Phase::entering(state);
         if phase == Phase::Idle && self.rest(now, slot) {
             return;
@@ -214,6 +256,9 @@ impl Ledger {
     /// A slot is given to a claim of this class.
     #[inline]
     pub(crate) fn held(&mut self, now: Instant, slot: u32, class: ClassId) {
+        if !self.on {
+            return;
+        }
         let class = self.names.known(class);
         if self.lend(now, slot, class) {
             return;
@@ -263,6 +308,14 @@ impl Ledger {
         account.queue.push_back(Queued { mark, due });
         self.names.retain(mark.class.0);
         self.texts.retain(mark.statement);
+    }
+
+    /// A statement gave so many rows.
+    #[cold]
+    pub fn rows(&mut self, server: ServerId, rows: u64) {
+        if let Some(account) = self.account(server.0).filter(|account| account.work.open) {
+            account.work.rows = account.work.rows.saturating_add(rows);
+        }
     }
 
     /// So many requests of a lease were answered now; `idle`: no transaction is open.

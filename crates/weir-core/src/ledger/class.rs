@@ -74,6 +74,8 @@ pub struct ClassSums {
     pub claims: u64,
     /// Transactions that ended.
     pub transactions: u64,
+    /// Rows of their statements that gave very many ([`crate::ledger::Scribe::rows`]).
+    pub rows: u64,
     /// Waits that ended with a slot.
     pub granted: WaitSum,
     /// Claims that ended with a refusal, the time waited before it included.
@@ -102,6 +104,7 @@ impl ClassSums {
             times: self.times + &other.times,
             claims: self.claims + other.claims,
             transactions: self.transactions + other.transactions,
+            rows: self.rows.saturating_add(other.rows),
             granted: self.granted.zip(other.granted, |a, b| a + b),
             refused: self.refused.zip(other.refused, |a, b| a + b),
             left: self.left.zip(other.left, |a, b| a + b),
@@ -115,6 +118,7 @@ impl ClassSums {
             times: self.times - &older.times,
             claims: self.claims.saturating_sub(older.claims),
             transactions: self.transactions.saturating_sub(older.transactions),
+            rows: self.rows.saturating_sub(older.rows),
             granted: self.granted.zip(older.granted, u128::saturating_sub),
             refused: self.refused.zip(older.refused, u128::saturating_sub),
             left: self.left.zip(older.left, u128::saturating_sub),

@@ -24,6 +24,17 @@
 //! | `need` | how many slots the work needs, and would need otherwise |
 //! | `picture` | all of it as people and programs read it |
 
+/// What is said where the ledger would be read and is off.
+pub const OFF: &str = "the ledger is off (ledger.enabled = false): who holds which slot, for which \
+                       route and in which phase is not known";
+
+/// What is lost besides, said once at the start.
+pub const OFF_COSTS: &str = "the dispatch tells no route from another, and the healer cannot end \
+                             what holds a slot";
+
+/// What to do about it.
+pub const OFF_HINT: &str = "Set ledger.enabled = true and restart Weir.";
+
 mod account;
 mod book;
 mod class;
@@ -44,7 +55,7 @@ mod top;
 mod turn;
 mod window;
 
-pub use book::{Ledger, Scribe};
+pub use book::{LONG_TAG, Ledger, Scribe};
 pub use class::{ClassKind, ClassSums, WaitEnd, WaitSum};
 pub use conservation::OpenTime;
 pub use gap::GapSums;

@@ -57,8 +57,8 @@ impl Caller {
     }
 }
 
-/// Never 0, which means nobody.
-fn user_hash(user: &str) -> u32 {
+/// A hash of the end user, the same in every worker and proxy. Never 0, which means nobody.
+pub(super) fn user_hash(user: &str) -> u32 {
     let hash = xxh3_64_with_seed(user.as_bytes(), 0) >> 32;
     u32::try_from(hash).map_or(1, |hash| hash.max(1))
 }
@@ -84,17 +84,15 @@ impl Names {
         Self { table: Table::new(LEDGER_CLASSES, fixed), seed, serial: 1 }
     }
 
-    /// The class that the tags of a text name, if they name one, and a hash of the end user: the
-    /// same in every worker and proxy, 0 where none is named.
-    pub(super) fn tagged(&mut self, text: &[u8]) -> (Option<ClassRef>, u32) {
+    /// The class that the tags of a text name, if they name one.
+    pub(super) fn tagged(&mut self, text: &[u8]) -> Option<ClassRef> {
         let said = Attribution::from_text(text);
-        let user = said.user.as_ref().map_or(0, |user| user_hash(user));
         let place = match (said.label(), &said.application) {
             (Some(label), _) if !label.is_empty() => self.intern(ClassKind::Tag, &label),
             (_, Some(name)) => self.intern(ClassKind::Application, &templated(name)),
-            (_, None) => return (None, user),
+            (_, None) => return None,
         };
-        (Some(self.reference(place)), user)
+        Some(self.reference(place))
     }
 
     /// The class of a statement without tags, by what is known of its client.

@@ -12,7 +12,7 @@ use super::gap::GapSums;
 use super::need::{Change, Demand, exhaustion};
 use super::phase::seconds;
 use super::snapshot::{ClassRow, GapRow, HolderRow, LedgerSnapshot, WaiterRow};
-use super::window::{Frame, FrameClass, Recorder};
+use super::window::{ClassesBefore, Frame, FrameClass, Recorder, differences};
 
 /// How far back routes and needs look.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -218,18 +218,13 @@ impl Picture {
 
 /// Everything since the start, where no window has passed yet.
 fn whole(snapshot: &LedgerSnapshot, uptime: Duration, slots: u32) -> Frame {
-    let class = |row: &ClassRow| FrameClass {
-        label: Arc::clone(&row.label),
-        kind: row.kind,
-        sums: row.sums,
-    };
     Frame {
         at: crate::time::Instant::ZERO + uptime,
         span: uptime,
         times: snapshot.times,
         slots,
         waiting: snapshot.classes.iter().map(|class| class.waiting).sum(),
-        classes: snapshot.classes.iter().map(class).collect(),
+        classes: differences(ClassesBefore::new(), snapshot, usize::MAX),
     }
 }
 

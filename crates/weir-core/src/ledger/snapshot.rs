@@ -20,6 +20,8 @@ use crate::time::Instant;
 /// The ledgers of workers at one moment. Sums are since each worker's start.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerSnapshot {
+    /// The ledger is off: claims and waits are counted, as one class; all else is empty.
+    pub off: bool,
     /// Time of all server connections, by phase.
     pub times: PhaseTimes,
     /// The time that server connections were open, counted apart, in nanoseconds.
@@ -200,6 +202,7 @@ impl LedgerSnapshot {
 
     /// Adds another worker's.
     pub fn merge(&mut self, other: Self) {
+        self.off |= other.off;
         self.times += &other.times;
         self.open_nanos += other.open_nanos;
         self.open += other.open;
@@ -250,6 +253,10 @@ impl Ledger {
     /// Everything but the names of holders and waiters, which the worker knows. `worker` is its
     /// index. Open intervals count up to `now`.
     pub fn snapshot(&mut self, now: Instant, worker: usize) -> LedgerSnapshot {
+        if !self.on {
+            let classes = self.class_rows(worker);
+            return LedgerSnapshot { off: true, classes, ..LedgerSnapshot::default() };
+        }
         self.settle(now);
         let (longest, other_gaps) = self.gaps.longest(LEDGER_GAPS_SHOWN);
         let gaps = longest.into_iter().map(|(edge, sums)| GapRow {
@@ -328,6 +335,9 @@ impl Ledger {
     /// Nanoseconds by which phases and open time differ at `now`: 0, ever.
     #[must_use]
     pub fn drift_nanos(&self, now: Instant) -> u128 {
+        if !self.on {
+            return 0;
+        }
         let open = self.accounts.iter().filter(|account| account.live);
         let uncharged: u128 = open.map(|account| (now - account.charged).as_nanos()).sum();
         (self.pools.total().total() + uncharged).abs_diff(self.open.nanos(now))

@@ -326,7 +326,8 @@ struct Route<'a> {
 
 impl<'a> Route<'a> {
     fn of(class: &'a FrameClass) -> Self {
-        let ClassSums { times, claims, transactions, granted, refused, left } = &class.sums;
+        let ClassSums { times, claims, transactions, rows: _, granted, refused, left } =
+            &class.sums;
         Self {
             route: &class.label,
             route_from: class.kind.as_str(),

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use weir_wire::sql::{self, Edges, Fingerprint, edges, may_have_edges};
+use weir_wire::sql::{self, Edges, Fingerprint, Sender, edges, may_have_edges};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::names::{ClassRef, Names};
+use super::names::{ClassRef, Names, OTHER, user_hash};
 use super::table::Table;
 use crate::config::limits::{LEDGER_STATEMENT_BYTES, LEDGER_STATEMENTS, LEDGER_TEXTS};
 use crate::ids::ClassId;
@@ -32,6 +32,12 @@ pub struct Mark {
     pub(super) evictions: u32,
 }
 
+impl Mark {
+    /// What is not known of a text that nobody reads.
+    pub(super) const OTHER: Self =
+        Self { class: ClassId(OTHER), tagged: false, user: 0, statement: NONE, evictions: 0 };
+}
+
 /// One statement.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -50,12 +56,22 @@ struct Known {
     commented: bool,
 }
 
-/// What outer comments say.
+/// What outer comments say, by the hash of the whole comment or by their [`Sender`]'s.
 #[derive(Debug, Clone, Copy, Default)]
 struct Comment {
+    /// 0 in an empty place.
     hash: u64,
     tag: Option<ClassRef>,
+    /// Of a whole comment only.
     user: u32,
+}
+
+impl Comment {
+    /// Its class, if it names one, has not given its place to another; it was looked up lately
+    /// from now on.
+    fn holds(&self, names: &mut Names) -> bool {
+        self.tag.is_none_or(|class| names.resolve(class).is_some())
+    }
 }
 
 /// What a text says.
@@ -75,6 +91,8 @@ pub(super) struct Texts {
     /// Made with the first text. The place of each is bits of its hash.
     known: Box<[Known]>,
     comments: Box<[Comment]>,
+    /// The same without what differs with every request: for comments that never come again.
+    senders: Box<[Comment]>,
     seed: u64,
 }
 
@@ -87,6 +105,7 @@ impl Texts {
             statements: Table::new(LEDGER_STATEMENTS, [unknown]),
             known: Box::default(),
             comments: Box::default(),
+            senders: Box::default(),
             seed,
         }
     }
@@ -97,6 +116,7 @@ impl Texts {
         if self.known.is_empty() {
             self.known = vec![Known::default(); LEDGER_TEXTS].into_boxed_slice();
             self.comments = vec![Comment::default(); LEDGER_TEXTS].into_boxed_slice();
+            self.senders = self.comments.clone();
         }
         let known = &self.known[slot(template)];
         if known.template == template && self.statements.is_at(known.statement, known.fingerprint) {
@@ -142,17 +162,26 @@ impl Texts {
         let hash = xxh3_64_with_seed(comment, self.seed) | 1;
         let at = slot(hash);
         let known = self.comments[at];
-        if known.hash == hash {
-            match known.tag.map(|class| names.resolve(class)) {
-                None => return (None, known.user),
-                Some(Some(place)) => return (Some(place), known.user),
-                // Its class has given its place to another: read it again.
-                Some(None) => {}
-            }
+        if known.hash == hash && known.holds(names) {
+            return (known.tag.map(ClassRef::place), known.user);
         }
-        let (tag, user) = names.tagged(comment);
+        let Sender { key, user } = Sender::of(comment, self.seed);
+        let user = user.map_or(0, |user| user_hash(&user));
+        let tag = self.sender(key | 1, comment, names);
         self.comments[at] = Comment { hash, tag, user };
         (tag.map(ClassRef::place), user)
+    }
+
+    /// The class that the tags of a comment with this key name.
+    fn sender(&mut self, key: u64, comment: &[u8], names: &mut Names) -> Option<ClassRef> {
+        let at = slot(key);
+        let known = self.senders[at];
+        if known.hash == key && known.holds(names) {
+            return known.tag;
+        }
+        let tag = names.tagged(comment);
+        self.senders[at] = Comment { hash: key, tag, user: 0 };
+        tag
     }
 
     fn statement(&mut self, fingerprint: Fingerprint, text: &[u8]) -> u32 {

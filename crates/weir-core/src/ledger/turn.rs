@@ -109,7 +109,9 @@ impl Ledger {
         let first = std::mem::replace(&mut account.work.first, NONE);
         if account.work.statements > 0 {
             self.texts.release(first);
-            self.names.get_mut(account.class).sums.transactions += 1;
+            let sums = &mut self.names.get_mut(account.class).sums;
+            sums.transactions += 1;
+            sums.rows = sums.rows.saturating_add(account.work.rows);
         }
     }
 

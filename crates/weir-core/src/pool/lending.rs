@@ -3,11 +3,17 @@
 //! Each worker has a *part* of the pool's slots, and what nobody has lies on a *shelf* that all of
 //! them see. A worker whose clients wait takes from the shelf; while it is empty the worker is
 //! *hungry*, and workers that have had slots to spare for a second put half of them there. Slots go
-//! only once they are empty: what is open in all parts together never exceeds the pool's size. A
-//! slot that moves costs a login, so that workers that are all busy lend nothing.
+//! only once they are empty: what is open in all parts together never exceeds the pool's size.
+//!
+//! While all workers are busy, the *fair* part of each is in proportion to its clients that have a
+//! slot or wait for one. Who has had more for a second has the excess to spare, and nobody takes
+//! more than that part. A slot that moves costs a login, so that a small excess stays where it is.
 
 /// Looks that a slot must have been spare before it is lent: a second, at a look each 100 ms.
 const LOOKS: usize = 10;
+
+/// While clients wait, an excess above the fair part counts from this share of the slots on.
+const EXCESS_SHARE: u32 = 8;
 
 /// One worker's part of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,25 @@ pub struct Seen {
     pub waiting: u32,
 }
 
+impl Seen {
+    /// Clients that have a slot or wait for one.
+    #[must_use]
+    pub const fn demand(self) -> u32 {
+        self.open.saturating_sub(self.idle).saturating_add(self.waiting)
+    }
+}
+
+/// The part of `total` slots that is in proportion to a worker's demand, of that of `all` workers:
+/// rounded up, at least 1. All of them where nobody wants any.
+#[must_use]
+pub fn fair_part(total: u32, demand: u32, all: u64) -> u32 {
+    if all == 0 {
+        return total.max(1);
+    }
+    let part = (u64::from(total) * u64::from(demand)).div_ceil(all);
+    u32::try_from(part).unwrap_or(total).clamp(1, total.max(1))
+}
+
 /// What the worker sees of the shelf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OnShelf {
@@ -41,6 +66,8 @@ pub struct OnShelf {
     pub free: i64,
     /// Whether another worker is hungry.
     pub others_hungry: bool,
+    /// The worker's fair part of the pool: [`fair_part`].
+    pub fair: u32,
 }
 
 /// What is to be done after a look.
@@ -82,7 +109,7 @@ impl Part {
     /// Looks at part and shelf, ten times a second. The size may change.
     pub fn look(&mut self, seen: Seen, shelf: OnShelf) -> Moves {
         let wanted = if seen.open >= self.size { seen.waiting } else { 0 };
-        let kept = self.owed.min(wanted);
+        let kept = self.owed.min(wanted).min(shelf.fair.saturating_sub(self.size));
         self.owed -= kept;
         self.size += kept;
         let surplus = self.surplus(seen, shelf);
@@ -90,7 +117,7 @@ impl Part {
         self.owed += surplus;
         let give = self.owed.min((self.size + self.owed).saturating_sub(seen.open));
         self.owed -= give;
-        let wanted = wanted - kept;
+        let wanted = (wanted - kept).min(shelf.fair.saturating_sub(self.size));
         let take = wanted.min(u32::try_from(shelf.free).unwrap_or(0));
         Moves { give, take, hungry: wanted > take }
     }
@@ -102,21 +129,25 @@ impl Part {
 
     /// Slots that the worker is to do without.
     fn surplus(&mut self, seen: Seen, shelf: OnShelf) -> u32 {
-        let spare = match seen.waiting {
-            0 => (self.size + seen.idle).saturating_sub(seen.open),
-            _ => 0,
-        };
-        self.spare[self.turn] = spare;
+        self.spare[self.turn] = self.to_spare(seen, shelf);
         self.turn = (self.turn + 1) % LOOKS;
         if shelf.free < 0 {
             return self.size.saturating_sub(self.base);
         }
-        if !shelf.others_hungry || seen.waiting > 0 {
+        if !shelf.others_hungry {
             return 0;
         }
         let least = self.spare.iter().copied().min().unwrap_or(0);
         let surplus = least.div_ceil(2).min(self.size - 1);
         self.spare.iter_mut().for_each(|spare| *spare = spare.saturating_sub(surplus));
         surplus
+    }
+    /// Slots that the worker could do without at this look.
+    fn to_spare(&self, seen: Seen, shelf: OnShelf) -> u32 {
+        if seen.waiting == 0 {
+            return (self.size + seen.idle).saturating_sub(seen.open);
+        }
+        let excess = self.size.saturating_sub(shelf.fair);
+        if excess * EXCESS_SHARE >= self.size { excess } else { 0 }
     }
 }

@@ -77,6 +77,12 @@ impl Pools {
         }
     }
 
+    /// The same without a ledger.
+    #[must_use]
+    pub fn without_ledger() -> Self {
+        Self { ledger: Ledger::off(), ..Self::new() }
+    }
+
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {

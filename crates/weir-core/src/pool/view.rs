@@ -235,6 +235,9 @@ impl Pools {
     /// Server connections whose phase in the ledger does not fit their state. None, ever.
     #[must_use]
     pub fn misbooked(&self) -> u32 {
+        if !self.ledger.is_on() {
+            return 0;
+        }
         let misfit = |(index, slot): &(u32, &Slot)| {
             let phase = self.ledger.phase(ServerId(*index));
             !phase.is_some_and(|phase| phase.fits(slot.state))

@@ -77,16 +77,13 @@ impl Session {
             self.asked = None;
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         }
-        let mut at = self.client_rest(cx, input);
-        if at > 0 {
-            self.asked = None;
-        }
-        if self.late && self.rest.left == 0 {
-            self.late = false;
-            let ask = self.tidy(cx, input)?;
-            if ask != Ask::Nothing {
-                return Ok(Step { taken: at, ask });
+        let mut at = 0;
+        if self.rest.left > 0 || self.late {
+            let step = self.client_rest(cx, input)?;
+            if step.ask != Ask::Nothing {
+                return Ok(step);
             }
+            at = step.taken;
         }
         while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Client)? {
             header.check_frontend().map_err(Fault::Client)?;
@@ -110,17 +107,28 @@ impl Session {
         Ok(Step { taken: at, ask: Ask::Nothing })
     }
 
-    fn client_rest(&mut self, cx: &mut Context<'_>, input: &[u8]) -> usize {
+    /// Passes on what is left of a message, and puts the server connection in order if that waited
+    /// for its end.
+    #[inline(never)]
+    fn client_rest(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
         let taken = self.rest.left.min(input.len());
         if taken > 0 {
+            self.asked = None;
             if self.rest.forward {
                 cx.to_server.forward(input, 0..taken);
             }
             self.rest.left -= taken;
         }
-        taken
+        let late = self.late && self.rest.left == 0;
+        if late {
+            self.late = false;
+        }
+        let ask = if late { self.tidy(cx, input)? } else { Ask::Nothing };
+        Ok(Step { taken, ask })
     }
 
+    /// Each kind of message has a function that is never inlined: together in this loop they would
+    /// make each message pay for what all of them keep at hand.
     fn client_message(
         &mut self,
         cx: &mut Context<'_>,
@@ -157,6 +165,7 @@ impl Session {
     }
 
     /// Drops the request that was refused, then says that the session is ready again.
+    #[inline(never)]
     fn skip_message(
         &mut self,
         cx: &mut Context<'_>,
@@ -238,6 +247,7 @@ impl Session {
         Ok(Some(server))
     }
 
+    #[inline(never)]
     fn function_call(
         &mut self,
         cx: &mut Context<'_>,
@@ -254,6 +264,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
+    #[inline(never)]
     fn sync(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
@@ -271,6 +282,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
+    #[inline(never)]
     fn flush(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);
@@ -284,10 +296,12 @@ impl Session {
 
     /// PostgreSQL ignores COPY data and its end outside of COPY: the client may not have seen the
     /// error yet. So does the session, where it is sure: nothing else is to come from the server.
+    #[inline(never)]
     fn copy_data(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Progress {
         if cx.is_quiet_or_free() { self.drop_message(message) } else { self.relay(cx, message) }
     }
 
+    #[inline(never)]
     fn copy_end(&mut self, cx: &mut Context<'_>, message: &Message<'_>) -> Result<Progress, Fault> {
         if message.body().is_none() {
             return Ok(Progress::More);

@@ -13,6 +13,7 @@ use crate::session::statements::StatementId;
 
 impl Session {
     /// Notes what `text` may leave behind on the leased server connection.
+    #[inline(never)]
     pub(super) fn note_effects(&mut self, cx: &mut Context<'_>, text: &[u8]) {
         let clean = self.pins.is_empty();
         let mut forgets = false;
@@ -73,6 +74,7 @@ impl Session {
 
     /// Relays a simple query in which DEALLOCATE and EXECUTE may name a statement that the client
     /// prepared by protocol: on the server it has our name.
+    #[inline(never)]
     pub(super) fn relay_renamed(
         &mut self,
         cx: &mut Context<'_>,

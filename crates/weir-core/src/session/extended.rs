@@ -17,9 +17,10 @@ use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Su
 use crate::session::settings::PoolMode;
 use crate::session::simple::HARMLESS;
 use crate::session::state::{Asked, CloseReason, Context, Fault, Said, Session};
-use crate::session::statements::{Look, OUR_NAMES, StatementId, StatementName};
+use crate::session::statements::{Look, OUR_NAMES, StatementId, StatementName, Statements};
 
 impl Session {
+    #[inline(never)]
     pub(super) fn parse(
         &mut self,
         cx: &mut Context<'_>,
@@ -32,22 +33,27 @@ impl Session {
                 Ok(Progress::More)
             };
         };
-        let parse = Parse::parse(body).map_err(Fault::Client)?;
+        let again = self.parse_again(&cx.shared.statements, body);
+        let parse = match &again {
+            Some((parse, _)) => *parse,
+            None => Parse::parse(body).map_err(Fault::Client)?,
+        };
         if cx.settings.mode == PoolMode::Statement {
             let facts = cx.shared.statements.look(parse.text).facts;
             if cx.refuses(facts) {
                 return self.refuse_parse(cx, message);
             }
         }
-        let look = self.asked_look().unwrap_or_else(|| self.look(cx, parse.text));
+        let look = again.map(|(_, look)| look).or_else(|| self.asked_look());
+        let look = look.unwrap_or_else(|| cx.shared.statements.look(parse.text));
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
         }
-        cx.tell(Some((parse.text, look.template)), self.asked_mark());
+        let mark = cx.tell(Some((parse.text, look.template)), self.asked_mark());
         cx.tally.client_parses += 1;
         if parse.name.is_empty() {
-            self.parse_unnamed(cx, message, &parse, look.facts)
+            self.parse_unnamed(cx, message, &parse, (look.facts, mark))
         } else {
             self.parse_named(cx, message, &parse)
         }
@@ -55,12 +61,13 @@ impl Session {
 
     /// The unnamed statement keeps its name; its text is remembered, because a later Bind may meet
     /// another server connection.
+    #[inline(never)]
     fn parse_unnamed(
         &mut self,
         cx: &mut Context<'_>,
         message: &Message<'_>,
         parse: &Parse<'_>,
-        facts: Facts,
+        (facts, mark): (Facts, Option<Mark>),
     ) -> Result<Progress, Fault> {
         let Some(id) = self.retain_unnamed(cx, parse) else {
             return Ok(too_many_statements(cx, message.input));
@@ -74,6 +81,7 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
         server.lease.unread = false;
+        server.lease.parsed = mark.map(|mark| (id, mark));
         server.unnamed = Some(id);
         cx.tally.server_parses += 1;
         let Some(renamed) = renamed else {
@@ -85,14 +93,22 @@ impl Session {
         Ok(Progress::Taken(message.present()))
     }
 
-    /// What a text means. Drivers prepare the same text again and again.
+    /// The client's last unnamed statement, if it is prepared again, by a comparison: most drivers
+    /// prepare the same text time and again.
     #[inline]
-    fn look(&self, cx: &mut Context<'_>, text: &[u8]) -> Look {
-        let all = &mut cx.shared.statements;
-        match self.unnamed.and_then(|id| all.get(id)).filter(|known| *known.text == *text) {
-            Some(known) => Look { facts: known.facts, template: known.template },
-            None => all.look(text),
-        }
+    pub(super) fn parse_again<'a>(
+        &self,
+        all: &Statements,
+        body: &'a [u8],
+    ) -> Option<(Parse<'a>, Look)> {
+        let known = all.get(self.unnamed?)?;
+        let text = body.strip_prefix(b"\0")?;
+        let (text, rest) = text.split_at_checked(known.text.len())?;
+        let types = rest.strip_prefix(b"\0")?.strip_prefix(&known.types_count())?;
+        // Neither the text nor the types can go on: the known text holds no zero byte, and the types
+        // end with the message.
+        (*text == *known.text && *types == *known.types)
+            .then(|| (Parse { name: b"", text, types }, known.look()))
     }
 
     /// Makes a text the client's unnamed statement. `None`: there is no room for it.
@@ -113,6 +129,7 @@ impl Session {
         Some(id)
     }
 
+    #[inline(never)]
     fn parse_named(
         &mut self,
         cx: &mut Context<'_>,
@@ -156,6 +173,7 @@ impl Session {
 
     /// The name is taken. The server is made to raise the error, so that it comes in its place and
     /// fails the transaction; its text is replaced by one with the client's name.
+    #[inline(never)]
     fn parse_duplicate(
         &mut self,
         cx: &mut Context<'_>,
@@ -172,6 +190,7 @@ impl Session {
     }
 
     /// A statement too long to be read is relayed when it is unnamed; it lives until its Sync.
+    #[inline(never)]
     fn unread_parse(
         &mut self,
         cx: &mut Context<'_>,
@@ -193,6 +212,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
+    #[inline(never)]
     pub(super) fn bind(
         &mut self,
         cx: &mut Context<'_>,
@@ -216,7 +236,8 @@ impl Session {
             self.claims_for_statement(cx, meant);
             return Ok(Progress::Checkout);
         }
-        let facts = cx.tell_statement(meant, self.asked_mark());
+        let mark = self.asked_mark().or_else(|| cx.parsed_mark(meant));
+        let facts = cx.tell_statement(meant, mark);
         cx.tally.binds += 1;
         let renamed = self.ready_statement(cx, message.input, bind.statement, meant)?;
         if let (Some(id), Some(facts)) = (meant, facts) {
@@ -232,6 +253,7 @@ impl Session {
         Ok(Progress::Taken(message.present()))
     }
 
+    #[inline(never)]
     pub(super) fn describe(
         &mut self,
         cx: &mut Context<'_>,
@@ -258,6 +280,7 @@ impl Session {
         Ok(Progress::Taken(message.present()))
     }
 
+    #[inline(never)]
     pub(super) fn execute(
         &mut self,
         cx: &mut Context<'_>,
@@ -273,6 +296,7 @@ impl Session {
         Ok(self.relay(cx, message))
     }
 
+    #[inline(never)]
     pub(super) fn close(
         &mut self,
         cx: &mut Context<'_>,
@@ -481,6 +505,13 @@ pub(super) fn too_many_statements(cx: &mut Context<'_>, input: &[u8]) -> Progres
 }
 
 impl Context<'_> {
+    /// Whose a statement is that was parsed just before.
+    #[inline]
+    fn parsed_mark(&self, meant: Option<StatementId>) -> Option<Mark> {
+        let (id, mark) = self.server.as_deref()?.lease.parsed?;
+        (Some(id) == meant).then_some(mark)
+    }
+
     /// A prepared statement is about to be run: the ledger is told. Returns what it means.
     #[inline]
     fn tell_statement(&mut self, id: Option<StatementId>, known: Option<Mark>) -> Option<Facts> {

@@ -19,6 +19,7 @@ const NO_PARAMETERS: &[u8] = b"t\0\0\0\x06\0\0";
 
 impl Session {
     /// A message inside a lost transaction: its end is accepted, all else is an error.
+    #[inline(never)]
     pub(super) fn failed_message(
         &mut self,
         cx: &mut Context<'_>,

@@ -51,25 +51,7 @@ impl Session {
         cx.tally.transactions += 1;
         cx.tally.transaction_ns += span_ns(server.lease.transaction_since, cx.now);
         self.transaction_ended(cx);
-        if self.is_tidy(cx) {
-            return Ok(self.give_back(cx));
-        }
         self.tidy(cx, input)
-    }
-
-    /// Nothing needs to be put in order, and nothing keeps the server connection: the way of
-    /// nearly every transaction through [`Self::tidy`], decided at once.
-    #[inline]
-    fn is_tidy(&self, cx: &Context<'_>) -> bool {
-        let Some(server) = cx.server.as_deref() else { return false };
-        server.is_quiet()
-            && !server.lease.suspects.any()
-            && !server.lease.unsure
-            && self.rest.left == 0
-            && self.pins.is_empty()
-            && !(self.gone || self.counted)
-            && cx.settings.mode != PoolMode::Session
-            && cx.settings.reset != ServerReset::Always
     }
 
     /// The lease is over.
@@ -302,7 +284,7 @@ impl Session {
         self.gone = true;
         if let Some(server) = cx.server.as_deref_mut() {
             self.overrides = Rc::clone(&server.overrides);
-            server.begin_lease(cx.now);
+            server.lend(cx.now);
             let query = cx.settings.check_query.as_bytes();
             server.send_hidden(cx.to_server.own(&[]), query, Hidden::Check)?;
         }
@@ -311,8 +293,9 @@ impl Session {
 }
 
 impl ServerState {
-    /// A session has it now.
-    pub(super) fn begin_lease(&mut self, now: Instant) {
+    /// A session has it from now on.
+    #[inline]
+    pub fn lend(&mut self, now: Instant) {
         self.lease.statement_since = now;
         self.lease.transaction_since = now;
         self.lease.ready_since = now;
@@ -358,8 +341,7 @@ impl ServerState {
 
 impl Lease {
     /// Makes ready for the next lease; buffers are kept.
-    #[inline]
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
         let mut answers = std::mem::take(&mut self.answers);
         pending.clear();
@@ -375,7 +357,7 @@ impl Lease {
     }
 }
 
-fn span_ns(from: Instant, to: Instant) -> u64 {
+pub(super) fn span_ns(from: Instant, to: Instant) -> u64 {
     to.as_nanos().saturating_sub(from.as_nanos())
 }
 

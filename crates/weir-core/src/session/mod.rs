@@ -6,7 +6,7 @@
 //!   took and what they [`Ask`] of the worker; what is to be sent is left in two [`Outbox`]es, as
 //!   ranges of the input wherever possible. Bytes not taken are offered again, with more behind
 //!   them, or after what was asked for has been done.
-//! - `granted` and `refused` answer [`Ask::Checkout`].
+//! - `ServerState::lend` and `refused` answer [`Ask::Checkout`].
 //! - `client_gone`, `evict` and `check` make a session finish by itself what a server connection
 //!   still needs (roll back, discard, answer a check) before another client may have it.
 //!
@@ -35,6 +35,7 @@
 //!   have it: Bind gives the failed transaction's error.
 
 mod abandon;
+mod calm;
 mod client;
 mod due;
 mod effects;
@@ -43,6 +44,7 @@ mod evict;
 mod extended;
 mod failed;
 mod finish;
+mod foresee;
 mod greeting;
 mod hash;
 mod inquiry;

@@ -6,6 +6,7 @@ use weir_wire::frame::{HEADER_LEN, Header, Malformed, backend};
 use weir_wire::message::{CommandComplete, ErrorFields, ReadyForQuery};
 
 use crate::config::limits::REPLY_BUFFER_BYTES;
+use crate::ledger::LONG_TAG;
 use crate::session::outbox::Outbox;
 use crate::session::plain::{COMMAND, bit};
 use crate::session::server::{Hidden, Lease, Refusal, Reply, Rest, ServerState, Slot};
@@ -43,14 +44,26 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else {
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         };
-        let mut at = pass_rest(server, cx.to_client, input);
-        loop {
-            if let Some(server) = cx.server.as_deref_mut() {
-                at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
-            }
-            let Some(header) = Header::parse(&input[at..]).map_err(Fault::Server)? else { break };
+        let at = server.pass_rest(cx.to_client, input);
+        let at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
+        if self.ends_calmly(cx, input, at) {
+            return Ok(Step { taken: input.len(), ask: Ask::Release });
+        }
+        self.server_messages(cx, input, at)
+    }
+
+    /// Takes the messages from `at` on, which want a closer look.
+    #[inline(never)]
+    fn server_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        mut at: usize,
+    ) -> Result<Step, Fault> {
+        while let Some(header) = Header::parse(&input[at..]).map_err(Fault::Server)? {
             let total = header.total_len();
             let end = at + total;
+            let present = end.min(input.len());
             if passes(header.tag) {
                 self.give_due_replies(cx, input)?;
                 let Some(server) = cx.server.as_deref_mut() else { break };
@@ -63,23 +76,25 @@ impl Session {
                     }
                     server.note_answer(&input[at + HEADER_LEN..end]).map_err(Fault::Server)?;
                 }
-                let present = end.min(input.len());
                 if forward {
                     cx.to_client.forward(input, at..present);
                 }
                 server.rest = Rest { left: end - present, forward };
                 at = present;
-                continue;
+            } else {
+                if end > input.len() && !(header.tag == backend::ERROR_RESPONSE && total > READ_MAX)
+                {
+                    break;
+                }
+                let said = Said { input, at, end: present, tag: header.tag };
+                let ask = self.server_message(cx, &said, end - present)?;
+                at = present;
+                if ask != Ask::Nothing {
+                    return Ok(Step { taken: at, ask });
+                }
             }
-            let present = end.min(input.len());
-            if end > input.len() && !(header.tag == backend::ERROR_RESPONSE && total > READ_MAX) {
-                break;
-            }
-            let said = Said { input, at, end: present, tag: header.tag };
-            let ask = self.server_message(cx, &said, end - present)?;
-            at = present;
-            if ask != Ask::Nothing {
-                return Ok(Step { taken: at, ask });
+            if let Some(server) = cx.server.as_deref_mut() {
+                at = server.pass_plain(cx.to_client, input, at).map_err(Fault::Server)?;
             }
         }
         if let Some(server) = cx.server.as_deref_mut()
@@ -183,6 +198,9 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
         server.lease.work.note_tag(body);
         server.command_complete(tag);
+        if let Some(rows) = rows_given(tag).filter(|_| body.len() >= LONG_TAG) {
+            cx.scribe.rows(rows);
+        }
         if matches!(tag, b"DEALLOCATE ALL" | b"DISCARD ALL") {
             if server.lease.aside.take().is_none() {
                 server.prepared.clear();
@@ -341,9 +359,22 @@ impl Session {
 }
 
 impl ServerState {
+    /// Passes what is left of a message whose header has passed. Returns how much of the input that
+    /// is.
+    #[inline]
+    fn pass_rest(&mut self, to_client: &mut Outbox, input: &[u8]) -> usize {
+        let taken = self.rest.left.min(input.len());
+        if taken > 0 {
+            if self.rest.forward {
+                to_client.forward(input, 0..taken);
+            }
+            self.rest.left -= taken;
+        }
+        taken
+    }
+
     /// Passes what is the client's and needs no other look: rows, and the completions that are due
     /// in their place. Returns where the first message begins that does.
-    #[inline]
     fn pass_plain(
         &mut self,
         to_client: &mut Outbox,
@@ -392,9 +423,10 @@ impl ServerState {
 impl Lease {
     /// Passes a command. Not if its tag, in this body, tells of more: it may end a transaction or
     /// close statements.
-    #[inline]
+    #[inline(never)]
     fn pass_command(&mut self, body: &[u8]) -> bool {
-        let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None);
+        let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None)
+            || body.len() >= LONG_TAG;
         if is_noted || body.last() != Some(&0) || self.copy_in {
             return false;
         }
@@ -405,6 +437,12 @@ impl Lease {
         }
         true
     }
+}
+
+/// The rows that a command with this tag gave its client; none where it gave none, or copied them.
+fn rows_given(tag: &[u8]) -> Option<u64> {
+    let rows = tag.strip_prefix(b"SELECT ").or_else(|| tag.strip_prefix(b"FETCH "))?;
+    std::str::from_utf8(rows).ok()?.parse().ok()
 }
 
 /// Messages that pass without being read: rows, COPY data, notices and descriptions of types.
@@ -420,17 +458,6 @@ fn passes(tag: u8) -> bool {
             | backend::PARAMETER_DESCRIPTION
             | backend::FUNCTION_CALL_RESPONSE
     )
-}
-
-fn pass_rest(server: &mut ServerState, to_client: &mut Outbox, input: &[u8]) -> usize {
-    let taken = server.rest.left.min(input.len());
-    if taken > 0 {
-        if server.rest.forward {
-            to_client.forward(input, 0..taken);
-        }
-        server.rest.left -= taken;
-    }
-    taken
 }
 
 /// Whether the reply in front is the one that was due; another one is a fault.
@@ -508,6 +535,20 @@ impl ServerState {
             self.lease.done = self.lease.done.wrapping_add(1);
             let pipeline = self.replies.first() == Some(&Reply::Execute);
             self.lease.unsynced |= pipeline && !self.replies.contains(&Reply::Ready);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_of_what_a_client_was_given() {
+        assert_eq!(rows_given(b"SELECT 300000"), Some(300_000));
+        assert_eq!(rows_given(b"FETCH 10000"), Some(10_000));
+        for tag in ["INSERT 0 10000", "COPY 300000", "SELECT", "SELECT x", "CREATE TABLE", ""] {
+            assert_eq!(rows_given(tag.as_bytes()), None, "{tag}");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use weir_wire::message::TransactionStatus;
 
+use crate::ledger::Mark;
 use crate::session::due::Due;
 use crate::session::overrides::{Change, OverrideSet};
 use crate::session::statements::{Prepared, StatementId};
@@ -209,6 +210,8 @@ pub(super) struct Lease {
     pub(super) unread: bool,
     /// Extended-protocol messages were sent that no Sync has followed yet.
     pub(super) unsynced: bool,
+    /// The unnamed statement parsed last, and whose it is.
+    pub(super) parsed: Option<(StatementId, Mark)>,
     /// Rows of an inquiry.
     pub(super) answers: Vec<Answer>,
     /// When the statement under way was sent.
@@ -267,7 +270,8 @@ impl Suspects {
         Self(self.0 & !other.0)
     }
 
-    pub(super) fn any(self) -> bool {
+    #[inline]
+    pub(super) const fn any(self) -> bool {
         self.0 != 0
     }
 }

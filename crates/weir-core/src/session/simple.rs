@@ -67,6 +67,7 @@ impl Session {
     }
 
     /// A query too long to be read: whatever it may have left is asked for afterwards.
+    #[inline(never)]
     fn unread_query(
         &mut self,
         cx: &mut Context<'_>,
@@ -91,6 +92,7 @@ impl Session {
     }
 
     /// Answers without a server connection where that is possible. Returns whether it was.
+    #[inline(never)]
     fn answer_query(
         &mut self,
         cx: &mut Context<'_>,
@@ -139,6 +141,7 @@ impl Session {
 
     /// In statement mode a transaction block is refused; the connection lives on. While the server
     /// has something to answer it is made to raise an error, so that ours comes in its place.
+    #[inline(never)]
     fn refuse_query(
         &mut self,
         cx: &mut Context<'_>,
@@ -158,6 +161,7 @@ impl Session {
     }
 
     /// The same for a Parse.
+    #[inline(never)]
     pub(super) fn refuse_parse(
         &mut self,
         cx: &mut Context<'_>,
@@ -216,13 +220,13 @@ impl Context<'_> {
     }
 
     /// A statement is about to be sent: the ledger is told, before its reply is awaited. `known`:
-    /// what was found out about it before.
+    /// what was found out about it before. Returns whose it is.
     #[inline]
-    pub(super) fn tell(&mut self, text: Option<(&[u8], u64)>, known: Option<Mark>) {
+    pub(super) fn tell(&mut self, text: Option<(&[u8], u64)>, known: Option<Mark>) -> Option<Mark> {
         let due = self.server.as_deref().and_then(ServerState::next_due);
-        if let Some(mark) = self.scribe.recall(known).or_else(|| self.scribe.read(text)) {
-            self.scribe.sent(self.now, mark, due);
-        }
+        let mark = self.scribe.recall(known).or_else(|| self.scribe.read(text))?;
+        self.scribe.sent(self.now, mark, due);
+        Some(mark)
     }
 
     /// What a text may do to rows is noted, for whoever thinks of rolling it back.
@@ -249,7 +253,7 @@ pub(super) const HARMLESS: Flags = TRANSACTION_EDGE
     .union(Flags::COPY)
     .union(Flags::NOT_IN_TRANSACTION);
 
-const TRANSACTION_EDGE: Flags = Flags::BEGIN.union(Flags::COMMIT).union(Flags::ROLLBACK);
+pub(super) const TRANSACTION_EDGE: Flags = Flags::BEGIN.union(Flags::COMMIT).union(Flags::ROLLBACK);
 
 fn begin_tag(facts: Facts) -> &'static [u8] {
     if facts.first == Verb::Start { b"START TRANSACTION" } else { b"BEGIN" }

@@ -300,7 +300,7 @@ pub struct Step {
 pub enum Ask {
     /// Nothing but more bytes.
     Nothing,
-    /// A server connection. Answered by [`Session::granted`] or [`Session::refused`]; after either
+    /// A server connection. Answered by [`ServerState::lend`] or [`Session::refused`]; after either
     /// the bytes not taken are offered again.
     Checkout,
     /// The server connection has the client's settings now: the client's bytes that were not taken
@@ -396,14 +396,6 @@ impl Session {
         secret: &[u8],
     ) -> Result<(), Fault> {
         welcome.write(out, &self.startup, pid, secret)
-    }
-
-    /// The worker has linked a server connection. The bytes that were not taken are to be offered
-    /// again.
-    pub fn granted(&mut self, cx: &mut Context<'_>) {
-        if let Some(server) = cx.server.as_deref_mut() {
-            server.begin_lease(cx.now);
-        }
     }
 
     /// No server connection could be had. The client is told on its live connection; the request

@@ -82,6 +82,21 @@ pub struct Statement {
     touched: bool,
 }
 
+impl Statement {
+    /// What a look at its text tells.
+    #[inline]
+    pub(super) const fn look(&self) -> Look {
+        Look { facts: self.facts, template: self.template }
+    }
+
+    /// The number of its declared types, as on the wire.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "it came as 16 bits")]
+    pub(super) const fn types_count(&self) -> [u8; 2] {
+        ((self.types.len() / 4) as u16).to_be_bytes()
+    }
+}
+
 /// All statements that clients of one worker have prepared, and what recent texts mean.
 #[derive(Debug)]
 pub struct Statements {
@@ -304,14 +319,23 @@ impl Statements {
 pub struct Prepared {
     uses: HashMap<StatementId, u64, NumberHash>,
     clock: u64,
+    /// The most recently used one, if it is known.
+    newest: Option<StatementId>,
 }
 
 impl Prepared {
     /// Whether the statement is prepared; if so it becomes the most recently used one.
+    #[inline]
     pub fn touch(&mut self, id: StatementId) -> bool {
+        self.newest == Some(id) || self.touch_other(id)
+    }
+
+    fn touch_other(&mut self, id: StatementId) -> bool {
         self.clock += 1;
-        let clock = self.clock;
-        self.uses.get_mut(&id).map(|used| *used = clock).is_some()
+        let Some(used) = self.uses.get_mut(&id) else { return false };
+        *used = self.clock;
+        self.newest = Some(id);
+        true
     }
 
     /// Notes a newly prepared statement. When there are more than `max` now, the least recently
@@ -319,6 +343,7 @@ impl Prepared {
     pub fn insert(&mut self, id: StatementId, max: u32) -> Option<StatementId> {
         self.clock += 1;
         self.uses.insert(id, self.clock);
+        self.newest = Some(id);
         if self.uses.len() <= max.max(1) as usize {
             return None;
         }
@@ -342,11 +367,13 @@ impl Prepared {
     /// The statement is not prepared there after all.
     pub fn remove(&mut self, id: StatementId) {
         self.uses.remove(&id);
+        self.newest = None;
     }
 
     /// Nothing is prepared there any more.
     pub fn clear(&mut self) {
         self.uses.clear();
+        self.newest = None;
     }
 
     /// How many are prepared.
@@ -433,6 +460,9 @@ mod tests {
         assert!(prepared.touch(ids[0]));
         assert_eq!(prepared.insert(ids[2], 2), Some(ids[1]));
         assert!(!prepared.touch(ids[1]));
+        assert!(prepared.touch(ids[2]));
+        prepared.remove(ids[2]);
+        assert!(!prepared.touch(ids[2]));
     }
 
     #[test]

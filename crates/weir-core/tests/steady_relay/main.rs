@@ -10,6 +10,7 @@ mod peer;
 mod relay;
 
 use relay::Relay;
+use weir_core::pool::Pools;
 use weir_core::session::SessionSettings;
 
 /// Transactions of each client before allocations count, and while they do.
@@ -23,7 +24,7 @@ type Script = &'static [fn(&mut Vec<u8>)];
 
 fn check(name: &str, servers: u32, opening: Script, transaction: Script) {
     let settings = SessionSettings::default();
-    let mut relay = Relay::new(CLIENTS, servers, "", &settings);
+    let mut relay = Relay::new(Pools::new(), CLIENTS, servers, "", &settings);
     relay.run(opening, 1);
     relay.run(transaction, WARM_UP);
     let before = relay.transactions();

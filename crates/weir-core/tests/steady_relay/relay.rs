@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use weir_core::ids::{ClientId, PoolId, ServerId};
-use weir_core::ledger::{Caller, Phase, Scribe};
+use weir_core::ledger::{Caller, Mark, Phase, Scribe};
 use weir_core::pool::{Checkout, Claim, Effect, PoolSettings, Pools, Release};
 use weir_core::session::{
     Activity, Ask, Context, Outbox, OverrideBook, ServerState, Session, SessionSettings, Shared,
@@ -53,8 +53,10 @@ pub(crate) struct Relay<'a> {
 }
 
 impl<'a> Relay<'a> {
-    /// `clients`, which call themselves `application`, over `servers` open connections.
+    /// `clients`, which call themselves `application`, over `servers` open connections of `pools`,
+    /// which are new.
     pub(crate) fn new(
+        mut pools: Pools,
         clients: usize,
         servers: u32,
         application: &str,
@@ -71,7 +73,6 @@ impl<'a> Relay<'a> {
             at: 0,
             rounds: 0,
         };
-        let mut pools = Pools::new();
         let budget = pools.add_budget(servers, Duration::from_millis(100));
         let pool = pools.add_pool(
             &[budget],
@@ -155,14 +156,26 @@ impl<'a> Relay<'a> {
     fn offer(&mut self, at: usize) {
         let input = std::mem::take(&mut self.clients[at].parked);
         let mut taken = 0;
+        if self.clients[at].server.is_none()
+            && let Some(mark) = self.foresee(at, &input)
+            && !self.checkout(at, mark)
+        {
+            self.clients[at].parked = input;
+            return;
+        }
         loop {
             let rest = &input[taken..];
             let step = self.with(at, |session, cx| session.client_bytes(cx, rest).unwrap());
             self.flush(at, rest);
             taken += step.taken;
             match step.ask {
-                Ask::Checkout if self.checkout(at) => {}
-                Ask::Checkout | Ask::Nothing => break,
+                Ask::Checkout => {
+                    let mark = self.clients[at].session.take_claim();
+                    if !self.checkout(at, mark.expect("the text could be read")) {
+                        break;
+                    }
+                }
+                Ask::Nothing => break,
                 other => panic!("{other:?}"),
             }
         }
@@ -171,10 +184,19 @@ impl<'a> Relay<'a> {
         self.clients[at].parked = input;
     }
 
-    fn checkout(&mut self, at: usize) -> bool {
+    fn foresee(&mut self, at: usize, input: &[u8]) -> Option<Mark> {
+        let client = &mut self.clients[at];
+        let mut scribe = Scribe {
+            ledger: self.pools.ledger_mut(),
+            caller: Some(&mut client.caller),
+            server: None,
+        };
+        client.session.foresee(self.settings, &mut self.shared.statements, &mut scribe, input)
+    }
+
+    fn checkout(&mut self, at: usize, mark: Mark) -> bool {
         let client = ClientId(u32::try_from(at).unwrap());
-        let class = self.clients[at].session.take_claim().expect("the text could be read").class;
-        let claim = Claim { client, class, affinity: self.clients[at].last, user: 0 };
+        let claim = Claim { client, class: mark.class, affinity: self.clients[at].last, user: 0 };
         match self.pools.checkout(self.now, self.pool, claim) {
             Checkout::Granted(server) => {
                 self.link(at, server);
@@ -189,7 +211,7 @@ impl<'a> Relay<'a> {
         let client = &mut self.clients[at];
         (client.server, client.last) = (Some(server), Some(server));
         self.links[server.0 as usize].holder = Some(at);
-        self.with(at, |session, cx| session.granted(cx));
+        self.links[server.0 as usize].state.lend(self.now);
     }
 
     /// Passes on what a server has answered.
@@ -219,6 +241,9 @@ impl<'a> Relay<'a> {
 
     /// Tells the ledger what a server connection does now, as a worker does.
     fn book(&mut self, at: usize) {
+        if !self.pools.ledger().is_on() {
+            return;
+        }
         let phase = match self.links[at].state.activity() {
             Activity::Idle => Phase::PinnedIdle,
             Activity::Executing => Phase::Executing,

@@ -67,9 +67,32 @@ impl PgServer {
     /// # Errors
     /// When there is no such process of this server.
     pub fn kill_backend(&self, pid: i32) -> Result<()> {
+        self.signal_backend(pid, Signal::KILL)
+    }
+
+    /// Freezes the backend `pid`: its socket stays open, and it does nothing any more, neither what
+    /// it is asked nor what it is told by signals.
+    ///
+    /// # Errors
+    /// When there is no such process of this server, or it does not freeze in a minute.
+    pub fn suspend_backend(&self, pid: i32) -> Result<()> {
+        self.signal_backend(pid, Signal::STOP)?;
+        let child = Pid::from_raw(pid).context("no process")?;
+        until("the backend to freeze", PATIENCE, || Ok(frozen(&child).then_some(())))
+    }
+
+    /// Lets a frozen backend go on.
+    ///
+    /// # Errors
+    /// When there is no such process of this server.
+    pub fn resume_backend(&self, pid: i32) -> Result<()> {
+        self.signal_backend(pid, Signal::CONT)
+    }
+
+    fn signal_backend(&self, pid: i32, signal: Signal) -> Result<()> {
         let child = self.children()?.into_iter().find(|child| raw(*child) == pid);
         let child = child.with_context(|| format!("the server has no process {pid}"))?;
-        kill_process(child, Signal::KILL).with_context(|| format!("killing {pid}"))
+        kill_process(child, signal).with_context(|| format!("sending {pid} a signal"))
     }
 
     /// Freezes the server and all its backends: sockets stay open, nothing is answered.

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::route::templated;
-use super::tags::tags;
+use super::tags::{decoded, tags};
 
 /// The longest value that is kept, in bytes.
 pub const VALUE_LEN_MAX: usize = 200;
@@ -41,7 +43,7 @@ impl<'a> Attribution<'a> {
     pub fn from_text(text: &'a [u8]) -> Self {
         let mut found = Self::default();
         for (key, value) in tags(text) {
-            if let Some(field) = found.field(key)
+            if let Some(field) = Field::of(key).map(|field| found.field(field))
                 && field.is_none()
                 && !value.is_empty()
             {
@@ -71,23 +73,93 @@ impl<'a> Attribution<'a> {
         }
     }
 
-    fn field(&mut self, key: &str) -> Option<&mut Option<Cow<'a, str>>> {
-        let field = match key {
-            "route" | "http.route" | "http_route" | "path" | "url" => &mut self.route,
-            "application" | "app" | "app_name" | "service.name" | "service_name" => {
-                &mut self.application
+    fn field(&mut self, field: Field) -> &mut Option<Cow<'a, str>> {
+        match field {
+            Field::Route => &mut self.route,
+            Field::Application => &mut self.application,
+            Field::Controller => &mut self.controller,
+            Field::Action => &mut self.action,
+            Field::View => &mut self.view,
+            Field::Job => &mut self.job,
+            Field::Framework => &mut self.framework,
+            Field::DbDriver => &mut self.db_driver,
+            Field::Traceparent => &mut self.traceparent,
+            Field::User => &mut self.user,
+        }
+    }
+}
+
+/// What a text says of its sender, in short: enough to remember the [`Attribution`] of texts whose
+/// trace ids and users differ each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender<'a> {
+    /// A hash of the tags that name code and program: texts with one key agree in
+    /// [`Attribution::label`] and [`Attribution::application`].
+    pub key: u64,
+    /// As in [`Attribution::user`].
+    pub user: Option<Cow<'a, str>>,
+}
+
+impl<'a> Sender<'a> {
+    /// Reads the tags of `text`; `seed` keys the hash. Without allocation, unless the user's name
+    /// is encoded.
+    #[must_use]
+    pub fn of(text: &'a [u8], seed: u64) -> Self {
+        let mut found = Self { key: seed, user: None };
+        let mut tags = tags(text);
+        while let Some((key, raw)) = tags.next_raw() {
+            match Field::of(key) {
+                Some(Field::User) if found.user.is_none() && !raw.is_empty() => {
+                    found.user = Some(bounded(decoded(raw)));
+                }
+                Some(Field::User | Field::Framework | Field::DbDriver | Field::Traceparent)
+                | None => {}
+                Some(
+                    field @ (Field::Route
+                    | Field::Application
+                    | Field::Controller
+                    | Field::Action
+                    | Field::View
+                    | Field::Job),
+                ) => found.key = xxh3_64_with_seed(raw, found.key ^ (field as u64 + 1)),
             }
-            "controller" | "namespaced_controller" => &mut self.controller,
-            "action" => &mut self.action,
-            "view" | "view_name" => &mut self.view,
-            "job" | "job_name" | "task" | "task_name" | "command" => &mut self.job,
-            "framework" => &mut self.framework,
-            "db_driver" => &mut self.db_driver,
-            "traceparent" => &mut self.traceparent,
-            "user" | "user_id" | "user.id" | "enduser.id" => &mut self.user,
+        }
+        found
+    }
+}
+
+/// What the keys of tags stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Route,
+    Application,
+    Controller,
+    Action,
+    View,
+    Job,
+    Framework,
+    DbDriver,
+    Traceparent,
+    User,
+}
+
+impl Field {
+    fn of(key: &str) -> Option<Self> {
+        Some(match key {
+            "route" | "http.route" | "http_route" | "path" | "url" => Self::Route,
+            "application" | "app" | "app_name" | "service.name" | "service_name" => {
+                Self::Application
+            }
+            "controller" | "namespaced_controller" => Self::Controller,
+            "action" => Self::Action,
+            "view" | "view_name" => Self::View,
+            "job" | "job_name" | "task" | "task_name" | "command" => Self::Job,
+            "framework" => Self::Framework,
+            "db_driver" => Self::DbDriver,
+            "traceparent" => Self::Traceparent,
+            "user" | "user_id" | "user.id" | "enduser.id" => Self::User,
             _ => return None,
-        };
-        Some(field)
+        })
     }
 }
 

@@ -27,7 +27,7 @@ mod verb;
 mod words;
 
 pub use access::Access;
-pub use attribution::{Attribution, VALUE_LEN_MAX};
+pub use attribution::{Attribution, Sender, VALUE_LEN_MAX};
 pub use edges::{Edges, edges, may_have_edges};
 pub use effect::{Effect, Scope, SetValue};
 pub use fingerprint::{Fingerprint, fingerprint, normalise};

@@ -48,6 +48,10 @@ impl<'a, 's, S: Sink> Normaliser<'a, 's, S> {
 
     #[inline]
     fn token(&mut self, token: Token<'a>) {
+        // The rows of VALUES end with whatever is neither a row nor between two.
+        if !matches!(token.kind, Kind::Punct(b'(' | b')' | b',')) {
+            self.levels.end_rows();
+        }
         match token.kind {
             Kind::Word => self.word(token),
             Kind::Quoted => self.quoted(token),
@@ -98,7 +102,6 @@ impl<'a, 's, S: Sink> Normaliser<'a, 's, S> {
     #[inline]
     fn word(&mut self, token: Token<'a>) {
         let at_start = self.last == Last::Start;
-        self.levels.end_rows();
         let key = token.key();
         if self.hidden != Hidden::None && !GRAMMAR.contains(key) && self.takes_hidden() {
             return self.value();
@@ -191,7 +194,6 @@ impl<'a, 's, S: Sink> Normaliser<'a, 's, S> {
         self.semicolon |= self.last != Last::Start;
         self.last = Last::Start;
         self.hidden = Hidden::None;
-        self.levels.end_rows();
     }
 }
 

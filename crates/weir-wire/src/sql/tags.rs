@@ -44,6 +44,13 @@ impl<'a> Iterator for Tags<'a> {
     type Item = (&'a str, Cow<'a, str>);
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.next_raw().map(|(key, raw)| (key, decoded(raw)))
+    }
+}
+
+impl<'a> Tags<'a> {
+    /// The next tag, its value as it is written; see [`decoded`].
+    pub(super) fn next_raw(&mut self) -> Option<(&'a str, &'a [u8])> {
         loop {
             while !self.comment.is_empty() {
                 if let Some(tag) = self.take_tag() {
@@ -53,9 +60,7 @@ impl<'a> Iterator for Tags<'a> {
             self.comment = self.next_comment()?;
         }
     }
-}
 
-impl<'a> Tags<'a> {
     /// The content of the next block comment at an edge.
     fn next_comment(&mut self) -> Option<&'a [u8]> {
         loop {
@@ -93,7 +98,7 @@ impl<'a> Tags<'a> {
     }
 
     /// Takes the next item of the comment, and gives it if it is a tag.
-    fn take_tag(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
+    fn take_tag(&mut self) -> Option<(&'a str, &'a [u8])> {
         let content = self.comment.trim_ascii_start();
         let key_len = content.iter().position(|&byte| !is_key_byte(byte)).unwrap_or(content.len());
         let (key, after) = content.split_at(key_len);
@@ -106,7 +111,7 @@ impl<'a> Tags<'a> {
         }
         let (raw, rest) = split_value(after[1..].trim_ascii_start());
         self.comment = rest;
-        Some((std::str::from_utf8(key).ok()?, decoded(raw)))
+        Some((std::str::from_utf8(key).ok()?, raw))
     }
 }
 
@@ -166,7 +171,7 @@ fn plain_end(content: &[u8]) -> usize {
 }
 
 /// Undoes percent encoding, doubled percent signs and backslashes before quotes.
-fn decoded(raw: &[u8]) -> Cow<'_, str> {
+pub(super) fn decoded(raw: &[u8]) -> Cow<'_, str> {
     if !raw.iter().any(|byte| matches!(byte, b'%' | b'\\')) {
         return String::from_utf8_lossy(raw);
     }

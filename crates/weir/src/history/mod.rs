@@ -69,7 +69,7 @@ pub struct Known {
 }
 
 impl History {
-    /// Begins to keep the history.
+    /// Begins to keep the history. Without a ledger it only reads what was kept before.
     #[must_use]
     pub fn start(settings: &Settings, runtime: &Runtime, house: Arc<House>) -> Self {
         let dir = settings.state_dir.as_ref().map(PathBuf::from);
@@ -81,7 +81,9 @@ impl History {
             kept: Arc::clone(&kept),
             every: settings.history.every,
         };
-        runtime.spawn(feed.run(wall(), flushed));
+        if settings.ledger {
+            runtime.spawn(feed.run(wall(), flushed));
+        }
         Self { dir, kept, flushes }
     }
 

@@ -17,6 +17,7 @@ use weir_core::config::units::TimeSpan;
 use weir_core::console::metrics;
 use weir_core::diagnosis::health::{Answer, Status};
 use weir_core::incident::Wall;
+use weir_core::ledger::{OFF, OFF_HINT};
 
 use super::{Shown, healing, incidents};
 use crate::history::{self, Known};
@@ -91,6 +92,9 @@ async fn metrics_text(State(Shown { house, .. }): State<Shown>) -> Response {
 
 /// Who has the server connections, who waits, and what the time goes into.
 async fn ledger(State(Shown { house, .. }): State<Shown>) -> Response {
+    if !house.ledger {
+        return reply(StatusCode::NOT_FOUND, &json!({ "error": format!("{OFF}. {OFF_HINT}") }));
+    }
     match Gathered::new(&house, Detail::Ledger).await.map(|all| json!(all.ledger())) {
         Ok(picture) => reply(StatusCode::OK, &picture),
         Err(stuck) => not_ready(stuck),
@@ -106,10 +110,12 @@ async fn ledger_history(State(shown): State<Shown>, request: Request<Body>) -> R
             return reply(StatusCode::BAD_REQUEST, &json!({ "error": why }));
         }
     };
+    let kept = shown.house.ledger;
     let read = tokio::task::spawn_blocking(move || shown.history.read(since, until)).await;
     match read {
         Ok(Known { stretches, in_memory, unread }) => {
             let unread = unread.map(|why| why.to_string());
+            let unread = unread.or_else(|| (!kept).then(|| OFF.to_owned()));
             let body = json!({ "stretches": stretches, "in_memory": in_memory, "error": unread });
             reply(StatusCode::OK, &body)
         }

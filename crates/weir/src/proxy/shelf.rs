@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use weir_core::pool::lending::OnShelf;
+use weir_core::pool::lending::{OnShelf, fair_part};
 
 use crate::proxy::target::PoolKey;
 
@@ -21,6 +21,8 @@ pub struct Shelf {
     free: AtomicI64,
     /// Workers whose clients wait for more.
     hungry: AtomicU32,
+    /// Clients of each worker that have a slot or wait for one, by the worker's rank.
+    demand: Box<[AtomicU32]>,
     /// Clients so far: each goes to the next worker.
     turn: AtomicUsize,
 }
@@ -34,6 +36,7 @@ impl Shelf {
             total: AtomicU32::new(slots),
             free: AtomicI64::new(i64::from(slots) - i64::from(workers)),
             hungry: AtomicU32::new(0),
+            demand: (0..workers).map(|_| AtomicU32::new(0)).collect(),
             turn: AtomicUsize::new(0),
         }
     }
@@ -56,11 +59,23 @@ impl Shelf {
         part(self.total.load(Ordering::Relaxed), rank, self.workers).max(1)
     }
 
-    /// What a worker sees that is itself `hungry` or not.
+    /// What the worker of this rank sees, with so many clients that have a slot or wait for one,
+    /// which is itself `hungry` or not.
     #[must_use]
-    pub fn seen_by(&self, hungry: bool) -> OnShelf {
+    pub fn seen_by(&self, rank: u32, demand: u32, hungry: bool) -> OnShelf {
+        self.set_demand(rank, demand);
         let others = self.hungry.load(Ordering::Relaxed).saturating_sub(u32::from(hungry));
-        OnShelf { free: self.free.load(Ordering::Relaxed), others_hungry: others > 0 }
+        let all = self.demand.iter().map(|it| u64::from(it.load(Ordering::Relaxed))).sum();
+        let free = self.free.load(Ordering::Relaxed);
+        let fair = fair_part(self.total.load(Ordering::Relaxed), demand, all);
+        OnShelf { free, others_hungry: others > 0, fair }
+    }
+
+    /// Tells the other workers how many clients have a slot or wait for one.
+    pub fn set_demand(&self, rank: u32, clients: u32) {
+        if let Some(demand) = self.demand.get(rank as usize) {
+            demand.store(clients, Ordering::Relaxed);
+        }
     }
 
     /// Takes up to so many slots; returns how many.
@@ -142,7 +157,8 @@ mod tests {
         shelf.give(3);
         assert_eq!(shelf.take(9), 3);
         shelf.resize(5);
-        assert_eq!(shelf.seen_by(false), OnShelf { free: -3, others_hungry: false });
+        let seen = OnShelf { free: -3, others_hungry: false, fair: 5 };
+        assert_eq!(shelf.seen_by(0, 0, false), seen);
         assert_eq!(shelf.take(1), 0);
         shelf.give(4);
         assert_eq!(shelf.take(9), 1);
@@ -152,9 +168,20 @@ mod tests {
     fn a_worker_does_not_lend_for_its_own_hunger() {
         let shelf = Shelf::new(8, 2);
         shelf.set_hungry(true);
-        assert!(!shelf.seen_by(true).others_hungry && shelf.seen_by(false).others_hungry);
+        assert!(!shelf.seen_by(0, 5, true).others_hungry);
+        assert!(shelf.seen_by(1, 5, false).others_hungry);
         shelf.set_hungry(false);
-        assert!(!shelf.seen_by(false).others_hungry);
+        assert!(!shelf.seen_by(0, 5, false).others_hungry);
+    }
+
+    #[test]
+    fn the_fair_part_follows_the_clients_of_all_workers() {
+        let shelf = Shelf::new(8, 2);
+        assert_eq!(shelf.seen_by(0, 30, true).fair, 8, "nobody else wants any");
+        assert_eq!(shelf.seen_by(1, 10, true).fair, 2);
+        assert_eq!(shelf.seen_by(0, 30, true).fair, 6);
+        shelf.set_demand(1, 0);
+        assert_eq!(shelf.seen_by(0, 30, true).fair, 8, "it has gone");
     }
 
     #[test]

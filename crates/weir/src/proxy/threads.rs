@@ -51,6 +51,8 @@ pub struct House {
     pub cancels: Semaphore,
     /// What the sessions of the console share.
     pub console: Console,
+    /// The workers keep ledgers. A reload changes nothing about that.
+    pub ledger: bool,
     /// Secrets that PostgreSQL told.
     pub secrets: Secrets,
     /// Salts the verifiers of users who do not exist; new with each start.
@@ -142,6 +144,7 @@ impl LoginThreads {
             .context("cannot start the login threads")?;
         let listeners = runtime.block_on(listen::bind(&settings.listen))?;
         let (visitors, console) = channel(VISITORS_WAITING);
+        let ledger = settings.ledger;
         let house = Arc::new(House {
             directory: ArcSwap::from_pointee(Directory::new(settings)?),
             mailboxes,
@@ -151,6 +154,7 @@ impl LoginThreads {
             stopping: AtomicBool::new(false),
             cancels: Semaphore::new(limits::CANCELS_QUEUED),
             console: Console::default(),
+            ledger,
             secrets: Secrets::default(),
             mock_secret: chance::bytes().context("no random bytes")?,
             names: Names::default(),

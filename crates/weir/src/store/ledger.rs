@@ -383,6 +383,8 @@ fn class(row: &Row<'_>) -> rusqlite::Result<FrameClass> {
         times: times(row)?,
         claims: natural(row, at + 2)?,
         transactions: natural(row, at + 3)?,
+        // For the diagnosis of the moment alone.
+        rows: 0,
         granted: wait(at + 4)?,
         refused: wait(at + 6)?,
         left: wait(at + 8)?,

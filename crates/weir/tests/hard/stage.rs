@@ -1,5 +1,7 @@
 //! A server, Weir with one slot before it, and what Weir keeps of incidents.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,6 +38,11 @@ impl Stage {
 
     /// Started by this program, with this directory for what outlives it.
     pub(crate) fn run_as(program: &Path, home: Scratch, state_dir: &Path) -> Self {
+        Self::run_with(program, home, state_dir, "")
+    }
+
+    /// The same with more in its file.
+    pub(crate) fn run_with(program: &Path, home: Scratch, state_dir: &Path, more: &str) -> Self {
         let server = PgServer::start(Options::new(Want::major(15))).unwrap();
         let text = format!(
             "state_dir = {state_dir:?}\n\
@@ -43,7 +50,8 @@ impl Stage {
              [auth]\nmethod = \"trust\"\n[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n\
              [guard]\ninterval = \"100ms\"\nsilence = \"500ms\"\nslow_answer = \"1h\"\n\
              [incident]\ncalm = \"1s\"\nquiet = \"1s\"\n\
-             [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"postgres\"\n",
+             [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"postgres\"\n\
+             {more}",
             server.port(),
         );
         let weir = Weir::configured(program, &text).unwrap();
@@ -74,6 +82,16 @@ impl Stage {
         })
         .unwrap();
         holder
+    }
+
+    /// The whole answer to a request for a path over HTTP.
+    pub(crate) fn http(&self, path: &str) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.weir.http().unwrap())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     pub(crate) fn client(&self) -> Session {

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod impact;
+mod ladder;
 mod reload;
 mod stage;
 mod watch;

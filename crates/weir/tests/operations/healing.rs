@@ -1,59 +1,11 @@
 //! The healing ladder before a real server: what it does, and above all what it does not.
 
-use weir_testkit::{Session, until};
+use weir_testkit::until;
 
-use crate::stage::{PATIENCE, Row, Stage, Underway, beside, code};
-
-/// One slot, and limits that are over in a moment.
-fn stage(healing: &str) -> Stage {
-    Stage::with(&format!(
-        "[pool]\nsize = 1\n\
-         [healing]\nidle_in_transaction = \"200ms\"\nstatement = \"200ms\"\nstuck = \"200ms\"\n\
-         {healing}\n"
-    ))
-}
-
-/// Everything enforced, also against superusers: the tests' own role is one.
-const ENFORCE: &str = "evict = \"enforce\"\ncancel = \"enforce\"\nclose = \"enforce\"\n\
-                       exempt_superusers = false";
-
-/// A client in a transaction that waits for its application.
-fn idle(stage: &Stage, statement: &str) -> Session {
-    let mut client = stage.client();
-    client.query("BEGIN").unwrap();
-    client.query(statement).unwrap();
-    client
-}
-
-const READ: &str = "SELECT 42 /*route='/cart'*/";
-
-/// Somebody who wants a slot.
-fn waits(stage: &Stage) -> Underway<String> {
-    let mut client = stage.client();
-    let waits = beside(move || code(client.query("SELECT 1 /*route='/late'*/")));
-    until("a waiter", PATIENCE, || Ok(stage.show("SHOW WAITERS").pop())).unwrap();
-    waits
-}
-
-fn actions(stage: &Stage, step: &str) -> Vec<Row> {
-    stage.show("SHOW ACTIONS").into_iter().filter(|row| row["step"] == step).collect()
-}
-
-/// Waits for an action of this outcome.
-fn until_action(stage: &Stage, step: &str, outcome: &str) -> Row {
-    let what = format!("{step} {outcome} in SHOW ACTIONS");
-    let find = || Ok(actions(stage, step).into_iter().find(|row| row["outcome"] == outcome));
-    until(&what, PATIENCE, find).unwrap()
-}
-
-/// Waits until the first holder has done what it does for five times the limits.
-fn until_long(stage: &Stage) {
-    let long = |row: &Row| row["phase_s"].parse::<f64>().unwrap() > 1.0;
-    until("a holder of a second", PATIENCE, || {
-        Ok(stage.show("SHOW HOLDERS").first().is_some_and(long).then_some(()))
-    })
-    .unwrap();
-}
+use crate::ladder::{
+    ENFORCE, READ, actions, idle, reload, runs, stage, text, until_action, until_long, waits,
+};
+use crate::stage::{PATIENCE, Row, code};
 
 #[test]
 fn an_idle_transaction_is_rolled_back_for_who_waits_and_its_client_lives_on() {
@@ -96,11 +48,7 @@ fn writers_are_spared_unless_operators_allow_it() {
     assert_eq!(actions(&stage, "evict"), []);
     writer.query("COMMIT").unwrap();
     assert_eq!(waiter.end(), "00000");
-    stage.rewrite(&format!(
-        "[pool]\nsize = 1\n\
-         [healing]\nidle_in_transaction = \"200ms\"\nwriters = true\n{ENFORCE}\n"
-    ));
-    stage.console().query("RELOAD").unwrap();
+    reload(&stage, &text(1, &format!("writers = true\n{ENFORCE}")));
     let mut writer = idle(&stage, "INSERT INTO orders VALUES (2)");
     assert_eq!(waits(&stage).end(), "00000");
     assert_eq!(code(writer.query("COMMIT")), "25P03", "never a success");
@@ -186,23 +134,18 @@ fn the_budget_holds() {
 #[test]
 fn a_runaway_statement_is_cancelled() {
     let stage = stage(ENFORCE);
-    let mut busy = stage.client();
-    let runs = beside(move || code(busy.query("SELECT pg_sleep(600) /*route='/report'*/")));
-    until("a holder", PATIENCE, || Ok(stage.show("SHOW HOLDERS").pop())).unwrap();
+    let runaway = runs(&stage, "SELECT pg_sleep(600) /*route='/report'*/");
     assert_eq!(waits(&stage).end(), "00000");
-    assert_eq!(runs.end(), "57014");
+    assert_eq!(runaway.end(), "57014");
     assert_eq!(until_action(&stage, "cancel", "done")["route"], "/report");
 }
 
 #[test]
 fn a_migration_runs_as_long_as_it_takes() {
     let stage = stage(ENFORCE);
-    let mut busy = stage.client();
-    let text = "CREATE TABLE big AS SELECT 1 AS n FROM pg_sleep(2)";
-    let runs = beside(move || code(busy.query(text)));
-    until("a holder", PATIENCE, || Ok(stage.show("SHOW HOLDERS").pop())).unwrap();
+    let migration = runs(&stage, "CREATE TABLE big AS SELECT 1 AS n FROM pg_sleep(2)");
     let waiter = waits(&stage);
-    assert_eq!(runs.end(), "00000");
+    assert_eq!(migration.end(), "00000");
     assert_eq!(waiter.end(), "00000");
     assert_eq!(stage.show("SHOW ACTIONS"), []);
 }

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 use weir_testkit::{Account, Scratch, Session, Signal, output_within, until};
 
-use crate::stage::{PATIENCE, Stage, Underway, beside};
+use crate::load::Load;
+use crate::stage::{PATIENCE, Stage};
 
 fn weir(dir: &Path, words: &[&str]) -> String {
     let mut weir = Command::new(env!("CARGO_BIN_EXE_weir"));
@@ -69,37 +68,6 @@ fn a_stop_says_which_alerts_were_not_sent() {
     stage.weir.signal(Signal::TERM).unwrap();
     assert!(stage.weir.wait().unwrap().success());
     assert!(stage.weir.log().contains("alert given up"), "{}", stage.weir.log());
-}
-
-/// Clients that do the same again and again, whatever comes of it, until they are told to stop.
-struct Load {
-    over: Arc<AtomicBool>,
-    clients: Vec<Underway<()>>,
-}
-
-impl Load {
-    fn new() -> Self {
-        Self { over: Arc::default(), clients: Vec::new() }
-    }
-
-    fn add(&mut self, stage: &Stage, count: usize, act: fn(&mut Session) -> anyhow::Result<()>) {
-        for _ in 0..count {
-            let (mut client, over) = (stage.client(), Arc::clone(&self.over));
-            self.clients.push(beside(move || {
-                while !over.load(Ordering::Relaxed) {
-                    if act(&mut client).is_err() {
-                        // What was refused may have left a transaction.
-                        let _ = client.query("ROLLBACK");
-                    }
-                }
-            }));
-        }
-    }
-
-    fn end(self) {
-        self.over.store(true, Ordering::Relaxed);
-        self.clients.into_iter().for_each(Underway::end);
-    }
 }
 
 /// Calls somebody slow inside of its transaction.

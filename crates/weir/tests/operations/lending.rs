@@ -64,3 +64,34 @@ fn a_reload_makes_the_pool_smaller_and_larger() {
     assert_eq!(stage.pool()["sv_active"], "3");
     drop(held);
 }
+
+#[test]
+fn a_route_of_both_workers_has_one_line() {
+    let stage = Stage::with(SHARED);
+    let mut sessions = [stage.client(), stage.client()];
+    for session in &mut sessions {
+        session.query("BEGIN; SELECT 1 /*route='/both'*/").unwrap();
+    }
+    let lines = || {
+        let mut routes = stage.show("SHOW ROUTES");
+        routes.retain(|row| row["route"] == "/both");
+        routes
+    };
+    let all = until("both to be counted", PATIENCE, || {
+        let routes = lines();
+        assert!(routes.len() <= 1, "{routes:?}");
+        Ok(routes.into_iter().find(|row| row["claims"] == "2"))
+    })
+    .unwrap();
+    assert_eq!((&*all["holding"], &*all["route_from"]), ("2", "tag"));
+    let metrics = stage.http("/metrics", "Connection: close\r\n");
+    let mut series: Vec<&str> = metrics
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.rsplit_once(' ')?.0))
+        .collect();
+    let count = series.len();
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), count, "each series once");
+}

@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Result;
-use weir_testkit::{PgServer, Session, SqlError, Want, Weir, output_within, until};
+use weir_testkit::{Options, PgServer, Session, SqlError, Want, Weir, output_within, until};
 
 /// How long anything may take that must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,28 +27,31 @@ pub(crate) struct Stage {
 }
 
 /// Something that happens in a thread of its own.
-pub(crate) struct Underway<T>(Receiver<T>);
+pub(crate) struct Underway<T> {
+    done: Receiver<T>,
+    thread: JoinHandle<()>,
+}
 
 impl<T> Underway<T> {
     /// Whether it goes on.
     pub(crate) fn goes_on(&self) -> bool {
-        matches!(self.0.try_recv(), Err(TryRecvError::Empty))
+        !self.thread.is_finished()
     }
 
     /// Waits for its end.
     pub(crate) fn end(self) -> T {
-        self.0.recv_timeout(PATIENCE).unwrap()
+        self.done.recv_timeout(PATIENCE).unwrap()
     }
 }
 
 /// Does something in a thread of its own.
 pub(crate) fn beside<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Underway<T> {
-    let (done, underway) = channel();
-    thread::spawn(move || {
+    let (tell, done) = channel();
+    let thread = thread::spawn(move || {
         // The test may have failed meanwhile.
-        let _ = done.send(what());
+        let _ = tell.send(what());
     });
-    Underway(underway)
+    Underway { done, thread }
 }
 
 impl Stage {
@@ -67,8 +70,18 @@ impl Stage {
         Self::start(|server| format!("state_dir = {dir:?}\n{}", config(server, more)))
     }
 
+    /// A proxy with more in its file, before a server of its own, which lasts as long as this
+    /// process.
+    pub(crate) fn own(options: Options, more: &str) -> Self {
+        let server = Box::leak(Box::new(PgServer::start(options).unwrap()));
+        Self::before(server, |server| config(server, more))
+    }
+
     fn start(config: impl FnOnce(&PgServer) -> String) -> Self {
-        let server = PgServer::shared(Want::major(15)).unwrap();
+        Self::before(PgServer::shared(Want::major(15)).unwrap(), config)
+    }
+
+    fn before(server: &'static PgServer, config: impl FnOnce(&PgServer) -> String) -> Self {
         let database = server.fresh_database().unwrap();
         let program = Path::new(env!("CARGO_BIN_EXE_weir"));
         let weir = Weir::configured(program, &config(server)).unwrap();

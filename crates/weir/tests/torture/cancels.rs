@@ -158,36 +158,64 @@ const PHASE: usize = 4;
 /// The place of the column `cl_active_cancel_req` in SHOW POOLS.
 const CANCELS: usize = 4;
 
-/// The cancel request cannot be delivered, the statement ends by itself: the slot waits for the
-/// request, and the ledger says so.
+/// A client whose statement has ended while the request to cancel it could not be delivered.
+struct Undelivered {
+    stage: Stage,
+    client: Client,
+    console: Session,
+    deaf: Deaf,
+}
+
+impl Undelivered {
+    fn new(more: &str) -> Self {
+        let stage = Stage::own(1, more);
+        let mut gate = stage.server.get().session(stage.database()).unwrap();
+        gate.query("SELECT pg_advisory_lock(7)").unwrap();
+        let mut client = stage.client();
+        client.query("SELECT 1");
+        let mut console = Session::tcp(stage.port(), "postgres", "weir").unwrap();
+        client.send(&frames::query("SELECT pg_advisory_xact_lock(7), 'waits' /*route='/gate'*/"));
+        shows(&mut console, &stage, "SHOW HOLDERS", PHASE, "executing");
+        let deaf = Deaf::new(&stage);
+        client.send_cancel();
+        shows(&mut console, &stage, "SHOW POOLS", CANCELS, "1");
+        gate.query("SELECT pg_advisory_unlock(7)").unwrap();
+        assert_eq!(client.answer().status, Some(b'I'));
+        Self { stage, client, console, deaf }
+    }
+}
+
+/// Waits until the database's line has a value; the books are right all the time.
+fn shows(console: &mut Session, stage: &Stage, statement: &str, at: usize, expected: &str) {
+    until(&format!("{expected} in {statement}"), PATIENCE, || {
+        let rows = console.query(statement)?;
+        books::check(console);
+        let mine = rows.iter().find(|row| row.iter().flatten().any(|it| it == stage.database()));
+        Ok(mine.is_some_and(|row| row[at].as_deref() == Some(expected)).then_some(()))
+    })
+    .unwrap();
+}
+
+/// The slot waits for the request, and the ledger says so.
 #[test]
 fn a_slot_that_waits_for_a_cancel_request_is_charged_for_that() {
-    let stage = Stage::own(1, "");
-    let mut gate = stage.server.get().session(stage.database()).unwrap();
-    gate.query("SELECT pg_advisory_lock(7)").unwrap();
-    let mut client = stage.client();
-    client.query("SELECT 1");
-    let mut console = Session::tcp(stage.port(), "postgres", "weir").unwrap();
-    let mut shows = |statement: &str, at: usize, expected: &str| {
-        until(&format!("{expected} in {statement}"), PATIENCE, || {
-            let rows = console.query(statement)?;
-            books::check(&mut console);
-            let mine =
-                rows.iter().find(|row| row.iter().flatten().any(|it| it == stage.database()));
-            Ok(mine.is_some_and(|row| row[at].as_deref() == Some(expected)).then_some(()))
-        })
-        .unwrap();
-    };
-    client.send(&frames::query("SELECT pg_advisory_xact_lock(7), 'waits' /*route='/gate'*/"));
-    shows("SHOW HOLDERS", PHASE, "executing");
-    let deaf = Deaf::new(&stage);
-    client.send_cancel();
-    shows("SHOW POOLS", CANCELS, "1");
-    gate.query("SELECT pg_advisory_unlock(7)").unwrap();
-    assert_eq!(client.answer().status, Some(b'I'));
-    shows("SHOW HOLDERS", PHASE, "cancel_settling");
+    let Undelivered { stage, mut client, mut console, deaf } = Undelivered::new("");
+    shows(&mut console, &stage, "SHOW HOLDERS", PHASE, "cancel_settling");
     drop(deaf);
     assert_eq!(client.query("SELECT 8").value(), "8");
+    stage.check_all_free(1);
+}
+
+/// It is the client's leaving that gives the slot back, not a turn of the server's bytes.
+#[test]
+fn a_slot_that_a_client_leaves_before_its_cancel_request_arrives_is_charged_for_that() {
+    let mode = "mode = \"session\"\n";
+    let Undelivered { stage, client, mut console, deaf } = Undelivered::new(mode);
+    shows(&mut console, &stage, "SHOW HOLDERS", PHASE, "pinned_idle");
+    drop(client);
+    shows(&mut console, &stage, "SHOW HOLDERS", PHASE, "cancel_settling");
+    drop(deaf);
+    assert_eq!(stage.client().query("SELECT 8").value(), "8");
     stage.check_all_free(1);
 }
 

@@ -57,10 +57,20 @@ impl Stage {
         Self::before(Upstream::Own(Box::new(server)), size, more)
     }
 
+    /// A pool that reaches the shared server through something that listens on another port, which
+    /// is told the server's.
+    pub(crate) fn through(size: u32, port: impl FnOnce(u16) -> u16) -> Self {
+        let server = PgServer::shared(Want::major(15)).unwrap();
+        Self::at(port(server.port()), Upstream::Shared(server), size, "")
+    }
+
     /// A pool before this server.
     pub(crate) fn before(server: Upstream, size: u32, more: &str) -> Self {
+        Self::at(server.get().port(), server, size, more)
+    }
+
+    fn at(port: u16, server: Upstream, size: u32, more: &str) -> Self {
         let database = server.get().fresh_database().unwrap();
-        let port = server.get().port();
         let toml = format!(
             "[listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
              [auth]\nmethod = \"trust\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {port}\n\

@@ -38,6 +38,12 @@ pub struct ClassOptions {
     /// Whether it is never capped, refused only when `query_wait_timeout` is over, and its work
     /// never ended by the healing ladder.
     pub exempt: bool,
+    /// The mode of `healing.shed` for this class; that one without.
+    /// Example: `"observe"`
+    pub shed: Option<Mode>,
+    /// The mode of `healing.cap` for this class; that one without.
+    /// Example: `"warn"`
+    pub cap: Option<Mode>,
     /// The mode of `healing.quarantine` for this class; that one without.
     /// Example: `"observe"`
     pub quarantine: Option<Mode>,
@@ -54,7 +60,8 @@ pub struct ClassOptions {
 
 impl Default for ClassOptions {
     fn default() -> Self {
-        let ClassRules { weight, minimum, ceiling, criticality, exempt } = ClassRules::default();
+        let ClassRules { weight, minimum, ceiling, criticality, exempt, .. } =
+            ClassRules::default();
         let (routes, applications, users) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             routes,
@@ -65,6 +72,8 @@ impl Default for ClassOptions {
             ceiling,
             criticality,
             exempt,
+            shed: None,
+            cap: None,
             quarantine: None,
             evict: None,
             cancel: None,

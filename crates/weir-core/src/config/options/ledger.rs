@@ -1,4 +1,4 @@
-//! Options of the ledger's history and of the export of metrics.
+//! Options of the ledger, of its history, and of the export of metrics.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,10 +6,16 @@ use serde::{Deserialize, Serialize};
 use crate::config::settings::{History, Otlp, Secret};
 use crate::config::units::{ByteSize, TimeSpan};
 
-/// The ledger's history.
+/// The ledger, and its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LedgerOptions {
+    /// Whether it is kept. Without it Weir takes a little less processor time, and does not know
+    /// who holds which slot, for which route and in which phase: the dispatch tells no route from
+    /// another, `[classes]` must be empty, and the steps of `[healing]` that end work or let it in
+    /// one at a time cannot act. Pools, limits, refusals, waits and the guard's own look at the
+    /// servers stay.
+    pub enabled: bool,
     /// How long the stretches are whose sums are kept: who had server connections, for what, and
     /// who waited. At least a second. When Weir is killed, the stretch under way is lost.
     pub history_every: TimeSpan,
@@ -24,6 +30,7 @@ impl Default for LedgerOptions {
     fn default() -> Self {
         let history = History::default();
         Self {
+            enabled: true,
             history_every: TimeSpan(history.every),
             history_keep: TimeSpan(history.keep),
             history_size_max: ByteSize(history.bytes_max),

@@ -72,7 +72,7 @@ pub struct Options {
     /// one of three modes: `"observe"` records what would have been done, `"warn"` logs it too,
     /// `"enforce"` does it. Nothing is ended unless somebody waits.
     pub healing: HealingOptions,
-    /// The ledger: what is kept of where the time of server connections went.
+    /// The ledger: where the time of server connections goes, and what is kept of it.
     pub ledger: LedgerOptions,
     /// Metrics sent to an OpenTelemetry collector, the same as on `/metrics`.
     pub otlp: OtlpOptions,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::Resolver;
-use crate::config::options::ClassOptions;
+use crate::config::options::{ClassOptions, HealingOptions};
 use crate::config::places;
 use crate::config::settings::{ClassEntry, Classes};
-use crate::dispatch::ClassRules;
+use crate::dispatch::{Advises, ClassRules};
+use crate::healing::Mode;
 
 impl Resolver<'_> {
     pub(super) fn classes(&mut self) -> Arc<Classes> {
@@ -22,6 +23,7 @@ impl Resolver<'_> {
                 ceiling: class.ceiling,
                 criticality: class.criticality,
                 exempt: class.exempt,
+                advises: Some(advises(class, &options.healing)),
             },
         };
         for (name, class) in &options.classes {
@@ -56,5 +58,13 @@ impl Resolver<'_> {
                 format!("{kept} slots are kept for classes, and the smallest pool has {smallest}");
             self.report(path, message, "lower the minimums: others need a slot, too");
         }
+    }
+}
+
+/// What is only shown of a class: by its own modes, else by everybody's.
+fn advises(class: &ClassOptions, usual: &HealingOptions) -> Advises {
+    Advises {
+        cap: class.cap.unwrap_or(usual.cap) != Mode::Enforce,
+        shed: class.shed.unwrap_or(usual.shed) != Mode::Enforce,
     }
 }

@@ -26,6 +26,8 @@ impl Resolver<'_> {
         }
         for (name, class) in &self.options.classes {
             let modes = [
+                (Step::Shed, class.shed),
+                (Step::Cap, class.cap),
                 (Step::Quarantine, class.quarantine),
                 (Step::Evict, class.evict),
                 (Step::Cancel, class.cancel),

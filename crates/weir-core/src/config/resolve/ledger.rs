@@ -1,4 +1,4 @@
-//! The ledger's history and the export of metrics: what their options amount to.
+//! The ledger, its history and the export of metrics: what their options amount to.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use super::{Resolver, SecretOptions};
 use crate::alert::{Destination, WebAddress};
 use crate::config::choices::AlertKind;
 use crate::config::settings::{History, Otlp};
+use crate::healing::Mode;
 
 /// The shortest stretch, and the shortest time between exports: each asks every worker.
 const EVERY_MIN: Duration = Duration::from_secs(1);
@@ -17,6 +18,28 @@ const HISTORY_BYTES_MIN: u64 = 1 << 20;
 const METRICS_PATH: &str = "/v1/metrics";
 
 impl Resolver<'_> {
+    /// Whether the ledger is kept. What can do nothing without it must not be asked for.
+    pub(super) fn ledger(&mut self) -> bool {
+        let options = self.options;
+        if options.ledger.enabled {
+            return true;
+        }
+        let help = "set ledger.enabled = true, or take this out";
+        if !options.classes.is_empty() {
+            self.report("classes", "without the ledger nobody's class is known", help);
+        }
+        let healing = &options.healing;
+        let ends_work = [
+            ("healing.evict", healing.evict),
+            ("healing.cancel", healing.cancel),
+            ("healing.close", healing.close),
+        ];
+        for (path, _) in ends_work.into_iter().filter(|(_, mode)| *mode == Mode::Enforce) {
+            self.report(path, "without the ledger nobody is known to hold a slot", help);
+        }
+        false
+    }
+
     pub(super) fn history(&mut self) -> History {
         let options = &self.options.ledger;
         let history = History {

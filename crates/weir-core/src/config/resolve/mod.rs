@@ -94,6 +94,7 @@ impl Resolver<'_> {
             console: console(options),
             guard: self.guard(),
             healing: self.healing(),
+            ledger: self.ledger(),
             history: self.history(),
             otlp: self.otlp(),
             incidents: self.incidents(),

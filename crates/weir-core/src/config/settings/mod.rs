@@ -68,7 +68,9 @@ pub struct Settings {
     pub guard: Guard,
     /// The healing ladder.
     pub healing: Healing,
-    /// The ledger's history.
+    /// The ledger is kept.
+    pub ledger: bool,
+    /// Its history.
     pub history: History,
     /// The export of metrics.
     pub otlp: Otlp,
@@ -103,6 +105,7 @@ impl Default for Settings {
             console: Console::default(),
             guard: Guard::default(),
             healing: Healing::default(),
+            ledger: true,
             history: History::default(),
             otlp: Otlp::default(),
             incidents: Incidents::default(),

@@ -6,9 +6,8 @@ use crate::diagnosis::group::{code, count, culprit, largest, longest, name};
 use crate::diagnosis::rules::loops::Chatter;
 use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Severity};
 
-/// Rows, or statements, of one transaction from which it is a walk over a table.
+/// Rows of one transaction from which it is a walk over a table.
 const ROWS_MANY: f64 = 10_000.0;
-const STATEMENTS_MANY: f64 = 100.0;
 
 const LEADS_TO: &str = "A connection is held as long as the application computes, and the more \
                         data there is, the longer that takes.";
@@ -17,8 +16,9 @@ const HELPS: &str = "Let the database aggregate (GROUP BY, one statement for all
 
 /// Fires on readers that are slower than the server, on cursors that wait between fetches, on
 /// transactions of very many statements: when they take a fifth of connections that are scarce, or
-/// a reader is slow for as long as a statement may run. With the ledger also on a route that takes
-/// very many rows or statements.
+/// a reader is slow for as long as a statement may run. With the ledger also on a route whose
+/// transactions take very many rows: while nobody gets a connection as a part of the cause,
+/// however few it holds itself.
 pub(super) fn application_aggregation(picture: &Picture) -> Vec<Finding> {
     let chatter = Chatter::of(picture);
     let walks = |seen: &Seen<'_>| walks(picture, *seen) || chatter.is(picture, *seen);
@@ -75,26 +75,23 @@ fn by_sessions(picture: &Picture, walks: &[Seen<'_>], oldest: f64) -> Finding {
 }
 
 fn by_class(picture: &Picture, class: &ClassState) -> Option<Finding> {
-    let rows = class.rows_per_transaction.filter(|rows| *rows >= ROWS_MANY);
-    let statements = class.statements_per_transaction.filter(|many| *many >= STATEMENTS_MANY);
+    let rows = class.rows_per_transaction.filter(|rows| *rows >= ROWS_MANY)?;
     let held = usize::try_from(class.held).unwrap_or(usize::MAX);
-    let scarce = picture.pressure() > Pressure::Calm && picture.matters(held);
-    if !scarce || (rows.is_none() && statements.is_none()) {
-        return None;
-    }
+    let asks = class.held > 0 || class.arrivals_per_second > 0.0;
+    let severity = match picture.pressure() {
+        Pressure::Near | Pressure::Full if picture.matters(held) => Severity::Critical,
+        Pressure::Full if asks => Severity::Warning,
+        Pressure::Calm | Pressure::Near | Pressure::Full => return None,
+    };
     let summary = format!(
-        "Route \"{}\" holds {} slots with {:.0} rows and {:.0} statements a transaction.",
-        class.route,
-        class.held,
-        class.rows_per_transaction.unwrap_or_default(),
-        class.statements_per_transaction.unwrap_or_default(),
+        "Route \"{}\" takes {rows:.0} rows a transaction, and holds {} slots.",
+        class.route, class.held,
     );
-    let finding = Finding::new(Cause::ApplicationAggregation, Severity::Critical, summary)
+    let finding = Finding::new(Cause::ApplicationAggregation, severity, summary)
         .confidence(Confidence::Certain)
         .culprit(Culprit { route: Some(class.route.clone()), ..Culprit::default() })
         .figure(Measure::Explained, class.held)
-        .figure_if(Measure::RowsPerTransaction, class.rows_per_transaction)
-        .figure_if(Measure::StatementsPerTransaction, class.statements_per_transaction)
+        .figure(Measure::RowsPerTransaction, rows)
         .leads_to(LEADS_TO)
         .helps(HELPS);
     Some(finding)
@@ -167,7 +164,6 @@ mod tests {
             hold: Duration::from_secs(2),
             usual_hold: None,
             rows_per_transaction: Some(300_000.0),
-            statements_per_transaction: Some(2.0),
             gap: None,
         };
         let mut proxy = proxy_with(vec![crowded(2, 3)]);
@@ -175,6 +171,11 @@ mod tests {
         let finding =
             fires(application_aggregation, &joined(vec![session(1)], Some(proxy.clone())));
         assert_eq!(finding.culprit.route.as_deref(), Some("/report"));
+        assert_eq!(finding.severity, Severity::Critical);
+        proxy.pools = vec![crowded(39, 3)];
+        let sessions = (1..40).map(session).collect();
+        let finding = fires(application_aggregation, &joined(sessions, Some(proxy.clone())));
+        assert_eq!(finding.severity, Severity::Warning, "2 of 39 slots are a part of the cause");
         proxy.classes = vec![ClassState { rows_per_transaction: Some(20.0), ..class }];
         holds(application_aggregation, &joined(vec![session(1)], Some(proxy)));
     }

@@ -148,7 +148,6 @@ mod tests {
             hold: Duration::from_millis(hold),
             usual_hold: Some(Duration::from_millis(usual)),
             rows_per_transaction: None,
-            statements_per_transaction: None,
             gap: None,
         };
         let mut slow = busy(Phase::Executing, 0.1);

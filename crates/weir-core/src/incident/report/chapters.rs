@@ -165,8 +165,9 @@ fn one_cause(rank: usize, suspect: &Suspect, language: Language) -> Vec<Block> {
     if let Some(scope) = words::scope(finding.scope, language) {
         say("local or common", "局部或全局", scope.to_owned());
     }
-    if language == Language::En && !finding.consequence.is_empty() {
-        say("leads to", "后果", finding.consequence.clone());
+    let consequence = words::consequence(finding, language);
+    if !consequence.is_empty() {
+        say("leads to", "后果", consequence.to_owned());
     }
     say("seen", "观察到", format!("{} – {} UTC", suspect.first.clock(), suspect.last.clock()));
     vec![Block::Paragraph(head), Block::List(items)]

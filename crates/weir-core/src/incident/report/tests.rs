@@ -24,6 +24,7 @@ fn story(route: &str) -> Story {
         Finding::new(Cause::WaitsOnApplication, Severity::Critical, format!("{route} is silent"))
             .culprit(culprit)
             .figure(Measure::Explained, 90.0)
+            .leads_to("Slots are gone.")
             .helps("Move the call out of the transaction.");
     for second in 0..240_u64 {
         let now = Moment {
@@ -121,6 +122,7 @@ fn the_story_is_told_in_chinese() {
             "回滚空闲事务",
             "只需要 18 个连接，而不是 180 个",
             "移出事务",
+            "后果：数据库没有在为它们工作",
         ],
     );
 }

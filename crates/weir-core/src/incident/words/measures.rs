@@ -41,7 +41,6 @@ const fn chinese(measure: Measure) -> &'static str {
         Measure::RootTransaction => "根事务已开启",
         Measure::BlockedOnClient => "等待慢客户端的会话",
         Measure::RowsPerTransaction => "每事务行数",
-        Measure::StatementsPerTransaction => "每事务语句数",
         Measure::Slots => "连接池大小",
         Measure::SlotsHeld => "占用的连接",
         Measure::SlotsExecuting => "执行中的连接",

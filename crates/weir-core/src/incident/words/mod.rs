@@ -3,6 +3,7 @@
 //! | file | job |
 //! | --- | --- |
 //! | `causes` | names of causes, what helps, what prevents |
+//! | `consequences` | what they lead to |
 //! | `measures` | evidence |
 //! | `events` | what happened, a sentence each |
 //! | `actions` | what was done and why |
@@ -10,6 +11,7 @@
 
 mod actions;
 mod causes;
+mod consequences;
 mod culprit;
 mod events;
 mod measures;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 pub use actions::{reason, step, target, verdict};
 pub use causes::{advice, cause};
+pub use consequences::consequence;
 pub use culprit::{culprit, gap, place};
 pub use events::event;
 pub use measures::figure;

@@ -5,6 +5,7 @@ mod bounds;
 mod faults;
 mod law;
 mod recorder;
+mod remembered;
 mod stories;
 mod summary;
 

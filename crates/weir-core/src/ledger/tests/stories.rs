@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ids::{ClassId, PoolId, ServerId};
 use crate::ledger::tests::read;
-use crate::ledger::{Caller, Ledger, LedgerSnapshot, Phase, WaitEnd};
+use crate::ledger::{Caller, Ledger, LedgerSnapshot, Phase, Picture, Recorder, WaitEnd};
 use crate::pool::State;
 use crate::time::Instant;
 
@@ -85,6 +85,20 @@ fn time_is_charged_to_its_route_by_phase() {
     assert_eq!(millis(&seen, "nobody", Phase::Idle), 12);
     let class = seen.classes.iter().find(|class| &*class.label == "/a/{}").unwrap();
     assert_eq!((class.sums.claims, class.sums.transactions), (1, 1));
+}
+
+#[test]
+fn rows_are_those_of_the_class_that_the_transaction_has_at_its_end() {
+    let mut story = Story::new();
+    story.grant("SELECT a FROM t /*route='/report'*/").pass(1);
+    story.ledger.rows(SERVER, 20_000);
+    story.ledger.rows(SERVER, 10_000);
+    story.release();
+    story.ledger.rows(SERVER, 40_000);
+    story.grant("SELECT 1 /*route='/page'*/").pass(1).release();
+    let seen = story.look();
+    let rows = |label| seen.classes.iter().find(|class| &*class.label == label).unwrap().sums.rows;
+    assert_eq!((rows("/report"), rows("/page")), (30_000, 0));
 }
 
 #[test]
@@ -253,4 +267,51 @@ fn tags_between_statements_of_one_text_do_not_name_its_transaction() {
     check("/*route='/a'*/ SELECT 1; /*route='/b'*/ SELECT 2", "/a");
     check("SELECT 1; /*route='/b'*/ SELECT 2 /*route='/c'*/;", "/c");
     check("SELECT 1 /*route='/a'*/; SELECT 2 /*route='/b'*/", "/b");
+}
+
+#[test]
+fn a_ledger_that_is_off_counts_claims_and_nothing_else() {
+    let mut ledger = Ledger::off();
+    ledger.pool_added(PoolId(0));
+    ledger.open.opened(Instant::ZERO);
+    ledger.opened(Instant::ZERO, 0, PoolId(0));
+    ledger.moved(Instant::ZERO, 0, State::Idle);
+    let mut story = Story { ledger, caller: Caller::new("shop", "app", "app"), now: Instant::ZERO };
+    story.pass(5).grant("SELECT 1 /*route='/a'*/").pass(7).answer().pass(3).release();
+    let mark = read(&mut story.ledger, "SELECT 2", &mut story.caller);
+    assert_eq!((mark.class, story.ledger.is_current(mark)), (ClassId(1), true));
+    let seen = story.ledger.snapshot(story.now, 0);
+    assert!(seen.off && seen.times.total() == 0 && seen.drift_nanos() == 0);
+    assert_eq!((seen.open, seen.gaps.len(), story.ledger.holds().count()), (0, 0, 0));
+    let claims: Vec<_> = seen.classes.iter().map(|row| (&*row.label, row.sums.claims)).collect();
+    assert_eq!(claims, [("nobody", 0), ("other", 1)]);
+}
+
+/// What two workers tell of one route, before the first second is over and after.
+#[test]
+fn routes_of_several_workers_are_one() {
+    let worker = |index: usize| {
+        let mut story = Story::new();
+        story.pass(100).grant("SELECT 1 /*route='/both'*/").pass(400).release();
+        story.grant("SELECT 1 /*route='/both'*/").pass(500);
+        story.ledger.snapshot(story.now, index)
+    };
+    let both = |mut first: LedgerSnapshot| {
+        first.merge(worker(1));
+        first
+    };
+    let mut recorder = Recorder::default();
+    let now = Instant::ZERO + Duration::from_secs(1);
+    let check = |recorder: &Recorder, claims: u64| {
+        let seen = both(worker(0));
+        let picture = Picture::of(&seen, recorder, Duration::from_secs(1), 2);
+        let routes: Vec<_> = picture.routes.iter().filter(|one| &*one.route == "/both").collect();
+        let [route] = &routes[..] else { panic!("{routes:?}") };
+        assert_eq!((route.holding, route.claims), (2, claims));
+        assert!((route.phase_seconds["executing"] - 1.8).abs() < 1e-9, "{route:?}");
+    };
+    check(&recorder, 4);
+    recorder.note(Instant::ZERO, &LedgerSnapshot::default(), 2);
+    recorder.note(now, &both(worker(0)), 2);
+    check(&recorder, 4);
 }

@@ -120,10 +120,7 @@ fn a_pipeline_can_roll_back_and_begin_again() {
 fn prepared_statements_outlive_the_eviction() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P - begin | B - | E | B s1 | E | S
         s< P - begin | B - | E | B weir.0 | E | S
         s> 1 | 2 | C BEGIN | 2 | C SELECT 1 | Z T
@@ -135,10 +132,7 @@ fn prepared_statements_outlive_the_eviction() {
         a< E 25P03 evicted | Z E
         a> Q rollback
         a< C ROLLBACK | Z I
-        a> B s1 | E | S
-        s< B weir.0 | E | S
-        s> 2 | C SELECT 1 | Z I
-        a< 2 | C SELECT 1 | Z I
+        a! runs s1
         ",
     );
 }
@@ -402,10 +396,7 @@ fn what_is_done_is_known() {
 fn a_closed_server_connection_fails_the_transaction() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> Q begin
         a< C BEGIN | Z T
         a> Q update t | P s2 select 2 | B s2 | E | S | P - select 3

@@ -8,6 +8,7 @@
 //! | `s: a`, `s: free`, `s: ghost` | who has the server connection |
 //! | `a! gone`, `a! evict`, `a! refuse` | the client leaves, is evicted, its next request is refused |
 //! | `a! close` | its server connection is closed under it |
+//! | `a! prepares s1`, `a! runs s1` | `PREPARES`, `RUNS` below |
 //! | `a! locked` | its server connection is not for others, nor can it be closed |
 //! | `a! spared …` | it cannot be evicted, and this is why |
 //! | `w: NoRows` | what the transaction has done |
@@ -26,6 +27,18 @@ use crate::session::{
 use crate::session::{Override, Value};
 use crate::time::Instant;
 use weir_wire::error::SqlState;
+
+/// The client prepares a statement, the first that the server is told of: `c` is the client.
+const PREPARES: &[&str] =
+    &["c> P s1 select 1 | S", "s< P weir.0 select 1 | S", "s> 1 | Z I", "c< 1 | Z I"];
+
+/// The client executes it.
+const RUNS: &[&str] = &[
+    "c> B s1 | E | S",
+    "s< B weir.0 | E | S",
+    "s> 2 | C SELECT 1 | Z I",
+    "c< 2 | C SELECT 1 | Z I",
+];
 
 /// Plays `story` with default settings.
 pub(super) fn play(story: &str) {
@@ -247,7 +260,7 @@ impl Stage {
         }
         assert!(matches!(self.holder, Holder::Nobody), "checkout while leased: {}", self.line);
         self.holder = Holder::Client(who);
-        self.with(Some(who), &[], |session, cx| session.granted(cx));
+        self.server.lend(Instant::ZERO);
     }
 
     fn server_says(&mut self, words: &str) {
@@ -325,8 +338,18 @@ impl Stage {
             "evict" => self.evict(who),
             "close" => self.close(who),
             "locked" => self.locked(who),
+            "prepares s1" => self.act(who, PREPARES),
+            "runs s1" => self.act(who, RUNS),
             other if other.starts_with("spared ") => self.spare(who, &other[7..]),
             other => panic!("no event {other:?}"),
+        }
+    }
+
+    /// What several stories do in the same way.
+    fn act(&mut self, who: usize, lines: &[&str]) {
+        let client = ["a", "b"][who];
+        for line in lines {
+            self.line(&line.replacen("c", client, usize::from(line.starts_with('c'))));
         }
     }
 

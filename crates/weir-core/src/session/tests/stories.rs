@@ -77,10 +77,7 @@ fn a_query_behind_a_failed_message_has_no_reply() {
 fn a_local_reply_behind_a_servers_does_not_wait_for_the_sync() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P s2 select 2 | C S s1 | H
         s< P weir.1 select 2 | H
         s> 1
@@ -97,18 +94,12 @@ fn a_local_reply_behind_a_servers_does_not_wait_for_the_sync() {
 fn changes_of_names_behind_an_error_are_taken_back() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P - bad | C S s1 | P s1 select 2 | S
         s< P - bad | P weir.2 select 2 | S
         s> E 42601 bad | Z I
         a< E 42601 bad | Z I
-        a> B s1 | E | S
-        s< B weir.0 | E | S
-        s> 2 | C SELECT 1 | Z I
-        a< 2 | C SELECT 1 | Z I
+        a! runs s1
         ",
     );
 }
@@ -117,18 +108,12 @@ fn changes_of_names_behind_an_error_are_taken_back() {
 fn a_statement_whose_unnamed_twin_fails_stays_prepared() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P - bad | P - select 1 | S
         s< P - bad | P - select 1 | S
         s> E 42601 bad | Z I
         a< E 42601 bad | Z I
-        a> B s1 | E | S
-        s< B weir.0 | E | S
-        s> 2 | C SELECT 1 | Z I
-        a< 2 | C SELECT 1 | Z I
+        a! runs s1
         ",
     );
 }
@@ -138,18 +123,12 @@ fn a_statement_that_was_not_closed_to_make_room_stays_prepared() {
     let settings = SessionSettings { server_statements_max: 1, ..SessionSettings::default() };
     play_with(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P - bad | P s2 select 2 | S
         s< P - bad | P weir.2 select 2 | C S weir.0 | S
         s> E 42601 bad | Z I
         a< E 42601 bad | Z I
-        a> B s1 | E | S
-        s< B weir.0 | E | S
-        s> 2 | C SELECT 1 | Z I
-        a< 2 | C SELECT 1 | Z I
+        a! runs s1
         ",
         settings,
     );
@@ -159,10 +138,7 @@ fn a_statement_that_was_not_closed_to_make_room_stays_prepared() {
 fn a_taken_name_is_refused_in_the_clients_words() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P s1 select 2 | B s1 | S
         s< C S weir. | P weir. | P weir. select 2 | B weir.0 | S
         s> 3 | 1 | E 42P05 prepared statement \"weir.\" already exists | Z I
@@ -235,10 +211,7 @@ fn the_unnamed_statement_follows_its_client_to_another_server() {
 fn a_name_like_ours_finds_nothing() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         b> C S weir.0 | D S weir.0 | S
         b< 3
         s< Q SELECT pg_catalog.set_config('application_name','bee',false); | D S not weir.0 | S
@@ -256,10 +229,7 @@ fn a_name_like_ours_finds_nothing() {
 fn deallocate_all_closes_at_once_and_only_if_it_succeeds() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> Q begin
         a< C BEGIN | Z T
         a> Q deallocate all
@@ -282,10 +252,7 @@ fn deallocate_all_closes_at_once_and_only_if_it_succeeds() {
         s< Q rollback
         s> C ROLLBACK | Z I
         a< C ROLLBACK | Z I
-        a> B s1 | E | S
-        s< B weir.0 | E | S
-        s> 2 | C SELECT 1 | Z I
-        a< 2 | C SELECT 1 | Z I
+        a! runs s1
         ",
     );
 }
@@ -294,10 +261,7 @@ fn deallocate_all_closes_at_once_and_only_if_it_succeeds() {
 fn deallocate_of_one_name_leaves_other_clients_theirs() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> Q deallocate s1
         s< C S weir. | P weir. | S | Q deallocate \"weir.\"
         s> 3 | 1 | Z I | C DEALLOCATE | Z I
@@ -315,10 +279,7 @@ fn the_error_of_a_statement_prepared_for_execute_is_that_of_the_execute() {
     let settings = SessionSettings { server_statements_max: 1, ..SessionSettings::default() };
     play_with(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P s2 select 2 | S
         s< P weir.1 select 2 | C S weir.0 | S
         s> 1 | 3 | Z I
@@ -341,10 +302,7 @@ fn the_error_of_a_statement_prepared_for_execute_is_that_of_the_execute() {
 fn a_pipeline_is_not_cut_by_a_statement_that_names_another() {
     play(
         "
-        a> P s1 select 1 | S
-        s< P weir.0 select 1 | S
-        s> 1 | Z I
-        a< 1 | Z I
+        a! prepares s1
         a> P - deallocate s1 | B - | E | S
         s< C S weir. | P weir. | P - deallocate \"weir.\" | B - | E | S
         s> 3 | 1 | 1 | 2 | C DEALLOCATE | Z I

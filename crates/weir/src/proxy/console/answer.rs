@@ -1,6 +1,7 @@
 //! Results as messages.
 
 use weir_core::console::{Heading, Value};
+use weir_core::ledger::{OFF, OFF_HINT};
 use weir_core::session::Notice;
 use weir_wire::build::{self, Column};
 use weir_wire::error::{Report, SqlState};
@@ -72,6 +73,12 @@ pub(super) fn complete(out: &mut Vec<u8>, tag: &'static str) {
 /// Appends an ErrorResponse that leaves the session alive.
 pub(super) fn error(out: &mut Vec<u8>, notice: &Notice) {
     build::error_response(out, &notice.report(false));
+}
+
+/// Only the ledger knows, and there is none.
+pub(super) fn off() -> Notice {
+    let sqlstate = SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
+    Notice { hint: OFF_HINT.into(), ..refused(sqlstate, OFF) }
 }
 
 /// An error of one sentence.

@@ -7,7 +7,7 @@ use weir_core::console::{Hit, Intervention};
 use weir_core::session::Notice;
 use weir_wire::error::SqlState;
 
-use super::answer::refused;
+use super::answer::{off, refused};
 use crate::proxy::mail::{Command, ToWorker};
 use crate::proxy::threads::House;
 
@@ -38,7 +38,7 @@ pub async fn intervene(
         hits.extend(answered.await.map_err(gone)?);
     }
     if hits.is_empty() && !order.may_hit_nobody() {
-        return Err(nobody(order));
+        return Err(if house.ledger { nobody(order) } else { off() });
     }
     Ok(hits)
 }

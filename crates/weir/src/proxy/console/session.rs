@@ -8,6 +8,7 @@ use weir_core::config::limits;
 use weir_core::console::{
     Command, Hit, Intervention, Operation, event_headings, event_rows, parse, usage,
 };
+use weir_core::ledger::{OFF, OFF_HINT};
 use weir_core::session::Notice;
 use weir_wire::build;
 use weir_wire::error::SqlState;
@@ -15,7 +16,7 @@ use weir_wire::frame::frontend;
 use weir_wire::message::{Execute, Query, TransactionStatus};
 
 use super::Order;
-use super::answer::{self, Reply, refused};
+use super::answer::{self, Reply, off, refused};
 use super::extended::{Extended, malformed};
 use super::gather::Gathered;
 use super::heal::intervene;
@@ -230,8 +231,9 @@ impl Session<'_> {
     /// Does one command. The outer error is that the client is gone.
     async fn perform(&mut self, command: &Command) -> Result<Result<Reply, Notice>, Broken> {
         Ok(match command {
+            Command::Show(topic) if !self.house.ledger && topic.is_of_ledger() => Err(off()),
             Command::Show(topic) => match Gathered::new(self.house, topic.needs()).await {
-                Ok(gathered) => Ok(shown(*topic, &gathered)),
+                Ok(gathered) => Ok(shown(self.house, *topic, &gathered)),
                 Err(why) => Err(stuck(&why)),
             },
             Command::Incident(name) => incident(self.house, name),
@@ -285,11 +287,13 @@ async fn gone(conn: &mut Conn) -> Broken {
     }
 }
 
-fn shown(topic: weir_core::console::Topic, gathered: &Gathered) -> Reply {
+fn shown(house: &House, topic: weir_core::console::Topic, gathered: &Gathered) -> Reply {
     let table = topic.table();
     let answer = table.answer(&gathered.view(), limits::CONSOLE_ROWS);
-    let remark = (answer.left_out > 0)
+    let cut = (answer.left_out > 0)
         .then(|| (format!("{} rows were left out", answer.left_out), String::new()));
+    let off = topic == weir_core::console::Topic::Waiters && !house.ledger;
+    let remark = cut.or_else(|| off.then(|| (OFF.to_owned(), OFF_HINT.to_owned())));
     Reply { remark, table: Some((table.headings(), answer.rows)), tag: "SHOW" }
 }
 

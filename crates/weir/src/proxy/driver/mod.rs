@@ -215,8 +215,9 @@ impl Driver {
         }
     }
 
-    /// What came, up to one buffer of it.
-    #[inline]
+    /// What came, up to one buffer of it. Always inlined, as [`Self::give_back`] is: else the chunk
+    /// is copied from one frame to the next on its way.
+    #[inline(always)]
     pub fn receive(&mut self, link: &Link) -> Received {
         match self {
             Self::Epoll(driver) => driver.receive(link.at),
@@ -225,7 +226,7 @@ impl Driver {
     }
 
     /// Takes a buffer back, soon: there are only so many.
-    #[inline]
+    #[inline(always)]
     pub fn give_back(&mut self, chunk: Chunk) {
         let Chunk { buffer, origin, .. } = chunk;
         match (self, origin) {

@@ -149,24 +149,40 @@ fn one_that_is_not_read_stalls_its_peer_and_loses_nothing() {
     });
 }
 
+/// Sends until nothing is taken any more from a connection that is not read.
+fn fill(driver: &mut Driver, theirs: &mut UnixStream) {
+    theirs.set_nonblocking(true).unwrap();
+    let mut quiet = 0;
+    while quiet < 20 {
+        if theirs.write(&[7; 10_000]).is_err() {
+            quiet += 1;
+            driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_peer_that_goes_while_it_is_not_read_is_noticed() {
     each(|driver| {
         let (link, mut theirs) = connect(driver, 7);
-        theirs.set_nonblocking(true).unwrap();
-        let mut quiet = 0;
-        while quiet < 20 {
-            if theirs.write(&[7; 10_000]).is_err() {
-                quiet += 1;
-                driver.wait(Duration::ZERO, &mut Vec::new()).unwrap();
-            }
-        }
+        fill(driver, &mut theirs);
         drop(theirs);
         let gone = |event: &Readiness| event.token == Token(7) && event.hangup && event.broken;
         until(driver, "the hang-up is told", |_, news| news.iter().any(gone));
         let mut got = Vec::new();
         until(driver, "the end is read", |driver, _| drain(driver, &link, &mut got));
         assert!(got.len() > UNREAD_BYTES && got.iter().all(|&byte| byte == 7));
+    });
+}
+
+#[test]
+fn one_that_is_only_watched_is_closed_though_its_peer_stays() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        fill(driver, &mut theirs);
+        turn(driver);
+        driver.close(link, Farewell::AtOnce);
+        until(driver, "it is closed", |driver, _| driver.is_idle());
     });
 }
 

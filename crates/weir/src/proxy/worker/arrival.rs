@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use weir_core::console::Traffic;
-use weir_core::dispatch::Advises;
-use weir_core::healing::Step;
 use weir_core::ids::{DialId, PoolId, ServerId};
 use weir_core::ledger::{Caller, Histogram};
 use weir_core::pool::{DialError, Fault};
@@ -245,9 +243,7 @@ impl Worker {
     /// Tells the dispatch what it may do, and what it may only show.
     fn advise(&mut self, pool: PoolId) {
         let rules = &self.homes[pool.0 as usize].target.healing;
-        let advises =
-            Advises { cap: !rules.enforces(Step::Cap), shed: !rules.enforces(Step::Shed) };
-        self.pools.advise(self.now, pool, advises);
+        self.pools.advise(self.now, pool, rules.advises());
     }
 
     fn pool_for(&mut self, key: &PoolKey, target: &Arc<Target>) -> PoolId {

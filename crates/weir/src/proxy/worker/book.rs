@@ -12,6 +12,9 @@ impl Worker {
     /// Books what a server connection does now, if it is not its pool's to say.
     #[inline]
     pub(super) fn book(&mut self, at: u32) {
+        if !self.pools.ledger().is_on() {
+            return;
+        }
         if let Some(phase) = self.servers.get(at).and_then(phase) {
             self.pools.ledger_mut().enter(self.now, ServerId(at), phase);
         }
@@ -21,6 +24,9 @@ impl Worker {
     /// not booked.
     pub(super) fn misbooked(&self) -> u32 {
         let ledger = self.pools.ledger();
+        if !ledger.is_on() {
+            return 0;
+        }
         let wrong = self.servers.iter().filter(|(at, server)| {
             phase(server).is_some_and(|phase| ledger.phase(ServerId(*at)) != Some(phase))
         });

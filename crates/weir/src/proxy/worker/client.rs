@@ -5,6 +5,7 @@ use std::time::Duration;
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
 use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
+use weir_core::ledger::{Mark, Scribe};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
 
@@ -121,6 +122,11 @@ impl Worker {
     /// Offers bytes to the client's session and does what it asks. Returns how many it took.
     fn client_input(&mut self, at: u32, input: &[u8]) -> usize {
         let mut taken = 0;
+        match self.anticipate(at, input) {
+            Next::Again => {}
+            Next::Wait => return 0,
+            Next::Over => return input.len(),
+        }
         loop {
             let rest = &input[taken..];
             let step = self.with_client(at, rest, After::SendAndBook, |session, cx| {
@@ -156,7 +162,7 @@ impl Worker {
                 }
                 Next::Again
             }
-            Ask::Checkout => self.checkout(at),
+            Ask::Checkout => self.checkout_asked(at),
             Ask::Close(_) => {
                 self.close_client(at, "session over");
                 Next::Over
@@ -168,12 +174,38 @@ impl Worker {
         }
     }
 
-    fn checkout(&mut self, at: u32) -> Next {
+    /// Gets a client what it is about to ask for, so that its bytes need not be walked twice.
+    #[inline]
+    fn anticipate(&mut self, at: u32, input: &[u8]) -> Next {
+        let Some(client) = self.clients.get_mut(at) else { return Next::Over };
+        if client.server.is_some() {
+            return Next::Again;
+        }
+        let settings = &self.homes[client.pool.0 as usize].target.session;
+        let mut scribe = Scribe {
+            ledger: self.pools.ledger_mut(),
+            caller: Some(&mut client.caller),
+            server: None,
+        };
+        let statements = &mut self.shared.statements;
+        match client.session.foresee(settings, statements, &mut scribe, input) {
+            Some(mark) => self.checkout(at, mark),
+            None => Next::Again,
+        }
+    }
+
+    /// The session has asked for a server connection.
+    fn checkout_asked(&mut self, at: u32) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         let mark = client
             .session
             .take_claim()
             .unwrap_or_else(|| self.pools.ledger_mut().unread(&mut client.caller));
+        self.checkout(at, mark)
+    }
+
+    fn checkout(&mut self, at: u32, mark: Mark) -> Next {
+        let Some(client) = self.clients.get_mut(at) else { return Next::Over };
         let (class, user) = (mark.class, mark.user);
         client.end_user = user;
         let (pool, affinity) = (client.pool, client.last_server);
@@ -226,9 +258,9 @@ impl Worker {
             server.leased = self.now;
             server.relayed = 0;
             server.timed_out = None;
+            server.state.lend(self.now);
         }
         self.probe_granted(at);
-        self.with_client(at, &[], After::Send, |session, cx| session.granted(cx));
     }
 
     /// The client has taken what was sent: its server connection is read again.

@@ -61,7 +61,7 @@ impl Lent {
     /// One look; true when the size has changed.
     fn look(&mut self, seen: Seen) -> bool {
         let before = self.part.size();
-        let moves = self.part.look(seen, self.shelf.seen_by(self.hungry));
+        let moves = self.part.look(seen, self.shelf.seen_by(self.rank, seen.demand(), self.hungry));
         self.shelf.give(moves.give);
         self.part.took(self.shelf.take(moves.take));
         self.set_hungry(moves.hungry);
@@ -73,6 +73,7 @@ impl Drop for Lent {
     /// The worker has given the pool up.
     fn drop(&mut self) {
         self.set_hungry(false);
+        self.shelf.set_demand(self.rank, 0);
         self.shelf.give(self.part.lent_to_us());
     }
 }

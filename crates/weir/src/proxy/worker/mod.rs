@@ -165,7 +165,8 @@ impl Worker {
     ) -> Result<Self> {
         let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
         driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
-        let pools = Pools::seeded(options.seed);
+        let pools =
+            if options.ledger { Pools::seeded(options.seed) } else { Pools::without_ledger() };
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
         Ok(Self {
             options,
@@ -214,7 +215,7 @@ impl Worker {
                 match self.named(event.token) {
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Client(at) => self.client_ready(at, *event),
-                    Named::Server(at) => self.server_ready(at),
+                    Named::Server(at) => self.server_ready(at, *event),
                     Named::Gone => {}
                 }
             }

@@ -6,7 +6,7 @@ use weir_core::ids::ServerId;
 use weir_core::pool::Release;
 use weir_core::session::{Ask, Fault, Step};
 
-use crate::proxy::driver::Received;
+use crate::proxy::driver::{Readiness, Received};
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::state::{Holder, Server};
 use crate::proxy::worker::talk::After;
@@ -20,8 +20,10 @@ impl Server {
 
 impl Worker {
     #[inline]
-    pub(super) fn server_ready(&mut self, at: u32) {
-        self.unblock_client(at);
+    pub(super) fn server_ready(&mut self, at: u32, event: Readiness) {
+        if event.drained {
+            self.unblock_client(at);
+        }
         self.pump_server(at);
     }
 
@@ -112,7 +114,9 @@ impl Worker {
                 Ok(step) => {
                     taken += step.taken;
                     let again = self.server_asks(at, step.ask);
-                    self.book(at);
+                    if step.ask != Ask::Release {
+                        self.book(at);
+                    }
                     if !again {
                         return taken;
                     }

@@ -56,7 +56,7 @@ impl Socket {
     }
 
     /// Reads what is waiting.
-    #[inline]
+    #[inline(always)]
     pub(super) fn receive(&mut self, driver: &mut Driver) -> Received {
         match &mut self.tls {
             None => driver.receive(&self.link),

@@ -28,6 +28,8 @@ pub struct WorkerOptions {
     pub seed: u64,
     /// How many workers there are.
     pub workers: usize,
+    /// It keeps a ledger.
+    pub ledger: bool,
     /// Where incidents are kept.
     pub incidents: Reporter,
     /// The driver it runs on.

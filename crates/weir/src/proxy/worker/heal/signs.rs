@@ -2,7 +2,7 @@
 //! to refuse.
 
 use weir_core::dispatch::{ClassView, Explanation};
-use weir_core::healing::{Rules, Scene, Sign, Step};
+use weir_core::healing::{Mode, Rules, Scene, Sign, Step};
 
 use crate::proxy::worker::Worker;
 
@@ -13,6 +13,8 @@ pub(super) struct Signalled {
     cap: Option<u32>,
     /// Its clients are refused early.
     sheds: bool,
+    /// The modes of both: what was only shown and is done from now on is recorded again.
+    modes: Option<[Mode; 2]>,
 }
 
 impl Worker {
@@ -22,8 +24,15 @@ impl Worker {
         let classes: Vec<ClassView> = self.pools.classes(scene.pool).collect();
         for class in classes {
             let key = (scene.pool, class.class);
-            let known = self.healing.signalled.get(&key).copied().unwrap_or_default();
             let sheds = class.deadline.is_some();
+            if class.cap.is_none() && !sheds {
+                self.healing.signalled.remove(&key);
+                continue;
+            }
+            let label = self.class_label(&class);
+            let modes = Some([Step::Cap, Step::Shed].map(|step| rules.ladder.mode(&label, step)));
+            let known = self.healing.signalled.get(&key).filter(|known| known.modes == modes);
+            let known = known.copied().unwrap_or_default();
             let lower = match (class.cap, known.cap) {
                 (Some(cap), Some(before)) => cap * 2 <= before,
                 (Some(_), None) => true,
@@ -36,11 +45,7 @@ impl Worker {
                 self.sign(scene, rules, (Step::Shed, &class));
             }
             let cap = if lower { class.cap } else { class.cap.and(known.cap) };
-            if cap.is_some() || sheds {
-                self.healing.signalled.insert(key, Signalled { cap, sheds });
-            } else {
-                self.healing.signalled.remove(&key);
-            }
+            self.healing.signalled.insert(key, Signalled { cap, sheds, modes });
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_core::console::{ActionRow, CapRow, HealingSnapshot, WardRow};
-use weir_core::healing::{Mode, News, Origin, Record, Step, Tallied, Verdict};
+use weir_core::healing::{Mode, News, Origin, Record, Step, Verdict};
 use weir_core::ids::PoolId;
 use weir_core::incident::{Action, Effect, Note};
 
@@ -48,24 +48,10 @@ impl Worker {
     /// Tells the log what the week had.
     fn sum_up(&self) {
         for (step, how, sum) in self.healing.healer.week(self.now).iter() {
-            if sum.count == 0 {
-                continue;
+            if sum.count > 0 {
+                let (step, outcome, told) = (step.as_str(), how.as_str(), sum.told(how));
+                tracing::info!(step, outcome, "healing, seven days: {told}");
             }
-            let saved = match how {
-                Tallied::Done => "",
-                Tallied::Observed | Tallied::Warned | Tallied::Withheld => {
-                    ", which enforcing would have saved"
-                }
-            };
-            tracing::info!(
-                step = step.as_str(),
-                outcome = how.as_str(),
-                "healing, seven days: {} actions for {} slots; slots were held on for {:.1} s \
-                 while others waited{saved}",
-                sum.count,
-                sum.slots,
-                sum.kept.as_secs_f64()
-            );
         }
     }
 
@@ -108,10 +94,11 @@ impl Worker {
         let limited = self.pools.classes(pool).filter(|class| {
             class.limit.is_some() || class.cap.is_some() || class.deadline.is_some()
         });
-        let enforced = self.homes[pool.0 as usize].target.healing.enforces(Step::Cap);
+        let ladder = &self.homes[pool.0 as usize].target.healing.ladder;
         let row = |view: weir_core::dispatch::ClassView| {
             let (database, pool_user) = self.names(pool);
             let route = self.class_label(&view);
+            let enforced = ladder.mode(&route, Step::Cap) == Mode::Enforce;
             CapRow { database, pool_user, route, view, enforced }
         };
         limited.map(row).collect()
