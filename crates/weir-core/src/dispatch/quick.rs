@@ -59,7 +59,7 @@ impl Dispatch {
 
     /// True when the slots left after this one suffice for the quick.
     pub(super) fn leaves_quick(&self, place: Place) -> bool {
-        if self.advises.cap || !self.quick_here || !self.classes[place.at()].long {
+        if !self.quick_here || !self.classes[place.at()].long {
             return true;
         }
         let long = self.classes.iter().filter(|class| class.long);
