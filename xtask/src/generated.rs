@@ -33,6 +33,7 @@ scenarios/NAME.toml` shows one in detail). Each cell: of the requests that are n
 began in the trouble, the share that had a server connection within a second and succeeded; then the
 time after the trouble until 95 % of them do so again, for good. In scenarios without a culprit all
 requests count. The numbers are the simulator's: exponential times, one seed, one set of parameters.
+[dispatch.md](dispatch.md) has them beside what was measured.
 
 ";
 

@@ -39,6 +39,10 @@ pub enum Command {
     Simulate {
         /// A scenario, as in the folder `scenarios`.
         scenario: String,
+        /// What replays left (`replay.json`): prints their first figures beside those of the
+        /// scenario, under the rule that stood before the server there.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        against: Vec<String>,
     },
     /// Show who has the server connections, who waits, and what their time goes into.
     Top(TopArgs),

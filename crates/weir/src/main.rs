@@ -45,7 +45,9 @@ fn main() -> ExitCode {
         Command::Replay(args) => demo::replay(&args).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "demo")]
         Command::Orders { words } => demo::orders(words).map(|()| ExitCode::SUCCESS),
-        Command::Simulate { scenario } => simulate::run(&scenario).map(|()| ExitCode::SUCCESS),
+        Command::Simulate { scenario, against } => {
+            simulate::run(&scenario, &against).map(|()| ExitCode::SUCCESS)
+        }
         Command::Top(args) => top::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Ledger(args) => history::command::run(&args, &mut io::stdout()),
         Command::Check(args) => check::run(&args),

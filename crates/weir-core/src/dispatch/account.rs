@@ -191,6 +191,11 @@ impl Account {
         self.granted >> 16
     }
 
+    /// True when lately a quarter more transactions asked than ended.
+    pub(super) const fn is_outgrown(&self) -> bool {
+        self.asked * 4 > self.done * 5
+    }
+
     /// True when of those who left the queue lately at least one in eight got nothing, and these
     /// are not just one or two.
     pub(super) const fn is_deserted(&self) -> bool {

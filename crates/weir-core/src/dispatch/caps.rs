@@ -52,12 +52,17 @@ const DEADLINE_BLAMED: Duration = Duration::from_millis(500);
 /// itself that keeps all from ending, and so not for longer than that.
 const STALL_MAX: Duration = Duration::from_millis(500);
 
-/// Looks at which a queue must be too long before somebody is refused while nobody is to blame. One
-/// alone may be the last of a stall.
-const LOOKS_BEHIND: u32 = 2;
+/// Looks in a row at which the queue of a class to blame must be too long before somebody is
+/// refused. One alone may be the last of a stall.
+const LOOKS_BEHIND_BLAMED: u32 = 2;
+/// The same while nobody is to blame: it must also have grown all the time. What a stall of the
+/// server left behind does not grow, nor does the queue of clients that each ask again when they
+/// have been served, however few slots they have.
+const LOOKS_BEHIND: u32 = 10;
 
-/// A queue that is served in less is not too long, however long its first has waited.
-const BACKLOG_MIN: Duration = Duration::from_millis(250);
+/// A queue that is served in less is not too long any more, however long its first has waited; and
+/// who leaves it sooner says nothing of it.
+pub(super) const BACKLOG_MIN: Duration = Duration::from_millis(250);
 
 /// Grants between two looks that tell the pace by themselves.
 const GRANTS_MIN: u32 = 10;
@@ -124,8 +129,10 @@ impl Dispatch {
         let common = standing && self.is_common();
         self.common = common && self.policy == Policy::Fair;
         let oldest = self.oldest().map(waited);
-        let behind = self.classes.iter().any(|class| class.behind >= LOOKS_BEHIND);
-        self.late = self.common && behind && oldest.is_some_and(|age| age >= DEADLINE);
+        // Not before somebody is refused for it: of clients that ask again as soon as they are
+        // served, the oldest would wait for ever.
+        let limited = self.classes.iter().any(|class| class.overload.is_some());
+        self.late = self.common && limited && oldest.is_some_and(|age| age >= DEADLINE);
         if self.common {
             self.innocent_until = now + INNOCENT_FOR;
         }
@@ -198,15 +205,15 @@ impl Dispatch {
         let kept = if keeps { self.quick_reserve() } else { 0 };
         let roomy = scene.slots.idle > self.size / 8 + kept;
         let size = self.size;
-        let patience = match self.policy {
-            Policy::Codel => STANDING,
-            Policy::Fair | Policy::Fifo => DEADLINE,
+        let (patience, hasty) = match self.policy {
+            Policy::Codel => (STANDING, true),
+            Policy::Fair | Policy::Fifo => (DEADLINE, false),
         };
         self.change(Self::place_at(at), |class| {
             class.verdict = verdict;
             class.steer(size, roomy);
-            class.keep_pace(scene.still);
-            class.overload = class.overloaded(own_wait, patience);
+            class.keep_pace(scene.still, hasty);
+            class.overload = class.overloaded(own_wait, patience, hasty);
             let acts = class.overload.is_some() && !class.advised.shed;
             class.newest_first = acts && class.verdict.why != Why::Nothing;
         });
@@ -308,7 +315,8 @@ impl Class {
 
     /// Notes whether those who wait are soon served, as grants go lately. A queue that stands
     /// still says nothing about that.
-    fn keep_pace(&mut self, still: Duration) {
+    /// While `hasty` a queue need not have grown.
+    fn keep_pace(&mut self, still: Duration, hasty: bool) {
         let fresh = std::mem::take(&mut self.fresh_grants);
         self.pace = match fresh {
             0..GRANTS_MIN => Duration::from_nanos(self.account.grant_interval_nanos()),
@@ -316,8 +324,15 @@ impl Class {
             GRANTS_MIN.. => LOOK_EVERY / fresh,
         };
         let blamed = self.is_to_blame();
-        let most = if blamed { DEADLINE_BLAMED } else { BACKLOG_MIN };
-        if self.queue_time() < most {
+        let limited = hasty || self.overload.is_some();
+        let most = match (blamed, limited) {
+            (true, _) => DEADLINE_BLAMED,
+            (false, true) => BACKLOG_MIN,
+            (false, false) => DEADLINE,
+        };
+        let outgrown =
+            blamed || limited || self.account.is_outgrown() || self.account.is_deserted();
+        if self.queue_time() < most || !outgrown {
             self.behind = 0;
         } else if still < LOOK_EVERY || (blamed && still >= STALL_MAX) {
             self.behind = self.behind.saturating_add(1);
@@ -330,13 +345,19 @@ impl Class {
     }
 
     /// True when nobody waits long in its queue but for what is over.
-    const fn is_soon_served(&self) -> bool {
-        self.behind < LOOKS_BEHIND
+    const fn is_soon_served(&self, hasty: bool) -> bool {
+        let soon = hasty || self.is_to_blame();
+        self.behind < if soon { LOOKS_BEHIND_BLAMED } else { LOOKS_BEHIND }
     }
 
     /// The deadline while its queue is too long and something is wrong, at least `patience` when
     /// nobody is to blame; the last one while the queue is too long.
-    fn overloaded(&self, own_wait: Option<Duration>, patience: Duration) -> Option<Duration> {
+    fn overloaded(
+        &self,
+        own_wait: Option<Duration>,
+        patience: Duration,
+        hasty: bool,
+    ) -> Option<Duration> {
         let wait = own_wait?;
         let grants = self.account.grant_interval_nanos();
         let (least, interval) = match self.verdict.why {
@@ -344,7 +365,7 @@ impl Class {
             Why::Inflated | Why::Dominant if self.verdict.hold < LONG_MIN => return None,
             // The queue is short because of the limit.
             Why::Inflated | Why::Dominant if self.overload.is_some() => return self.overload,
-            _ if self.is_soon_served() => return None,
+            _ if self.is_soon_served(hasty) => return None,
             Why::Inflated | Why::Dominant => {
                 (DEADLINE_BLAMED, grants.min(self.account.ask_interval_nanos()))
             }

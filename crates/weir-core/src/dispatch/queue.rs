@@ -9,6 +9,7 @@ use crate::ids::{ClassId, PoolId, Ticket};
 use crate::time::Instant;
 
 use super::baseline::Baseline;
+use super::caps::BACKLOG_MIN;
 use super::claim::{Advises, Claim, ClassRules, Policy};
 use super::class::{Class, UNLIMITED};
 use super::shed::Level;
@@ -328,9 +329,12 @@ impl Dispatch {
         removed
     }
 
-    /// A client left the queue by itself.
-    pub(crate) fn gave_up(&mut self, place: Place) {
-        self.classes[place.at()].account.give_up();
+    /// A client left the queue by itself after it had waited so long. Who leaves soon says nothing
+    /// of the queue.
+    pub(crate) fn gave_up(&mut self, place: Place, waited: Duration) {
+        if waited >= BACKLOG_MIN {
+            self.classes[place.at()].account.give_up();
+        }
     }
 
     /// The waiting client to be served next, if limits let anybody in.

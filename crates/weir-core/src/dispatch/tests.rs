@@ -141,6 +141,26 @@ impl Stage {
         self.now = end;
     }
 
+    /// Plays until a transaction ends; its connection is lost with it when `lost`.
+    fn serve_one(&mut self, lost: bool) {
+        let (&(free, client), _) = self.ends.iter().next().expect("somebody is served");
+        while let Some(tick) = self.pools.deadline().filter(|&tick| tick < free) {
+            self.now = self.now.max(tick);
+            self.pools.tick(self.now);
+            self.perform();
+        }
+        self.now = self.now.max(free);
+        let server = self.ends.remove(&(free, client)).expect("it was there");
+        let how = if lost { Release::Broken } else { Release::Reusable };
+        self.pools.release(self.now, server, how);
+        self.perform();
+    }
+
+    /// The client that came last of those that wait.
+    fn newest_waiting(&self) -> Option<u32> {
+        self.pools.waiters(self.pool).map(|waiter| waiter.client.0).max()
+    }
+
     fn class(&self, class: usize) -> ClassView {
         let id = ClassId(u32::try_from(class + 1).unwrap());
         self.pools.classes(self.pool).find(|view| view.class == id).expect("it has asked")
@@ -424,9 +444,9 @@ fn clients_that_leave_tell_that_the_wait_is_too_long() {
     for _ in 0..200 {
         let client = stage.ask(PAGE);
         stage.play(ms(10));
-        if client > 20
+        if client > 40
             && client.is_multiple_of(2)
-            && let Some(ticket) = stage.tickets.get(&(client - 15))
+            && let Some(ticket) = stage.tickets.get(&(client - 35))
         {
             stage.pools.withdraw(stage.now, *ticket);
         }
@@ -583,4 +603,43 @@ fn a_frozen_connection_of_a_tiny_pool_refuses_nobody() {
         stage.play(ms(2_500));
     }
     assert_eq!(stage.refusals, []);
+}
+
+/// Forty clients share three connections, and each asks again as soon as it has been served. The
+/// server stands still, its connections are killed, it goes on slowly: whoever waits is served in
+/// the end, and before those who came later by a round.
+#[test]
+fn a_crowd_before_few_connections_waits_out_what_befalls_the_server() {
+    let settings = PoolSettings { size_max: 3, ..settings(Policy::Fair) };
+    let mut stage = Stage::new(settings, &[Load { every: ms(1_000_000), hold: ms(20) }]);
+    for _ in 0..4 {
+        stage.ask(PAGE);
+    }
+    for _ in 0..900 {
+        // What is usual is learnt.
+        stage.serve_one(false);
+        stage.ask(PAGE);
+    }
+    for _ in 4..40 {
+        stage.ask(PAGE);
+    }
+    for round in 0..600_u32 {
+        stage.loads[PAGE].hold = match round % 200 {
+            20 => ms(1_500),
+            40..120 => ms(150),
+            _ => ms(20 + u64::from(round * 7 % 13)),
+        };
+        stage.serve_one(round % 50 == 33);
+        stage.ask(PAGE);
+        if round % 10 == 0
+            && let Some(client) = stage.newest_waiting()
+        {
+            // Some think better of it at once.
+            stage.pools.withdraw(stage.now, stage.tickets[&client]);
+            stage.ask(PAGE);
+        }
+    }
+    assert_eq!(stage.refusals, []);
+    let late = stage.order.windows(2).filter(|pair| pair[1] + 45 < pair[0]).count();
+    assert_eq!(late, 0, "{:?}", stage.order);
 }

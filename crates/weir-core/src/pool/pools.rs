@@ -123,7 +123,7 @@ impl Pools {
         let pool = self.waiters.at(at).pool;
         let queue = &mut self.pools[pool.0 as usize].queue;
         let (_, waiter) = queue.remove(&mut self.waiters, at);
-        queue.gave_up(waiter.place);
+        queue.gave_up(waiter.place, now.since(waiter.since));
         self.ledger.unqueued(waiter.claim.class, WaitEnd::Left, now - waiter.since);
         true
     }

@@ -7,7 +7,7 @@ use crate::ids::{ClassId, ClientId, ServerId, Ticket};
 use crate::pool::{Chance, Checkout, Release};
 use crate::time::Instant;
 
-use super::draw::exponential;
+use super::draw::spread;
 use super::engine::{Event, Simulation};
 
 /// Where an attempt is.
@@ -138,10 +138,11 @@ impl Simulation<'_> {
     /// The statement runs.
     fn execute(&mut self, index: u32) {
         let present = self.present_of(index);
+        let even = self.class_of(index).even;
         let attempt = &mut self.attempts[index as usize];
         attempt.stage = Stage::Executing;
         attempt.since = self.now;
-        let usual = exponential(&mut attempt.chance, present.sql);
+        let usual = spread(&mut attempt.chance, present.sql, even);
         let span = self.database.begin(usual);
         self.after(span, Event::Executed(index));
     }
@@ -153,13 +154,13 @@ impl Simulation<'_> {
         }
         self.database.end();
         let class = self.class_of(index);
-        let (nested, leak) = (class.nested, class.leak_percent);
+        let (nested, leak, even) = (class.nested, class.leak_percent, class.even);
         let call = self.present_of(index).call;
         let attempt = &mut self.attempts[index as usize];
         attempt.stage = Stage::Calling;
         attempt.since = self.now;
         let leaks = attempt.chance.percent(leak);
-        let span = exponential(&mut attempt.chance, call);
+        let span = spread(&mut attempt.chance, call, even);
         if let Some(limit) = self.rule.kills_after() {
             self.after(limit, Event::Kill(index));
         }
@@ -254,11 +255,20 @@ impl Simulation<'_> {
 
     fn retry(&mut self, index: u32) {
         let number = self.attempts[index as usize].journey;
-        let pause = Duration::from_millis(self.class_of(index).retry_ms);
+        let class = self.class_of(index);
+        let (longest, back_off) = (Duration::from_millis(class.retry_ms), class.back_off_ms);
         let journey = &mut self.journeys[number as usize];
         if journey.tries_left > 0 {
+            let made = class.retries - journey.tries_left;
             journey.tries_left -= 1;
-            let pause = self.attempts[index as usize].chance.up_to(pause);
+            let chance = &mut self.attempts[index as usize].chance;
+            let pause = match back_off.map(Duration::from_millis) {
+                None => chance.up_to(longest),
+                Some(first) => {
+                    let usual = first.saturating_mul(1 << made.min(16));
+                    usual / 2 + chance.up_to(usual)
+                }
+            };
             self.after(pause, Event::Send(number));
         }
     }

@@ -16,6 +16,12 @@ pub(super) fn exponential(chance: &mut Chance, mean: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// The time that is meant by a plan: `mean` itself where times are even, else drawn around it.
+pub(super) fn spread(chance: &mut Chance, mean: Duration, even: bool) -> Duration {
+    let drawn = exponential(chance, mean);
+    if even { mean } else { drawn }
+}
+
 /// `-log2(x / 2^64)` in fixed point, bit by bit: squaring a number doubles its logarithm.
 fn neg_log2(x: u64) -> u64 {
     let zeros = x.leading_zeros();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::healing::Rules;
 use crate::ids::{ClientId, DialId, PoolId, ServerId};
-use crate::pool::{Chance, DialError, Effect, Fault, Pools, Refusal, ServerView, State};
+use crate::pool::{Chance, DialError, Effect, Fault, PoolView, Pools, Refusal, ServerView, State};
 use crate::time::Instant;
 
 use super::attempt::Attempt;
@@ -89,6 +89,8 @@ pub(super) struct Simulation<'plan> {
     events: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     scheduled: u64,
     arrivals: Vec<Chance>,
+    /// When the pools' controllers looked last.
+    looked: Instant,
     pub(super) proxies: Vec<Proxy>,
     pub(super) application: Application,
     pub(super) database: Database,
@@ -128,6 +130,7 @@ impl<'plan> Simulation<'plan> {
             events: BinaryHeap::new(),
             scheduled: 0,
             arrivals: classes.clone().map(stream).collect(),
+            looked: Instant::ZERO,
             proxies: (0..plan.proxies).map(|at| proxy(plan, rule, at)).collect(),
             application: Application::new(plan.workers),
             database: Database::new(plan.knee),
@@ -156,13 +159,14 @@ impl<'plan> Simulation<'plan> {
     fn run(&mut self) {
         let end = Instant::from_millis(self.plan.seconds * 1_000) + AFTERWARDS;
         loop {
-            let tick = self.proxies.iter().filter_map(|proxy| proxy.pools.deadline()).min();
+            let tick = self.tick_due();
             let event = self.events.peek().map(|Reverse((at, ..))| *at);
             let Some(at) = tick.into_iter().chain(event).min().filter(|&at| at <= end) else {
                 break;
             };
             self.now = self.now.max(at);
             if tick.is_some_and(|due| due <= at) {
+                self.looked = self.now;
                 for proxy in &mut self.proxies {
                     proxy.pools.tick(self.now);
                 }
@@ -171,6 +175,12 @@ impl<'plan> Simulation<'plan> {
             }
             self.settle();
         }
+    }
+
+    /// When the pools' controllers and time limits are due: not before figures come.
+    fn tick_due(&self) -> Option<Instant> {
+        let due = self.proxies.iter().filter_map(|proxy| proxy.pools.deadline()).min()?;
+        Some(self.plan.lateness(self.now).map_or(due, |late| due.max(self.looked + late)))
     }
 
     fn happen(&mut self, event: Event) {
@@ -276,8 +286,10 @@ impl<'plan> Simulation<'plan> {
         }
     }
 
-    /// Counts capped classes and caps that fell again after they had grown.
+    /// Counts server connections, capped classes, and caps that fell again after they had grown.
     fn sample(&mut self) {
+        let open = self.proxies.iter().map(|one| open_in(&one.pools.view(one.pool))).sum();
+        self.outcome.open_max = self.outcome.open_max.max(open);
         let mut capped = false;
         for (proxy, one) in self.proxies.iter().enumerate() {
             for view in one.pools.classes(one.pool).filter(|view| view.class.0 > 0) {
@@ -320,6 +332,11 @@ impl<'plan> Simulation<'plan> {
         self.scheduled += 1;
         self.events.push(Reverse((at, self.scheduled, event)));
     }
+}
+
+/// Server connections that a server would count.
+fn open_in(view: &PoolView) -> u32 {
+    view.idle + view.active + view.settling + view.checking + view.closing
 }
 
 /// A proxy with its part of the slots.

@@ -12,7 +12,8 @@ use crate::healing::{
     Who, Work,
 };
 use crate::ids::ClientId;
-use crate::pool::{Release, ServerView, State};
+use crate::pool::{Pressure, Release, ServerView, State};
+use crate::time::Instant;
 
 use super::attempt::Stage;
 use super::engine::Simulation;
@@ -26,6 +27,19 @@ const WELL: Duration = Duration::from_secs(1);
 pub(super) struct Ladder {
     healer: Healer,
     door: Door,
+    /// What it has yet to see, while it sees everything late.
+    late: Option<Sight>,
+    /// When it saw something last.
+    saw: Instant,
+}
+
+/// What a healer sees of a pool.
+#[derive(Debug)]
+struct Sight {
+    holders: Vec<Holder>,
+    pressure: Pressure,
+    /// Routes that wait.
+    routes: BTreeSet<Arc<str>>,
 }
 
 /// The rules with every step enforced, and the idle killer's limit.
@@ -59,16 +73,40 @@ impl Simulation<'_> {
         }
     }
 
-    fn consider(&mut self, proxy: usize) -> Vec<Decision> {
+    /// What is there to be seen now.
+    fn sight(&self, proxy: usize) -> Sight {
         let one = &self.proxies[proxy];
-        let pressure = one.pools.pressure(one.pool);
-        let holders: Vec<Holder> =
-            one.pools.servers(one.pool).filter_map(|view| self.holder(&view)).collect();
         let waiting = one.pools.classes(one.pool).filter(|class| class.waiting > 0);
         let routes = waiting.filter_map(|class| self.routes.get(class.class.0 as usize - 1));
-        let routes: BTreeSet<Arc<str>> = routes.cloned().collect();
+        Sight {
+            holders: one.pools.servers(one.pool).filter_map(|view| self.holder(&view)).collect(),
+            pressure: one.pools.pressure(one.pool),
+            routes: routes.cloned().collect(),
+        }
+    }
+
+    /// What the healer of a proxy sees now: none when nothing comes, else what is there; or what
+    /// was there when it saw something last, while it sees everything late.
+    fn seen(&mut self, proxy: usize) -> Option<Sight> {
+        let Some(late) = self.plan.lateness(self.now) else {
+            self.ladders[proxy].late = None;
+            return Some(self.sight(proxy));
+        };
+        if self.now.since(self.ladders[proxy].saw) < late {
+            return None;
+        }
+        let fresh = self.sight(proxy);
+        let ladder = &mut self.ladders[proxy];
+        ladder.saw = self.now;
+        ladder.late.replace(fresh)
+    }
+
+    fn consider(&mut self, proxy: usize) -> Vec<Decision> {
+        let Some(Sight { holders, pressure, routes }) = self.seen(proxy) else {
+            return Vec::new();
+        };
         let scene = Scene {
-            pool: one.pool,
+            pool: self.proxies[proxy].pool,
             holders: &holders,
             waiting: pressure.waiting,
             oldest: pressure.since.map(|since| self.now.since(since)).unwrap_or_default(),

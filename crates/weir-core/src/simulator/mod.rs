@@ -9,6 +9,7 @@
 mod attempt;
 mod draw;
 mod engine;
+mod headline;
 mod ladder;
 mod outcome;
 mod plan;
@@ -21,6 +22,7 @@ mod table;
 mod tests;
 
 pub use engine::play;
+pub use headline::{Headline, beside};
 pub use outcome::{ClassOutcome, Outcome};
 pub use plan::{ClassPlan, EventPlan, Expectation, Plan, PlanError};
 pub use recorded::{Recorded, call_outside};

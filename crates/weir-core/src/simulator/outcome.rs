@@ -52,6 +52,8 @@ pub struct Outcome {
     pub tries: u64,
     /// Those of them that succeeded while their clients waited.
     pub good: u64,
+    /// Most server connections open at once.
+    pub open_max: u32,
     /// Attempts refused, whenever.
     pub refused: u64,
     /// Attempts refused before the usual wait limit.

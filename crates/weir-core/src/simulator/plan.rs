@@ -58,7 +58,7 @@ pub struct Plan {
 }
 
 /// One kind of request: a transaction of one statement and, while it is open, maybe a call to
-/// another service. Times are exponential with these means.
+/// another service. Times are exponential with these means, or exactly these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassPlan {
@@ -71,6 +71,9 @@ pub struct ClassPlan {
     /// Outside call inside the transaction, in milliseconds.
     #[serde(default)]
     pub call_ms: u64,
+    /// Statements and calls take exactly as long as is said here, rather than on average.
+    #[serde(default)]
+    pub even: bool,
     /// So many statements, each with its call, make a transaction.
     #[serde(default = "one_of_them")]
     pub rounds: u32,
@@ -86,6 +89,9 @@ pub struct ClassPlan {
     /// The longest pause before another attempt, in milliseconds.
     #[serde(default = "second")]
     pub retry_ms: u64,
+    /// Instead of that, the pause before the second attempt, in milliseconds: drawn between half
+    /// and one and a half of it, and doubled for each attempt after that.
+    pub back_off_ms: Option<u64>,
     /// The row or table its transactions need for themselves from the statement to the end.
     pub lock: Option<String>,
     /// Percent of transactions that are never ended.
@@ -119,6 +125,8 @@ pub struct EventPlan {
     pub sql_percent: u64,
     /// The outside call's time instead of the usual, in milliseconds.
     pub call_ms: Option<u64>,
+    /// The outside call's time at the end; from `call_ms` to it, it moves evenly.
+    pub call_to_ms: Option<u64>,
     /// The class that the requests say they belong to: what tells routes apart lies.
     pub poses_as: Option<String>,
     /// The application is restarted: what it was doing is lost, and nobody can reach it meanwhile.
@@ -127,6 +135,9 @@ pub struct EventPlan {
     /// PostgreSQL is away: its connections break and none can be opened.
     #[serde(default)]
     pub down: bool,
+    /// The figures that controllers and healers decide by are so old, in milliseconds: they look
+    /// no more often, and the healers see what they would have seen the time before.
+    pub late_ms: Option<u64>,
 }
 
 /// What Weir must reach in this scenario.
@@ -184,6 +195,10 @@ impl Plan {
         if self.workers == Some(0) || self.knee == Some(0) || !rounds {
             return Err("`workers`, `knee` and `rounds` must be at least 1".into());
         }
+        let unfounded = |event: &EventPlan| event.call_to_ms.is_some() && event.call_ms.is_none();
+        if self.events.iter().any(unfounded) {
+            return Err("`call_to_ms` needs `call_ms`, from which it begins".into());
+        }
         let known = |name: &String| self.classes.iter().any(|class| class.name == *name);
         let mut named = self.events.iter().flat_map(|event| [&event.class, &event.poses_as]);
         match named.find_map(|name| name.as_ref().filter(|name| !known(name))) {
@@ -211,7 +226,7 @@ impl Plan {
                 present.rate = present.rate * event.rate_percent / 100;
                 let percent = u32::try_from(event.sql_percent).unwrap_or(u32::MAX);
                 present.sql = present.sql * percent / 100;
-                present.call = event.call_ms.map_or(present.call, Duration::from_millis);
+                present.call = event.call(now).unwrap_or(present.call);
             }
         }
         present
@@ -229,6 +244,12 @@ impl Plan {
     /// True while the application is being restarted.
     pub(super) fn is_restarting(&self, now: Instant) -> bool {
         self.events.iter().any(|event| event.restart && event.is_on(now))
+    }
+
+    /// How old the figures are that are decided by, while they are late.
+    pub(super) fn lateness(&self, now: Instant) -> Option<Duration> {
+        let on = self.events.iter().filter(|event| event.is_on(now));
+        on.filter_map(|event| event.late_ms).max().map(Duration::from_millis)
     }
 
     /// True while PostgreSQL is away.
@@ -249,6 +270,21 @@ pub(super) struct Present {
 impl EventPlan {
     fn is_on(&self, now: Instant) -> bool {
         Instant::from_millis(self.from_ms) <= now && now < Instant::from_millis(self.to_ms)
+    }
+
+    /// The outside call's time at `now`, while the event is on.
+    fn call(&self, now: Instant) -> Option<Duration> {
+        let from = self.call_ms?;
+        let to = self.call_to_ms.unwrap_or(from);
+        let nanos = now.nanos_since(Instant::from_millis(self.from_ms));
+        let passed = nanos / 1_000_000;
+        let length = self.to_ms.saturating_sub(self.from_ms).max(1);
+        let millis = if to >= from {
+            from + (to - from).saturating_mul(passed) / length
+        } else {
+            from - (from - to).saturating_mul(passed) / length
+        };
+        Some(Duration::from_millis(millis))
     }
 }
 

@@ -136,6 +136,7 @@ pub fn call_outside(mut plan: Plan) -> Plan {
     let theirs = |event: &EventPlan| event.class.as_ref().is_some_and(|it| culprits.contains(it));
     for event in plan.events.iter_mut().filter(|event| theirs(event)) {
         event.call_ms = event.call_ms.map(|_| 0);
+        event.call_to_ms = None;
     }
     plan.about = format!(
         "The same with the call of {} outside of the transaction.",
@@ -213,11 +214,13 @@ impl Class<'_> {
             rate,
             sql_ms,
             call_ms: millis(Times::of(&sums).call),
+            even: false,
             rounds: 1,
             culprit: false,
             patience_ms: patience_ms(&sums),
             retries: 0,
             retry_ms: 1_000,
+            back_off_ms: None,
             lock: None,
             leak_percent: 0,
             nested: false,
@@ -231,9 +234,11 @@ impl Class<'_> {
             rate_percent: 100,
             sql_percent: 100,
             call_ms: None,
+            call_to_ms: None,
             poses_as: None,
             down: false,
             restart: false,
+            late_ms: None,
         };
         plan.events.extend(steps.iter().map(|&(from, to, per_100_s)| EventPlan {
             rate_percent: (per_100_s + rate / 2) / rate,

@@ -52,9 +52,7 @@ fn check(options: Options, slots: u32, more: &str) {
     let seconds = seconds.map_or(10, |text| text.parse().unwrap());
     let seed = Chance::seed();
     let server = Upstream::Own(Box::new(PgServer::start(options).unwrap()));
-    // With fair dispatch one run of 24, with two workers, left a client without an answer.
-    let more = format!("dispatch = \"fifo\"\n{more}");
-    let mut stage = Stage::before(server, slots, &more);
+    let mut stage = Stage::before(server, slots, more);
     stage.client().query("CREATE TABLE moved (tag text, mark text, n int)");
     let (port, database) = (stage.port(), stage.database().to_owned());
     let over = AtomicBool::new(false);
