@@ -43,8 +43,8 @@ bounds! {
     /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with
     /// io_uring. When all are full it goes on after the next turn.
     RECEIVE_BUFFERS = 128;
-    /// One of these buffers. A connection of which more than three come at once is read without them,
-    /// until it brings less than one.
+    /// One of these buffers. A connection of which more than three come at once is read without
+    /// them, until it brings less than one.
     RECEIVE_BUFFER_BYTES = 16 * KIB;
     /// Completions that the kernel keeps ready for a worker, with io_uring. Further ones wait in
     /// the kernel.

@@ -1,5 +1,5 @@
-//! The end of nearly every transaction, seen at a glance and settled in one go. What is not so plain
-//! goes the long way of [`Session::request_ended`], which comes to the same.
+//! The end of nearly every transaction, seen at a glance and settled in one go. What is not so
+//! plain goes the long way of [`Session::request_ended`], which comes to the same.
 
 use weir_wire::message::TransactionStatus;
 
@@ -14,8 +14,8 @@ use crate::time::Instant;
 const READY: [u8; 6] = [b'Z', 0, 0, 0, 5, b'I'];
 
 impl Session {
-    /// Takes the message at `at` if it is the last one due, ends a transaction, and nothing is to be
-    /// put in order: the lease is over then. Returns whether it was that.
+    /// Takes the message at `at` if it is the last one due, ends a transaction, and nothing is to
+    /// be put in order: the lease is over then. Returns whether it was that.
     #[inline]
     pub(super) fn ends_calmly(&mut self, cx: &mut Context<'_>, input: &[u8], at: usize) -> bool {
         let Some(server) = cx.server.as_deref_mut() else { return false };

@@ -105,8 +105,8 @@ impl Session {
         let text = body.strip_prefix(b"\0")?;
         let (text, rest) = text.split_at_checked(known.text.len())?;
         let types = rest.strip_prefix(b"\0")?.strip_prefix(&known.types_count())?;
-        // Neither the text nor the types can go on: the known text holds no zero byte, and the types
-        // end with the message.
+        // Neither the text nor the types can go on: the known text holds no zero byte, and the
+        // types end with the message.
         (*text == *known.text && *types == *known.types)
             .then(|| (Parse { name: b"", text, types }, known.look()))
     }

@@ -1,6 +1,6 @@
-//! What a client is about to ask for, seen before its bytes are walked: nearly every transaction begins
-//! with a message that needs a server connection and is like the client's last one. With the slot in
-//! hand its bytes are walked once, not once to ask and once to send.
+//! What a client is about to ask for, seen before its bytes are walked: nearly every transaction
+//! begins with a message that needs a server connection and is like the client's last one. With the
+//! slot in hand its bytes are walked once, not once to ask and once to send.
 
 use weir_wire::frame::{HEADER_LEN, Header, frontend};
 use weir_wire::message::Bind;
@@ -13,8 +13,9 @@ use crate::session::statements::{Look, Statements};
 
 impl Session {
     /// Whose server connection the message asks for that `input` begins with; what was found out is
-    /// remembered for [`Self::client_bytes`], to which the same input is offered once the worker has
-    /// a server connection, or has [refused](Self::refused) it. Only for a client that has none.
+    /// remembered for [`Self::client_bytes`], to which the same input is offered once the worker
+    /// has a server connection, or has [refused](Self::refused) it. Only for a client that has
+    /// none.
     ///
     /// None says nothing: [`Self::client_bytes`] may still ask.
     #[inline]

@@ -1,5 +1,5 @@
-//! What happens once a turn, before the wait: unread bytes are moved out of the way, connections are
-//! received from again, and what is to be sent is handed to the kernel.
+//! What happens once a turn, before the wait: unread bytes are moved out of the way, connections
+//! are received from again, and what is to be sent is handed to the kernel.
 
 use std::os::fd::AsFd;
 
