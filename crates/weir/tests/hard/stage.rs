@@ -94,8 +94,11 @@ impl Stage {
         Ok(answer)
     }
 
+    /// A client that has come in. The first one of all needs a server connection for that, which
+    /// on a busy machine takes longer than anybody waits here.
     pub(crate) fn client(&self) -> Session {
-        self.weir.session("postgres", "postgres").unwrap()
+        let session = || Ok(self.weir.session("postgres", "postgres").ok());
+        until("a client to come in", PATIENCE, session).unwrap()
     }
 
     /// The latest incident with its events; null when there is none.
