@@ -142,6 +142,7 @@ impl Part {
         self.spare.iter_mut().for_each(|spare| *spare = spare.saturating_sub(surplus));
         surplus
     }
+
     /// Slots that the worker could do without at this look.
     fn to_spare(&self, seen: Seen, shelf: OnShelf) -> u32 {
         if seen.waiting == 0 {

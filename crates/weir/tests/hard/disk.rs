@@ -64,10 +64,12 @@ fn files_that_may_not_grow() {
 
 /// Weir in a file system of its own of so many KiB, which others reach by the path of its process;
 /// none where this process may not make one.
+#[expect(clippy::print_stderr, reason = "a test that is left out must be seen")]
 fn alone(kib: u32, more: &str) -> Option<(Stage, PathBuf)> {
     let mut may = Command::new("unshare");
     may.args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]);
     if !may.status().is_ok_and(|status| status.success()) {
+        eprintln!("--- SKIPPED: this process may make no file system of its own");
         return None;
     }
     let home = Scratch::new(Account::own()).unwrap();
