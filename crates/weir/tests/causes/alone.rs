@@ -5,6 +5,7 @@ use crate::stage::{Stage, guard, play};
 
 const SILENT: &str = "BEGIN; INSERT INTO stock VALUES ((random() * 1000000000)::int + 1000, 1)";
 const SLEEP: &str = "SELECT pg_sleep(3600)";
+const SEARCH: &str = "SELECT pg_sleep(3600) /*route='/search'*/";
 const UPDATE: &str = "UPDATE stock SET n = n + 1 WHERE id = 1";
 
 #[test]
@@ -27,6 +28,12 @@ fn statements_and_their_readers() {
             guard: "",
             stage: |scene| scene.running(5, SLEEP).and(scene.after(13, "SELECT 1")),
             expected: &["long-statement", "limit-near"],
+        },
+        Stage {
+            name: "slow statements of one route among idle sessions of a full server",
+            guard: "long_statement = \"1h\"\nslow_statement = \"100ms\"",
+            stage: |scene| scene.running(10, SEARCH).and(scene.after(8, "SELECT 1")),
+            expected: &["slow-route", "limit-near"],
         },
         Stage {
             name: "clients that do not read",

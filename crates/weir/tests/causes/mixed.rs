@@ -4,6 +4,7 @@ use crate::stage::{Stage, play};
 
 const SILENT: &str = "BEGIN; INSERT INTO stock VALUES ((random() * 1000000000)::int + 1000, 1)";
 const SLEEP: &str = "SELECT pg_sleep(3600)";
+const SEARCH: &str = "SELECT pg_sleep(3600) /*route='/search'*/";
 const UPDATE: &str = "UPDATE stock SET n = n + 1 WHERE id = 1";
 
 #[test]
@@ -23,6 +24,12 @@ fn two_at_once() {
             guard: "",
             stage: |scene| scene.running(12, SLEEP).and(scene.after(6, SILENT)),
             expected: &["long-statement", "waits-on-application", "limit-near"],
+        },
+        Stage {
+            name: "one slow route and silent transactions",
+            guard: "long_statement = \"1h\"\nslow_statement = \"100ms\"",
+            stage: |scene| scene.running(11, SEARCH).and(scene.after(6, SILENT)),
+            expected: &["slow-route", "waits-on-application", "limit-near"],
         },
         Stage {
             name: "connections that nobody uses and long statements",

@@ -8,6 +8,7 @@ use crate::diagnosis::Cause;
 pub const fn cause(cause: Cause, language: Language) -> &'static str {
     let chinese = match cause {
         Cause::LongStatement => "长时间运行的语句",
+        Cause::SlowRoute => "单一路由变慢",
         Cause::ApplicationAggregation => "在应用中做聚合计算",
         Cause::WaitsOnApplication => "事务在等待应用",
         Cause::LockChain => "锁等待链",
@@ -35,6 +36,10 @@ pub const fn advice(cause: Cause, language: Language) -> &'static str {
         Cause::LongStatement => (
             "Bound the result, add the index the statement misses, and set a statement limit.",
             "限制结果集大小，补上缺失的索引，并设置语句超时。",
+        ),
+        Cause::SlowRoute => (
+            "Make the route's statement quick, and give the route a ceiling of slots.",
+            "优化该路由的语句，并为其设置槽位上限。",
         ),
         Cause::ApplicationAggregation => (
             "Let SQL do the sum: aggregate in one statement, bound it, cache the result.",
