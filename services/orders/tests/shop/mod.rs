@@ -111,6 +111,15 @@ impl Shop {
         row.try_get(0).unwrap()
     }
 
+    /// Waits until the receiver was told something.
+    pub(crate) async fn until_told(&self) {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        while self.receiver.received().is_empty() {
+            assert!(tokio::time::Instant::now() < deadline, "nothing was told");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Asks until the number is this.
     pub(crate) async fn until(&mut self, sql: &str, expected: i64) {
         let deadline = tokio::time::Instant::now() + LIMIT;
