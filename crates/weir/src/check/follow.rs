@@ -43,6 +43,9 @@ pub(super) fn load(args: &WatchArgs) -> Result<Loaded, Vec<Problem>> {
 pub(super) async fn follow(args: &WatchArgs, loaded: Loaded) -> Result<ExitCode> {
     let mut orders = Orders::listen()?;
     let _state = claim(&loaded.settings)?;
+    if loaded.settings.state_dir.is_none() {
+        tracing::info!("incidents are kept in memory: with --state-dir DIR they can be read later");
+    }
     let settings = loaded.settings.clone();
     let thresholds = Arc::new(ArcSwap::from_pointee(settings.guard.thresholds.clone()));
     let lookout = Lookout::default();

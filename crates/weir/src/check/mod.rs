@@ -34,6 +34,9 @@ use crate::proxy::tls::server_side;
 /// Between two looks, where one is not enough.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// Exit code when nothing can be said of any server.
+pub const CANNOT_TELL: u8 = Status::Unknown.exit_code();
+
 /// Looks once and prints.
 ///
 /// # Errors
@@ -119,7 +122,7 @@ fn shown(answer: &Answer, format: Format) -> String {
 fn cannot_tell(problems: &[Problem]) -> Result<ExitCode> {
     let mut out = io::stderr();
     problems.iter().try_for_each(|problem| writeln!(out, "weir: {problem}"))?;
-    Ok(ExitCode::from(Status::Unknown.exit_code()))
+    Ok(ExitCode::from(CANNOT_TELL))
 }
 
 fn runtime() -> Result<Runtime> {

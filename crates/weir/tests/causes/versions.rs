@@ -57,6 +57,7 @@ fn play(major: u16) {
     what_does_not_count(&scene);
     silent_transactions(&scene, major);
     narrower_limits(&scene);
+    without_rights(&scene, major);
     full(&scene, major);
 }
 
@@ -124,6 +125,25 @@ fn narrower_limits(scene: &Scene) {
         drop(held);
         scene.clear();
     }
+}
+
+/// A role that may do nothing still sees how many connections there are, and says what it does not
+/// see.
+fn without_rights(scene: &Scene, major: u16) {
+    let held = scene.after(ordinary(major) - 2, SILENT);
+    // Sessions that asked before may take a moment to go.
+    let answer = until("nobody else", PATIENCE, || {
+        let answer = scene.check_as("app");
+        let used = &answer["servers"][0]["connections"]["used"];
+        Ok((*used == ordinary(major) - 1).then_some(answer))
+    })
+    .unwrap();
+    let server = &answer["servers"][0];
+    assert_eq!(server["connections"]["unknown"], ordinary(major) - 2, "{answer:#}");
+    assert_eq!(causes(&answer), ["limit-near"], "{answer:#}");
+    assert!(server["blind_spots"].to_string().contains("pg_monitor"), "{answer:#}");
+    drop(held);
+    scene.clear();
 }
 
 /// A guard that was there before sees the full server, whatever its role; one that comes to it

@@ -54,9 +54,13 @@ fn by_sessions(picture: &Picture, walks: &[Seen<'_>], oldest: f64) -> Finding {
     let worst = largest(walks, code);
     let who = culprit(&worst);
     let blocked = walks.iter().filter(|seen| seen.session.wait == Wait::ClientWrite).count();
+    let unsure = match picture.proxy {
+        Some(_) => "",
+        None => " So say samples of what they wait for; without the proxy no rows are counted.",
+    };
     let summary = format!(
         "{} sessions hand over rows or small statements to an application that computes with \
-         them, the oldest for {oldest:.0} s; {} of them are from {}.",
+         them, the oldest for {oldest:.0} s; {} of them are from {}.{unsure}",
         walks.len(),
         worst.len(),
         name(&who),

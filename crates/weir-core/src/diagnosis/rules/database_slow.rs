@@ -63,15 +63,21 @@ fn finding(
     let middle = median(active.iter().filter_map(|seen| seen.session.running()));
     let took = picture.sample.as_ref().map(|sample| sample.took).unwrap_or_default();
     let waiting = active.iter().filter(|seen| seen.session.wait == Wait::Server).count();
-    let summary = format!(
-        "Everything is slow: {} different statements run at once, half of them longer than {:.1} \
+    let seen = many || common.is_some();
+    let summary = match seen {
+        true => format!(
+            "Everything is slow: {} different statements run at once, half of them longer than {:.1} \
          s, {waiting} wait inside the server, and the guard's own question took {:.2} s.",
-        different(active).len(),
-        middle.as_secs_f64(),
-        took.as_secs_f64(),
-    );
-    let confidence =
-        if many || common.is_some() { Confidence::Likely } else { Confidence::Possible };
+            different(active).len(),
+            middle.as_secs_f64(),
+            took.as_secs_f64(),
+        ),
+        false => format!(
+            "The server took {:.2} s to answer the guard, and no statement shows why.",
+            took.as_secs_f64()
+        ),
+    };
+    let confidence = if seen { Confidence::Likely } else { Confidence::Possible };
     Finding::new(Cause::DatabaseSlow, severity, summary)
         .confidence(confidence)
         .figure(Measure::Explained, count(active.len()))
@@ -132,6 +138,7 @@ mod tests {
         picture.sample.as_mut().unwrap().took = Duration::from_secs(2);
         let finding = fires(database_slow, &picture);
         assert_eq!(finding.confidence, Confidence::Possible);
+        assert!(finding.summary.contains("2.00 s to answer the guard"), "{}", finding.summary);
     }
 
     #[test]
