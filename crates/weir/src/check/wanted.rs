@@ -6,13 +6,14 @@ use weir_core::config::{Problem, parse_upstream};
 
 use super::args::Wanted;
 use crate::cli::ConfigArgs;
-use crate::config;
+use crate::config::{self, Loaded};
 
-/// The settings that say what to look at, and how.
+/// The configuration that says what to look at, and how. Its settings have the URL and the
+/// environment in them.
 ///
 /// # Errors
 /// Every problem of the configuration, and a URL that is none.
-pub(super) fn settings(wanted: &Wanted) -> Result<Settings, Vec<Problem>> {
+pub(super) fn load(wanted: &Wanted) -> Result<Loaded, Vec<Problem>> {
     let args = ConfigArgs {
         config: wanted.config.clone(),
         upstream: wanted.url.clone(),
@@ -20,12 +21,12 @@ pub(super) fn settings(wanted: &Wanted) -> Result<Settings, Vec<Problem>> {
         auth: wanted.config.is_none().then_some(AuthMethod::Trust),
         ..ConfigArgs::default()
     };
-    let mut settings = config::load(&args)?.settings;
+    let mut loaded = config::load(&args)?;
     if let Some(url) = &wanted.url {
-        only(&mut settings, url);
-        environment(&mut settings, url, |name| std::env::var(name).ok());
+        only(&mut loaded.settings, url);
+        environment(&mut loaded.settings, url, |name| std::env::var(name).ok());
     }
-    Ok(settings)
+    Ok(loaded)
 }
 
 /// Leaves only the database of the URL: the file's others are not asked about.
@@ -72,9 +73,9 @@ mod tests {
     #[test]
     fn a_url_is_enough_and_the_only_server_asked() {
         let url = Some("postgres://u:p@h:1/d".to_owned());
-        let settings = settings(&Wanted { url, config: None }).unwrap();
-        assert_eq!(settings.databases.keys().collect::<Vec<_>>(), ["d"]);
+        let loaded = load(&Wanted { url, config: None }).unwrap();
+        assert_eq!(loaded.settings.databases.keys().collect::<Vec<_>>(), ["d"]);
         let wrong = Wanted { url: Some("mysql://h".into()), config: None };
-        assert!(super::settings(&wrong).is_err());
+        assert!(load(&wrong).is_err());
     }
 }

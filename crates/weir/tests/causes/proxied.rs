@@ -139,6 +139,21 @@ fn healthy_work_that_waits() {
 }
 
 #[test]
+fn one_slow_route_that_takes_most_slots() {
+    let scene = Scene::new();
+    let own = "long_statement = \"1h\"\nslow_statement = \"100ms\"";
+    let proxied = Proxied::before(&scene.server, 4, own);
+    proxied.asking(3, "SELECT pg_sleep(3600) /*route='/search'*/");
+    let search = "state = 'active' AND query LIKE '%/search%'";
+    let run = || Ok((scene.count(search) == 3).then_some(()));
+    until("the searches to run", PATIENCE, run).unwrap();
+    proxied.asking(3, "SELECT pg_sleep(3600) /*route='/other'*/");
+    let health = proxied.until_first("slow-route");
+    assert_eq!(health["servers"][0]["issues"][0]["culprit"]["route"], "/search");
+    assert!(!causes(&health).contains(&"pool-too-small".to_owned()), "{health:#}");
+}
+
+#[test]
 fn pins_that_leave_no_pool() {
     let scene = Scene::new();
     let proxied = Proxied::before(&scene.server, 4, "");

@@ -15,6 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Thresholds that are reached at once, and those that must not disturb out of reach.
 pub(crate) const QUICK: &str = r#"
     long_statement = "100ms"
+    slow_statement = "1h"
     idle_transaction = "100ms"
     idle_transaction_calm = "1h"
     forgotten = "1h"

@@ -97,6 +97,18 @@ fn by_class(picture: &Picture, class: &ClassState) -> Option<Finding> {
     Some(finding)
 }
 
+/// Whether the ledger says that the transactions of these sessions' route take very many rows.
+pub(super) fn takes_many_rows(picture: &Picture, sessions: &[Seen<'_>]) -> bool {
+    let classes = picture.proxy.iter().flat_map(|proxy| &proxy.classes);
+    let many =
+        |class: &ClassState| class.rows_per_transaction.is_some_and(|rows| rows >= ROWS_MANY);
+    classes.filter(|class| many(class)).any(|class| {
+        sessions
+            .iter()
+            .any(|seen| seen.route().unwrap_or_else(|| seen.application()) == class.route)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
