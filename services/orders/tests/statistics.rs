@@ -103,6 +103,28 @@ async fn however_many_ask_one_computes_also_nothing_and_a_change_makes_it_anew()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_change_of_all_is_a_change() {
+    let mut shop = Shop::open("optimised", &[("probe-every-ms", "20")]).await;
+    until_version(&shop, 0).await;
+    assert_eq!(shop.bulk(None, &json!([item(1, 1, 2)])).await.status, 200);
+    until_version(&shop, 1).await;
+    assert_eq!(shop.number("SELECT count(*) FROM orders").await, 1);
+}
+
+/// Waits until the service has seen this version of the orders.
+async fn until_version(shop: &Shop, version: u64) {
+    let deadline = tokio::time::Instant::now() + shop::LIMIT;
+    loop {
+        let seen = shop.get("/health").await.body["seen"].clone();
+        if seen["orders_version"] == json!(version) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "version {version} in {seen}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_bounded_says_so_and_needs_the_token() {
     let settings = [("statistics-users-max", "2"), ("report-token", "secret")];
     let mut shop = Shop::open("optimised", &settings).await;
