@@ -45,8 +45,11 @@ impl Stage {
         std::fs::write(self.weir.config_file(), text).unwrap();
     }
 
+    /// A client that has come in. The first one of all needs a server connection for that, which
+    /// on a busy machine takes longer than anybody waits here.
     pub(crate) fn client(&self) -> Session {
-        self.weir.session("postgres", "postgres").unwrap()
+        let session = || Ok(self.weir.session("postgres", "postgres").ok());
+        until("a client to come in", PATIENCE, session).unwrap()
     }
 
     /// A client of a route with a transaction that waits for it. The first server connection may

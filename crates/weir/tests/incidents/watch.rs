@@ -71,7 +71,8 @@ fn watch_opens_an_incident_tells_a_receiver_and_keeps_it() {
     };
     assert_eq!(next()["status"], "ok", "it has its connection before the server is full");
     // The guard has one of the thirteen, and superusers may have those that are reserved.
-    let crowd: Vec<_> = (0..12).map(|_| server.session("postgres").unwrap()).collect();
+    let one = |_| until("a connection", PATIENCE, || Ok(server.session("postgres").ok())).unwrap();
+    let crowd: Vec<_> = (0..12).map(one).collect();
     let incident = loop {
         let line = next();
         if !line["incident"].is_null() {
