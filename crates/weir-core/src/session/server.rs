@@ -325,8 +325,9 @@ impl ServerState {
 
     /// The server has nothing to answer: it waits for its client. Without a Sync it does so inside
     /// of an implicit transaction.
+    #[inline]
     pub(super) fn is_waiting(&self) -> bool {
-        self.replies.iter().all(Reply::is_local) && self.rest.left == 0
+        self.rest.left == 0 && self.replies.iter().all(Reply::is_local)
     }
 
     /// How many requests of the lease go before the next one.
@@ -357,6 +358,7 @@ impl ServerState {
     }
 
     /// Replies that are still to come.
+    #[inline]
     #[must_use]
     pub fn awaited(&self) -> usize {
         self.replies.len()
