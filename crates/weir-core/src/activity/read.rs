@@ -101,7 +101,8 @@ fn session(row: &Row) -> Result<Session, Strange> {
         [row.text()?, row.text()?, row.text()?, row.text()?].map(str::to_owned);
     let state = state(row.text()?);
     let wait = wait(row.text()?, row.text()?);
-    let age = row.seconds()?.unwrap_or_default();
+    // One that is hidden must not look young.
+    let age = row.seconds()?.unwrap_or(Duration::MAX);
     let (transaction, statement_began) = (row.seconds()?, row.seconds()?);
     let state_for = row.seconds()?.unwrap_or_default();
     let wrote = row.truth()?;
@@ -303,6 +304,16 @@ mod tests {
         let session = session(&idle).unwrap();
         assert_eq!((session.running(), session.silent()), (None, None));
         assert_eq!(session.state_for, Duration::from_secs(4000));
+    }
+
+    #[test]
+    fn a_session_that_is_hidden_counts_and_is_neither_young_nor_busy() {
+        let mut hidden = row(&["1", "client backend", "shop", "app", "", "", "", "", ""]);
+        hidden.extend(row(&["NULL", "NULL", "NULL", "NULL", "f", "NULL", "NULL", "NULL"]));
+        let session = session(&hidden).unwrap();
+        assert_eq!((session.kind, session.state), (Kind::Client, State::Unknown));
+        assert_eq!((session.running(), session.silent()), (None, None));
+        assert_eq!(session.age, Duration::MAX);
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub struct Session {
     pub state: State,
     /// What it waits for.
     pub wait: Wait,
-    /// How long it has been connected.
+    /// How long it has been connected; [`Duration::MAX`] where that is hidden.
     pub age: Duration,
     /// How long its transaction has been open, while one is.
     pub transaction: Option<Duration>,

@@ -67,6 +67,8 @@ measures! {
     TimeLimit = "time limit", Seconds;
     /// How long the oldest statement runs.
     OldestStatement = "oldest statement", Seconds;
+    /// The median of how long statements run.
+    MedianStatement = "median statement", Seconds;
     /// Transactions that wait for their application.
     IdleInTransaction = "idle in transaction", Count;
     /// Their share of the sessions in use.

@@ -32,6 +32,7 @@ const fn chinese(measure: Measure) -> &'static str {
         Measure::LongStatements => "长语句数",
         Measure::TimeLimit => "时间阈值",
         Measure::OldestStatement => "最长语句",
+        Measure::MedianStatement => "语句时长中位数",
         Measure::IdleInTransaction => "事务内空闲会话",
         Measure::IdleInTransactionPercent => "事务内空闲占比",
         Measure::OldestSilence => "最长等待应用",
