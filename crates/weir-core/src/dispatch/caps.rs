@@ -110,6 +110,9 @@ impl Dispatch {
             return;
         }
         self.put_off(now);
+        if self.policy == Policy::Fifo || self.frozen {
+            return;
+        }
         if self.is_standing(now, waiters) {
             self.stay_fair(now);
         }

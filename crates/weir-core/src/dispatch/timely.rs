@@ -45,13 +45,17 @@ impl Class {
 
     /// The first of its waiting clients that can still be served in time, while that matters.
     pub(super) fn timely(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
-        if !self.sorts(now) || self.newest_first {
+        if !self.sorts(now) {
             return None;
+        }
+        let missed = |at: u32| now.since(waiters.at(at).since) >= DEADLINE;
+        if self.newest_first {
+            return self.waiting.back().filter(|&at| !missed(at));
         }
         let after =
             |missed: Option<u32>| missed.map_or(self.waiting.front(), |at| waiters.after(at));
         let mut next = after(self.missed);
-        while let Some(at) = next.filter(|&at| now.since(waiters.at(at).since) >= DEADLINE) {
+        while let Some(at) = next.filter(|&at| missed(at)) {
             self.missed = Some(at);
             next = waiters.after(at);
         }
