@@ -336,8 +336,8 @@ impl ServerState {
         self.rest.left == 0 && self.replies.iter().all(Reply::is_local)
     }
 
-    /// The client's transaction is over, and all that is under way is asked on our own account: what
-    /// it left behind, or that it be put in order.
+    /// The client's transaction is over, and all that is under way is asked on our own account:
+    /// what it left behind, or that it be put in order.
     #[must_use]
     pub fn is_tidied(&self) -> bool {
         self.status == TransactionStatus::Idle

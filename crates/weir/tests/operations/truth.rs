@@ -190,8 +190,8 @@ fn postgresql_s_own_count_of_time_agrees() {
     let stage = Stage::new();
     let seen = take_turns(&mut stage.client(), 4, Duration::from_millis(400));
     let [(executing, active), (waiting, idle)] = compare(&stage);
-    // Weir stands between both: it hears of a transaction before PostgreSQL and of its end after it,
-    // and the client the other way round. What lies on the way, a busy machine makes longer.
+    // Weir stands between both: it hears of a transaction before PostgreSQL and of its end after
+    // it, and the client the other way round. What lies on the way, a busy machine makes longer.
     let (ours, theirs) = (executing + waiting, active + idle);
     assert!(theirs * 0.97 <= ours, "{ours} s, PostgreSQL says {theirs} s");
     assert!(ours <= seen * 1.03, "{ours} s, the client says {seen} s");
