@@ -1,6 +1,6 @@
 //! A client's bytes: read, offered to its session, relayed, parked.
 
-use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
+use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN, PACED_REPLY_BYTES};
 use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::ledger::{Mark, Scribe};
@@ -311,6 +311,8 @@ fn link(
         server.holder = Holder::Client(at);
         server.leased = now;
         server.relayed = 0;
+        server.paced_from = PACED_REPLY_BYTES;
+        server.paced = false;
         server.timed_out = None;
         server.state.lend(now);
     }

@@ -59,15 +59,15 @@ impl Worker {
                     } else {
                         self.parked_and_server(at, &chunk);
                     }
-                    let last = chunk.is_last();
+                    let (came, last) = (chunk.len(), chunk.is_last());
                     self.driver.give_back(chunk);
                     self.follow_up(at);
                     self.perform_effects();
                     if last {
-                        return;
+                        return self.pace(at, came);
                     }
                 }
-                Received::Nothing => return,
+                Received::Nothing => return self.pace(at, 0),
                 Received::End => return self.server_lost(at),
             }
         }
