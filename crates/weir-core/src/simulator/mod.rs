@@ -7,6 +7,7 @@
 //! ledger recorded ([`Recorded`]).
 
 mod attempt;
+mod bound;
 mod draw;
 mod engine;
 mod headline;
@@ -21,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use bound::bound_permille;
 pub use engine::play;
 pub use headline::{Headline, beside};
 pub use outcome::{ClassOutcome, Outcome};
