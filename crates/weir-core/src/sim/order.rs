@@ -75,7 +75,7 @@ impl Books {
         let policy = account.settings.dispatch;
         let limited = pools.classes(pool).any(|class| class.limit.is_some());
         let may = policy != Policy::Fifo && (pools.is_fair(now, pool) || limited && grant);
-        rule(may && (grant || overload), || format!("{ticket:?} is not the first: {all:?}"))?;
+        rule(may && (grant || overload), || format!("{effect:?} is not of the first: {all:?}"))?;
         let mut class = of_class(all.iter(), ticket);
         let (oldest, newest) = (class.next(), class.last());
         let timely = of_class(all.iter(), ticket).find(|one| now.since(one.since) < TIMELY);
