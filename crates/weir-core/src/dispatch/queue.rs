@@ -365,7 +365,8 @@ impl Dispatch {
     fn choose(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
         let calm = self.is_calm(now);
         self.turns = self.turns.wrapping_add(1);
-        let sorts = !self.late && self.policy == Policy::Fair && self.turns % MISSED_SHARE != 0;
+        let sorts =
+            !self.late && self.policy == Policy::Fair && !self.turns.is_multiple_of(MISSED_SHARE);
         let mut best: Option<(u64, u64, u64, u32)> = None;
         for at in 0..self.active.len() {
             let place = Place(self.active[at]);
