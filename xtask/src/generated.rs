@@ -35,10 +35,10 @@ time after the trouble until 95 % of them do so again, for good. In scenarios wi
 requests count. The numbers are the simulator's: exponential times, one seed, one set of parameters.
 [dispatch.md](dispatch.md) has them beside what was measured.
 
-*Bound* is what no rule can exceed, but by chance, even if it knows what will go wrong and refuses all
-culprits beforehand: there are not more slots, or nobody can be reached (`simulator/bound.rs`). *Asked* is
-what a test holds Weir to, on average over five seeds; where that is less than 99 %, the scenario's file
-says why.
+*Bound* is what no rule can exceed, but by chance, even if it knows what will go wrong and refuses
+all culprits beforehand: there are not more slots, or nobody can be reached (`simulator/bound.rs`).
+*Asked* is what a test holds Weir to, on average over five seeds; where that is less than 99 %, the
+scenario's file says why.
 
 ";
 

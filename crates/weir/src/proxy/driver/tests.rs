@@ -175,6 +175,37 @@ fn a_peer_that_goes_while_it_is_not_read_is_noticed() {
     });
 }
 
+/// With io_uring a connection of which much came is read only when the kernel says that it can be.
+/// What it says once it has said, and somebody has to hear of the end, too.
+#[test]
+fn a_peer_that_goes_behind_a_little_that_is_not_read_is_noticed() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        let much = pattern(5 * RECEIVE_BUFFER_BYTES);
+        let (mut written, mut got, mut last) = (0, 0, 0);
+        until(driver, "all of it is read, at last in one piece", |driver, _| {
+            while let Received::Bytes(chunk) = driver.receive(&link) {
+                (got, last) = (got + chunk.len(), chunk.len());
+                driver.give_back(chunk);
+            }
+            if got == written && last < much.len() {
+                theirs.write_all(&much).unwrap();
+                written += much.len();
+            }
+            got == written
+        });
+        theirs.write_all(b"few").unwrap();
+        let told = |event: &Readiness| event.token == Token(7);
+        until(driver, "the few are told", |_, news| news.iter().any(told));
+        drop(theirs);
+        let gone = |event: &Readiness| told(event) && event.hangup && event.broken;
+        until(driver, "the hang-up is told", |_, news| news.iter().any(gone));
+        let mut got = Vec::new();
+        until(driver, "the end is read", |driver, _| drain(driver, &link, &mut got));
+        assert_eq!(got, b"few");
+    });
+}
+
 #[test]
 fn one_that_is_only_watched_is_closed_though_its_peer_stays() {
     each(|driver| {
@@ -377,5 +408,43 @@ fn a_large_transfer_comes_in_order_and_in_large_reads() {
         assert!(largest > RECEIVE_BUFFER_BYTES, "never more than {largest} bytes in one read");
         driver.close(link, Farewell::AtOnce);
         peer.join().unwrap();
+    });
+}
+
+#[test]
+fn of_one_that_is_paused_nothing_is_told_though_its_bytes_can_be_read() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        let (mut sent, mut got) = (0, Vec::new());
+        for _ in 0..3 {
+            // One that is received from may be told of once more.
+            let begun = (0..TURNS).any(|_| {
+                theirs.write_all(b"paused").unwrap();
+                sent += 6;
+                driver.pause(&link);
+                let quiet = turn(driver).is_empty();
+                assert!(quiet || !drain(driver, &link, &mut got), "an end that nobody wrote");
+                quiet
+            });
+            assert!(begun, "it is told of again and again");
+            driver.pause(&link);
+            assert_eq!(turn(driver), [], "the next pause follows at once");
+            assert!(!drain(driver, &link, &mut got));
+            assert_eq!(got.len(), sent, "what came in the pause is there");
+            theirs.write_all(b"more").unwrap();
+            sent += 4;
+            let mut told = false;
+            until(driver, "it is told of again", |driver, news| {
+                told |= news.iter().any(|event| event.token == Token(7));
+                assert!(!told || !drain(driver, &link, &mut got));
+                got.len() == sent
+            });
+        }
+        driver.pause(&link);
+        drop(theirs);
+        let gone = |event: &Readiness| event.token == Token(7) && event.hangup;
+        until(driver, "the hang-up is told", |_, news| news.iter().any(gone));
+        until(driver, "the end is read", |driver, _| drain(driver, &link, &mut got));
+        driver.close(link, Farewell::AtOnce);
     });
 }

@@ -43,6 +43,7 @@ mod hurt;
 mod inspect;
 mod lending;
 mod notice;
+mod pace;
 mod server;
 mod shares;
 mod socket;
@@ -72,6 +73,7 @@ use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
 use heal::Healing;
+use pace::Paced;
 use state::{Client, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
@@ -114,6 +116,8 @@ pub struct Worker {
     again: Vec<u32>,
     /// Servers likewise.
     again_servers: Vec<u32>,
+    /// Server connections that are read at a pace.
+    paced: Paced,
     /// Empty buffers, for what is parked.
     spares: Vec<Vec<u8>>,
     /// For secrets.
@@ -195,6 +199,7 @@ impl Worker {
             resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
+            paced: Paced::default(),
             spares: Vec::new(),
             chance: Stock::default(),
         })
@@ -209,6 +214,7 @@ impl Worker {
         let mut letters = Vec::new();
         while !self.is_done() {
             news.clear();
+            self.pause_paced();
             self.driver.wait(self.timeout(), &mut news).context("cannot wait for events")?;
             self.now = self.clock();
             for event in &news {
@@ -241,12 +247,16 @@ impl Worker {
             return Duration::ZERO;
         }
         let due = self.pools.deadline().map_or(self.sweep_at, |due| due.min(self.sweep_at));
+        let due = self.paced.due().map_or(due, |read| due.min(read));
         due.since(self.now)
     }
 
     fn upkeep(&mut self) {
         if !self.again_servers.is_empty() || !self.again.is_empty() {
             self.read_on();
+        }
+        if self.paced.due().is_some_and(|due| due <= self.now) {
+            self.read_paced();
         }
         if self.pools.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.pools.tick(self.now);
