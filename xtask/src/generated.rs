@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::Context;
 use weir_core::config::{import, reference, sample, schema};
 use weir_core::console;
-use weir_core::simulator::{Plan, Rule, overview, play};
+use weir_core::simulator::{Plan, Row, Rule, overview, play};
 
 use crate::root;
 
@@ -49,7 +49,7 @@ fn scenarios() -> anyhow::Result<String> {
     for (name, plan) in library()? {
         about.push_str(&format!("- `{name}`: {}\n", plan.about));
         let outcomes = Rule::ALL.map(|rule| (rule, play(&plan, rule)));
-        rows.push((name, plan, outcomes.into()));
+        rows.push(Row { name, plan, outcomes: outcomes.into() });
     }
     Ok(format!("{SCENARIOS}{}{about}", overview(&rows)))
 }

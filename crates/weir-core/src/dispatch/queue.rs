@@ -366,7 +366,7 @@ impl Dispatch {
         let calm = self.is_calm(now);
         self.turns = self.turns.wrapping_add(1);
         let fair = !calm && !self.late && self.policy == Policy::Fair;
-        let sorts = fair && self.turns % MISSED_SHARE != 0;
+        let sorts = fair && !self.turns.is_multiple_of(MISSED_SHARE);
         let mut best: Option<(u64, u64, u64, u32)> = None;
         for at in 0..self.active.len() {
             let place = Place(self.active[at]);

@@ -13,6 +13,11 @@ use super::rules::{Verdict, rule};
 /// Who has waited less comes before those of its class who can be late already.
 const TIMELY: Duration = Duration::from_secs(1);
 
+/// True when a class may not hold as many slots as it likes.
+pub(super) fn is_limited(pools: &Pools, pool: PoolId) -> bool {
+    pools.is_guarded(pool) || pools.classes(pool).any(|class| class.limit.is_some())
+}
+
 /// True when a class has waiting clients that its limit lets in.
 pub(super) fn lets_somebody_in(pools: &Pools, pool: PoolId) -> bool {
     pools.classes(pool).any(|class| is_let_in(&class))
@@ -73,7 +78,8 @@ impl Books {
             return Ok(());
         }
         let policy = account.settings.dispatch;
-        let limited = pools.classes(pool).any(|class| class.limit.is_some());
+        // A limit may have been lifted behind the grant.
+        let limited = account.limited || is_limited(pools, pool);
         let may = policy != Policy::Fifo && (pools.is_fair(now, pool) || limited && grant);
         rule(may && (grant || overload), || format!("{effect:?} is not of the first: {all:?}"))?;
         let mut class = of_class(all.iter(), ticket);

@@ -29,4 +29,4 @@ pub use outcome::{ClassOutcome, Outcome};
 pub use plan::{ClassPlan, EventPlan, Expectation, Plan, PlanError};
 pub use recorded::{Recorded, call_outside};
 pub use rule::Rule;
-pub use table::{compare, overview};
+pub use table::{Row, compare, overview};

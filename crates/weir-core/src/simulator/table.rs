@@ -38,10 +38,21 @@ pub fn compare(plan: &Plan, outcomes: &[(Rule, Outcome)]) -> String {
     text
 }
 
+/// One scenario in a table of many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub plan: Plan,
+    /// What it came to under each rule.
+    pub outcomes: Vec<(Rule, Outcome)>,
+}
+
 /// All rules and plans in one Markdown table: the bound and what is asked of Weir, then innocent
 /// requests served within a second, and the recovery.
 #[must_use]
-pub fn overview(rows: &[(String, Plan, Vec<(Rule, Outcome)>)]) -> String {
+pub fn overview(rows: &[Row]) -> String {
     let mut text = String::from("| scenario | bound | asked |");
     for rule in Rule::ALL {
         let _ = write!(text, " {} |", rule.name());
@@ -49,7 +60,7 @@ pub fn overview(rows: &[(String, Plan, Vec<(Rule, Outcome)>)]) -> String {
     text.push_str("\n| --- | ---: | ---: |");
     text.push_str(&" ---: |".repeat(Rule::ALL.len()));
     text.push('\n');
-    for (name, plan, outcomes) in rows {
+    for Row { name, plan, outcomes } in rows {
         let bound = percent(bound_permille(plan));
         let asked = percent(plan.expect.soon_permille);
         let _ = write!(text, "| {name} | {bound} | {asked} |");
