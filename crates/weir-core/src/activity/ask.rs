@@ -61,7 +61,8 @@ pub fn sample(major: u32, limit: Duration) -> String {
          'parallel worker') \
          OR backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL \
          AND pid NOT IN (SELECT pid FROM pg_stat_get_wal_senders()) LIMIT {}; \
-         SELECT sum(xact_commit + xact_rollback), {sessions}, sum(deadlocks) \
+         SELECT sum(xact_commit + xact_rollback), {sessions}, sum(deadlocks), \
+         sum(tup_returned) \
          FROM pg_stat_database",
         own_limit(limit),
         limits::GUARD_SESSIONS,

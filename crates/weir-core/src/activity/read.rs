@@ -78,6 +78,7 @@ pub fn sample(answer: &Answer, facts: &Facts, taken: Taken) -> Result<Sample, St
             transactions: row.optional("sum")?.unwrap_or(0),
             sessions: row.optional("sum")?,
             deadlocks: row.optional("sum")?.unwrap_or(0),
+            rows_read: row.optional("sum")?.unwrap_or(0),
         },
     })
 }
@@ -265,7 +266,7 @@ mod tests {
         ]);
         let mut guard = session.clone();
         (guard[0], guard[4]) = (Some("43".into()), Some(APPLICATION.into()));
-        let totals = vec![row(&["1000", "NULL", "2"])];
+        let totals = vec![row(&["1000", "NULL", "2", "90"])];
         let taken = Taken { at: Instant::ZERO, took: Duration::from_millis(3) };
         let answer = vec![vec![session, guard], totals];
         let sample = sample(&answer, &read_facts(), taken).unwrap();
@@ -277,7 +278,8 @@ mod tests {
         assert_eq!(session.route.as_deref(), Some("/pay"));
         assert!(!session.statement.text.contains("4111"));
         assert_eq!((sample.used(), sample.clients().count()), (2, 1), "the guard counts");
-        assert_eq!(sample.totals, Totals { transactions: 1000, sessions: None, deadlocks: 2 });
+        let totals = Totals { transactions: 1000, sessions: None, deadlocks: 2, rows_read: 90 };
+        assert_eq!(sample.totals, totals);
     }
 
     #[test]

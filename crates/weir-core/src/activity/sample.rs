@@ -143,6 +143,8 @@ pub struct Totals {
     pub sessions: Option<u64>,
     /// Deadlocks.
     pub deadlocks: u64,
+    /// Rows that were read from tables and indexes, by transactions that ended.
+    pub rows_read: u64,
 }
 
 /// What everybody can open.

@@ -87,6 +87,8 @@ measures! {
     BlockedOnClient = "sessions that wait for a slow reader", Count;
     /// Rows one transaction takes.
     RowsPerTransaction = "rows a transaction", Count;
+    /// Rows that the whole server reads from tables and indexes.
+    RowsRead = "rows the server reads", PerSecond;
     /// Slots of the pool.
     Slots = "slots of the pool", Count;
     /// Slots that are held.

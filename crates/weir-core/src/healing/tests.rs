@@ -1,5 +1,7 @@
 //! What the healer does, and above all what it does not.
 
+mod transitions;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -326,6 +328,18 @@ fn statements_that_begin_transactions_are_quarantined_by_their_fingerprint() {
     let wanted = Subject::Fingerprint(Fingerprint(7));
     let is_wanted = |one: &Decision| matches!(one, Decision::Quarantine(of, _) if *of == wanted);
     assert!(decisions.iter().any(is_wanted), "{decisions:?}");
+}
+
+#[test]
+fn one_that_is_cancelled_and_then_closed_was_ended_once() {
+    let mut world = World::enforcing();
+    for (time, doing) in [(100, Doing::Executing), (120, Doing::Cancelling)] {
+        for server in 0..2 {
+            let one = holder(server, doing, Work::Nothing);
+            let decisions = world.considers(at(time + u64::from(server)), &[one], 2);
+            assert!(matches!(decisions[..], [Decision::End(_)]), "{time}: {decisions:?}");
+        }
+    }
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn by_sessions(picture: &Picture, walks: &[Seen<'_>], oldest: f64) -> Finding {
         .figure(Measure::Explained, count(walks.len()))
         .figure(Measure::BlockedOnClient, count(blocked))
         .figure(Measure::OldestStatement, oldest)
+        .figure_if(Measure::RowsRead, picture.trend.rows_read_per_second)
         .leads_to(LEADS_TO)
         .helps(HELPS)
 }
@@ -135,6 +136,12 @@ mod tests {
         let finding = fires(application_aggregation, &server(sessions));
         assert_eq!(finding.severity, Severity::Critical);
         assert_eq!(finding.value(Measure::BlockedOnClient), Some(3.0));
+        assert_eq!(finding.value(Measure::RowsRead), None, "one look has no rate");
+        let mut later = server(slow_readers(9, 6.0));
+        later.trend.rows_read_per_second = Some(400_000.0);
+        let finding = fires(application_aggregation, &later);
+        assert_eq!(finding.value(Measure::RowsRead), Some(400_000.0));
+        assert!(finding.summary.contains("without the proxy no rows are counted"));
     }
 
     #[test]

@@ -79,6 +79,7 @@ fn finding(picture: &Picture, route: &[Seen<'_>], middle: Duration) -> Finding {
         .figure(Measure::MedianStatement, middle.as_secs_f64())
         .figure(Measure::OldestStatement, oldest.as_secs_f64())
         .figure(Measure::TimeLimit, picture.thresholds.slow_statement.as_secs_f64())
+        .figure_if(Measure::RowsRead, picture.trend.rows_read_per_second)
         .figure(Measure::ConnectionsPercent, picture.percent())
         .leads_to(
             "Each ends in time, and the next one takes its place: everything else gets what this \

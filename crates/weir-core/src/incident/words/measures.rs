@@ -58,6 +58,7 @@ const fn chinese(measure: Measure) -> &'static str {
         Measure::ConnectionRate => "新建连接",
         Measure::YoungSessions => "新会话",
         Measure::TransactionRate => "事务",
+        Measure::RowsRead => "服务器读取的行",
         Measure::UsualRate => "平时速率",
         Measure::CancelRate => "取消请求",
         Measure::CancelsUnderWay => "处理中的取消请求",
