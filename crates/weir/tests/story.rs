@@ -202,11 +202,8 @@ fn the_incident_behind_weir_is_told_from_opening_to_end() {
     let findings = findings(&told);
     assert!(names_both(&findings), "{}", told["events"]);
     // Beside it there may be what a slow machine adds of its own.
-    let bulk = findings
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|finding| finding["culprit"]["route"] == BULK);
+    let all = findings.as_array().into_iter().flatten();
+    let bulk = all.filter(|finding| finding["culprit"]["route"] == BULK);
     let mut after = bulk.filter_map(|found| found["culprit"]["gap"]["after"]["text"].as_str());
     assert!(after.any(|after| after.contains("from users where id")), "{findings:#?}");
     opens_in_time(&told);
