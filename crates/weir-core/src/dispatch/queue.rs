@@ -365,7 +365,7 @@ impl Dispatch {
     fn choose(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
         let calm = self.is_calm(now);
         self.turns = self.turns.wrapping_add(1);
-        let fair = !calm && !self.late && self.policy == Policy::Fair;
+        let fair = !self.late && self.policy == Policy::Fair;
         let sorts = fair && !self.turns.is_multiple_of(MISSED_SHARE);
         let mut best: Option<(u64, u64, u64, u32)> = None;
         for at in 0..self.active.len() {
@@ -381,7 +381,7 @@ impl Dispatch {
             let turn = waiters.at(head).turn;
             let (first, second, turn) = match (calm, self.common) {
                 _ if class.owed() > 0 => (0, 0, turn),
-                (true, _) => (1, 0, turn),
+                (true, _) => (1, missed, turn),
                 (false, true) if self.late => (class.rank(), 0, u64::MAX - turn),
                 (false, true) => (class.rank(), missed, turn),
                 (false, false) => (1 + missed, class.burden(now), turn),

@@ -10,7 +10,7 @@ use crate::time::Instant;
 use super::books::{Books, Waiting};
 use super::rules::{Verdict, rule};
 
-/// Who has waited less comes before those of its class who can be late already.
+/// Who has waited less comes before those who can be late already.
 const TIMELY: Duration = Duration::from_secs(1);
 
 /// True when a class may not hold as many slots as it likes.
@@ -80,7 +80,10 @@ impl Books {
         let policy = account.settings.dispatch;
         // A limit may have been lifted behind the grant.
         let limited = account.limited || is_limited(pools, pool);
-        let may = policy != Policy::Fifo && (pools.is_fair(now, pool) || limited && grant);
+        let mut before = all.iter().take_while(|one| one.ticket != ticket);
+        let late = before.all(|one| now.since(one.since) >= TIMELY);
+        let unequal = pools.is_fair(now, pool) || grant && (limited || late);
+        let may = policy != Policy::Fifo && unequal;
         rule(may && (grant || overload), || format!("{effect:?} is not of the first: {all:?}"))?;
         let mut class = of_class(all.iter(), ticket);
         let (oldest, newest) = (class.next(), class.last());
