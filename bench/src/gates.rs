@@ -21,7 +21,7 @@ const fn flags(driver: Driver) -> [&'static str; 6] {
 
 /// A count that is too high is taken again so often: what else happens in the process (a time
 /// limit looked at, a turn of the loop for one event alone) can only add to it.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 /// How long one count may take.
 const PATIENCE: Duration = Duration::from_secs(600);

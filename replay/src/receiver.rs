@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Bytes of a notification.
@@ -22,6 +23,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 pub struct Receiver {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    holding: watch::Sender<bool>,
     accepting: JoinHandle<()>,
 }
 
@@ -38,9 +40,13 @@ pub struct Received {
 struct State {
     latency: Duration,
     failing: bool,
+    waiting: usize,
     keys: HashSet<String>,
     received: HashMap<String, Received>,
 }
+
+/// A call that has come and waits for its answer, until it is dropped.
+struct Waiting(Arc<Mutex<State>>);
 
 impl Receiver {
     /// Starts one on a port of its own.
@@ -51,8 +57,9 @@ impl Receiver {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(Mutex::new(State { latency, ..State::default() }));
-        let accepting = tokio::spawn(accept(listener, state.clone()));
-        Ok(Self { address, state, accepting })
+        let (holding, held) = watch::channel(false);
+        let accepting = tokio::spawn(accept(listener, state.clone(), held));
+        Ok(Self { address, state, holding, accepting })
     }
 
     /// Where to post.
@@ -64,6 +71,22 @@ impl Receiver {
     /// Sets the latency of calls that come from now on.
     pub fn set_latency(&self, latency: Duration) {
         lock(&self.state).latency = latency;
+    }
+
+    /// From now on no call is answered, whatever the latency, until [`Receiver::release`].
+    pub fn hold(&self) {
+        self.holding.send_replace(true);
+    }
+
+    /// Calls are answered again, also those that were held.
+    pub fn release(&self) {
+        self.holding.send_replace(false);
+    }
+
+    /// Calls that have come and wait for their answers.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        lock(&self.state).waiting
     }
 
     /// While failing, calls are answered 503 after the latency, and not received.
@@ -88,11 +111,11 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, held: watch::Receiver<bool>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let state = state.clone();
+        let (state, held) = (state.clone(), held.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| take(request, state.clone()));
+            let service = service_fn(move |request| take(request, state.clone(), held.clone()));
             // A client that breaks off is its own affair.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -102,6 +125,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
 async fn take(
     request: Request<Incoming>,
     state: Arc<Mutex<State>>,
+    mut held: watch::Receiver<bool>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let key = request.headers().get("idempotency-key");
     let key = key.and_then(|key| key.to_str().ok()).map(str::to_owned);
@@ -112,10 +136,27 @@ async fn take(
         Ok(None) | Err(_) => StatusCode::BAD_REQUEST,
     };
     // Received before it is answered: who gives up waiting has told the customer all the same.
+    let waiting = Waiting::new(state);
     tokio::time::sleep(latency).await;
+    // An error is a receiver that is gone, and holds nobody.
+    let _ = held.wait_for(|held| !held).await;
+    drop(waiting);
     let mut response = Response::new(Full::default());
     *response.status_mut() = status;
     Ok(response)
+}
+
+impl Waiting {
+    fn new(state: Arc<Mutex<State>>) -> Self {
+        lock(&state).waiting += 1;
+        Self(state)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        lock(&self.0).waiting -= 1;
+    }
 }
 
 impl State {

@@ -12,8 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a command may take that ends by itself. Seeding takes seconds; a million orders, a
 /// minute.
 const COMMAND_LIMIT: Duration = Duration::from_secs(1_800);
-/// How long it may take to end when asked; then it is killed.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+/// How long it may take to end when asked; then it is killed. Its own limit of a stop is below.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Lines of a log that a message shows.
 const LOG_LINES: usize = 20;
 

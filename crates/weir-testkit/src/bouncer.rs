@@ -15,7 +15,7 @@ use crate::server::{PgServer, free_port};
 use crate::session::{PasswordAsked, Session, SqlError};
 use crate::wait::until;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Times a start is tried again because another process took the port first.
 const PORT_TRIES: u32 = 5;

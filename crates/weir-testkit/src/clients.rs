@@ -13,6 +13,12 @@ use crate::run::run;
 const REQUIREMENTS: &str = include_str!("../clients/requirements.txt");
 const PACKAGE: &str = include_str!("../clients/package.json");
 
+/// What makes pip ask a registry that does not answer well again, more often than by itself.
+pub const PIP_PATIENCE: [&str; 4] = ["--retries", "10", "--timeout", "60"];
+
+/// The same for npm.
+pub(crate) const NPM_PATIENCE: &str = "--fetch-retries=6";
+
 /// A Python virtual environment.
 #[derive(Debug, Clone)]
 pub struct Python {
@@ -43,7 +49,8 @@ impl Python {
             let list = home.join("requirements.txt");
             fs::write(&list, requirements)?;
             let mut pip = Command::new(home.join("bin/python"));
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(PIP_PATIENCE);
             run(pip.arg("--requirement").arg(&list))
                 .context("pip could not install the Python drivers; it must reach a registry once")
         })?;
@@ -82,7 +89,8 @@ impl Node {
             fs::create_dir_all(home)?;
             fs::write(home.join("package.json"), PACKAGE)?;
             let mut npm = Command::new("npm");
-            npm.args(["install", "--silent", "--no-audit", "--no-fund"]).current_dir(home);
+            npm.args(["install", "--silent", "--no-audit", "--no-fund", NPM_PATIENCE])
+                .current_dir(home);
             run(&mut npm).context(
                 "npm could not install the Node.js driver; it must reach a registry once \
                  (Debian: apt-get install nodejs npm)",

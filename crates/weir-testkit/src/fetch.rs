@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::clients::{NPM_PATIENCE, PIP_PATIENCE};
 use crate::dirs;
 use crate::find::{Installation, Want};
 use crate::run::run;
@@ -123,6 +124,7 @@ fn remove(folder: &Path) -> Result<()> {
 fn pip_install(package: &Package, into: &Path) -> Result<PathBuf> {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+        .args(PIP_PATIENCE)
         .args(["--only-binary=:all:", "--python-version", "3.13", "--ignore-requires-python"])
         .arg("--target")
         .arg(into)
@@ -142,7 +144,7 @@ fn npm_install(package: &Package, into: &Path) -> Result<PathBuf> {
     fs::create_dir_all(into).with_context(|| format!("making {}", into.display()))?;
     let name = format!("{}-{architecture}", package.name);
     let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"])
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", NPM_PATIENCE, "--prefix"])
         .arg(into)
         .arg(format!("{name}@{}", package.version));
     run(&mut npm)?;

@@ -240,7 +240,7 @@ mod tests {
     use super::*;
     use crate::dirs::Scratch;
 
-    const SOON: Duration = Duration::from_secs(20);
+    const SOON: Duration = Duration::from_secs(60);
 
     fn alive(pid: i32) -> bool {
         rustix::process::test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()

@@ -20,7 +20,7 @@ mod wait;
 
 pub use account::Account;
 pub use bouncer::PgBouncer;
-pub use clients::{Node, Python};
+pub use clients::{Node, PIP_PATIENCE, Python};
 pub use dirs::Scratch;
 pub use find::{Installation, Version, Want};
 pub use keeper::{Kept, Launch, Parting};

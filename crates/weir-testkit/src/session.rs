@@ -157,7 +157,11 @@ impl Session {
         message.extend_from_slice(body);
         match self.stream.get_mut().write_all(&message) {
             // It is gone, but may have said why: that is still to be read.
-            Err(err) if err.kind() == ErrorKind::BrokenPipe => Ok(()),
+            Err(err)
+                if matches!(err.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+            {
+                Ok(())
+            }
             sent => sent.context("sending"),
         }
     }

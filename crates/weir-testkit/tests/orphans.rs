@@ -43,7 +43,7 @@ fn a_killed_owner_leaves_no_server_and_no_files() {
     owner.kill().unwrap();
     owner.wait().unwrap();
 
-    let limit = Duration::from_secs(30);
+    let limit = Duration::from_secs(60);
     until("the files to go", limit, || Ok((!home.exists()).then_some(()))).unwrap();
     assert!(session.query("SELECT 1").is_err());
     assert!(Session::tcp(port, "postgres", "postgres").is_err());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use weir_testkit::{Auth, Options, PgServer, Session, SqlError, Stop, Want, until};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 fn start() -> PgServer {
     PgServer::start(Options::new(Want::any())).unwrap()

@@ -18,7 +18,7 @@ type Hoard<T> = Arc<Mutex<Vec<Checkout<T>>>>;
 fn pool_of_one() -> PgPool {
     let server = PgServer::shared(Want::default()).unwrap();
     let url = server.url(&server.fresh_database().unwrap());
-    let limit = Duration::from_secs(30);
+    let limit = Duration::from_secs(60);
     PgPoolOptions::new().max_connections(1).acquire_timeout(limit).connect_lazy(&url).unwrap()
 }
 

@@ -12,16 +12,28 @@ use line::Line;
 
 /// Starts logging. Later calls change nothing.
 pub fn start(log: &Log) {
-    let level = match log.level {
+    begin(log, EnvFilter::new(level(log)));
+}
+
+/// The same without what is said under this target, because it is said elsewhere.
+pub fn start_without(log: &Log, target: &str) {
+    begin(log, EnvFilter::new(format!("{},{target}=off", level(log))));
+}
+
+fn level(log: &Log) -> &'static str {
+    match log.level {
         LogLevel::Error => "error",
         LogLevel::Warn => "warn",
         LogLevel::Info => "info",
         LogLevel::Debug => "debug",
         LogLevel::Trace => "trace",
-    };
+    }
+}
+
+fn begin(log: &Log, filter: EnvFilter) {
     let coloured = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(filter)
         .with_ansi(coloured)
         .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first one's form.

@@ -37,7 +37,11 @@ use crate::cli::{AlertCommand, Cli, Command, ConfigArgs, ConfigCommand};
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return unread(&said),
+    };
+    let result = match cli.command {
         Command::Up(args) => up(&args),
         #[cfg(feature = "demo")]
         Command::Demo(args) => demo::run(&args).map(|()| ExitCode::SUCCESS),
@@ -64,6 +68,19 @@ fn main() -> ExitCode {
         let _ = writeln!(io::stderr(), "weir: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Says what is wrong with the command line, or what it asks for: help, the version. Whoever runs
+/// `weir check` takes the usual exit code for a critical server.
+fn unread(said: &clap::Error) -> ExitCode {
+    // Without an output there is nobody to tell; the exit code says it.
+    let _ = said.print();
+    let looks = std::env::args().nth(1).is_some_and(|word| word == "check" || word == "watch");
+    match (said.use_stderr(), looks) {
+        (true, true) => ExitCode::from(check::CANNOT_TELL),
+        (true, false) => ExitCode::from(UNUSABLE),
+        (false, _) => ExitCode::SUCCESS,
+    }
 }
 
 fn up(args: &ConfigArgs) -> anyhow::Result<ExitCode> {

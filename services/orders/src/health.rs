@@ -72,10 +72,12 @@ SELECT count(*) AS connections,
     END < clock_timestamp() - $1 * interval '1 second') AS long,
     coalesce(pg_has_role(current_user, 'pg_read_all_stats', 'usage'), false) AS sees_others
 FROM pg_stat_activity WHERE backend_type = 'client backend'";
+/// A sequence that was never asked has its first value as its last one: the first change would look
+/// like none.
 const LOOK_AT_OUTBOX: &str = "
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,
     count(*) FILTER (WHERE state = 'dead') AS dead,
-    (SELECT last_value FROM orders_version) AS version
+    (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM orders_version) AS version
 FROM outbox WHERE state IN ('waiting', 'dead')";
 
 impl Health {

@@ -4,10 +4,12 @@ mod shop;
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use shop::{Shop, empty, item};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use weir_testkit::{Options, PgServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_cannot_work_is_refused_with_the_reason() {
@@ -27,7 +29,9 @@ async fn a_start_that_cannot_work_is_refused_with_the_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_answered_without_a_free_connection() {
-    let mut shop = Shop::open("optimised", &[("probe-every-ms", "20")]).await;
+    // A server of its own: it is filled to the last connection.
+    let server = PgServer::start(Options::default()).unwrap();
+    let mut shop = Shop::open_on(&server, "optimised", &[("probe-every-ms", "20")]).await;
     assert_eq!(shop.get("/health/live").await.status, 200);
     let deadline = tokio::time::Instant::now() + shop::LIMIT;
     while shop.get("/health/ready").await.status != 200 {
@@ -65,12 +69,21 @@ async fn health_is_answered_without_a_free_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_finishes_what_is_under_way() {
     let mut shop = Shop::open("optimised", &[]).await;
-    shop.receiver.set_latency(Duration::from_millis(300));
+    shop.receiver.hold();
     let list: Value = (1..=5_u64).map(|n| item(n, n, 1)).collect::<Vec<_>>().into();
     assert_eq!(shop.bulk(None, &list).await.status, 200);
-    shop.until("SELECT count(*) FROM outbox WHERE attempts = 1", 5).await;
+    shop.until_waiting(5).await;
     let service = shop.service.take().unwrap();
-    assert!(tokio::task::block_in_place(|| service.stop()).unwrap(), "ended with status 0");
+    let address = service.address();
+    let stopping = tokio::task::spawn_blocking(move || service.stop());
+    // Nobody listens any more, so it has begun to stop.
+    let deadline = tokio::time::Instant::now() + shop::LIMIT;
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(tokio::time::Instant::now() < deadline, "it does not stop");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    shop.receiver.release();
+    assert!(stopping.await.unwrap().unwrap(), "ended with status 0");
     assert_eq!(shop.number("SELECT count(*) FROM outbox WHERE state = 'delivered'").await, 5);
 }
 
@@ -101,12 +114,11 @@ async fn the_description_covers_every_route() {
 async fn a_request_has_one_name_in_its_answer_and_in_the_log() {
     let shop = Shop::open("optimised", &[("log-level", "info")]).await;
     let service = shop.service.as_ref().unwrap();
-    let mut stream = tokio::net::TcpStream::connect(service.address()).await.unwrap();
-    let head = "GET /products/1 HTTP/1.1\r\nhost: x\r\nx-request-id: of-mine:7\r\n\r\n";
+    let mut stream = TcpStream::connect(service.address()).await.unwrap();
+    let head = "GET /products/1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-request-id: of-mine:7\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 4096];
-    let read = stream.read(&mut answer).await.unwrap();
-    let answer = String::from_utf8_lossy(&answer[..read]);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.contains("x-request-id: of-mine:7"), "{answer}");
     let deadline = tokio::time::Instant::now() + shop::LIMIT;
     loop {
@@ -141,7 +153,7 @@ async fn outside_calls_in_a_transaction_are_counted_where_health_shows_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_problem_version_holds_a_tagged_transaction_while_the_receiver_thinks() {
     let mut shop = Shop::open("problem", &[("processes", "1"), ("threads", "4")]).await;
-    shop.receiver.set_latency(Duration::from_millis(500));
+    shop.receiver.hold();
     let held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND state = 'idle in transaction' AND query LIKE '%route=''POST\\%20\\%2Forders\\%2Fbulk''%'";
     let list = json!([item(1, 1, 1), item(2, 2, 1)]);
@@ -154,6 +166,7 @@ async fn the_problem_version_holds_a_tagged_transaction_while_the_receiver_think
             http.exchange(request, list.to_string(), shop::LIMIT).await.unwrap()
         });
         shop.until(held, 1).await;
+        shop.receiver.release();
         (held, asked.await.unwrap())
     };
     assert_eq!(answer.0, 200);
@@ -161,7 +174,7 @@ async fn the_problem_version_holds_a_tagged_transaction_while_the_receiver_think
     // The thread keeps its connection; the health probe has another.
     let kept = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'orders'";
-    assert_eq!(shop.number(kept).await, 2);
+    shop.until(kept, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,12 +195,17 @@ async fn the_problem_version_tells_of_orders_it_then_undoes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_problem_version_opens_a_connection_for_each_busy_thread_and_keeps_it() {
     let mut shop = Shop::open("problem", &[("processes", "2"), ("threads", "5")]).await;
-    shop.receiver.set_latency(Duration::from_millis(300));
+    shop.receiver.hold();
     let mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'orders'";
     shop.until(mine, 1).await;
     let requests: Vec<_> = (1..=10_u64).map(|n| json!([item(n, n, 1)])).collect();
-    for answer in join_all(requests.iter().map(|list| shop.bulk(None, list))).await {
+    let answers = join_all(requests.iter().map(|list| shop.bulk(None, list)));
+    let all_busy = async {
+        shop.until_waiting(10).await;
+        shop.receiver.release();
+    };
+    for answer in join(answers, all_busy).await.0 {
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
     assert_eq!(shop.number(mine).await, 11, "ten threads and the probe, all idle now");

@@ -49,9 +49,22 @@ async fn amounts_are_exact_and_orders_are_counted_once() {
     }
 }
 
+/// Waits until so many requests have come to the service, besides those of the waiting.
+async fn until_asked(shop: &Shop, requests: usize) {
+    let deadline = tokio::time::Instant::now() + shop::LIMIT;
+    for own in 1.. {
+        let all = shop.get("/health").await.body["requests"]["all"].as_u64().unwrap();
+        if all == requests as u64 + own {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{all} requests in all");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn however_many_ask_one_computes_also_nothing_and_a_change_makes_it_anew() {
-    let settings = [("statistics-pause-ms", "0")];
+    // Answers after the computation are its own for so long.
+    let settings = [("statistics-pause-ms", "2000")];
     let mut shop = Shop::open("optimised", &settings).await;
     // While we hold the table no computation can end, so all fifty ask during one.
     let held = shop.hold("LOCK TABLE orders").await;
@@ -63,9 +76,9 @@ async fn however_many_ask_one_computes_also_nothing_and_a_change_makes_it_anew()
         tokio::spawn(async move { http.exchange(request, String::new(), shop::LIMIT).await })
     };
     let asked: Vec<_> = (0..50).map(ask).collect();
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-    shop.until(waiting, 1).await;
-    drop(held);
+    until_asked(&shop, asked.len()).await;
+    shop.until(shop::LOCKED, 1).await;
+    held.release().await;
     let mut answers = Vec::new();
     for asked in join_all(asked).await {
         let (status, body) = asked.unwrap().unwrap();
@@ -86,6 +99,28 @@ async fn however_many_ask_one_computes_also_nothing_and_a_change_makes_it_anew()
         }
         assert_eq!(said.body["users"], json!([]), "either the old or the new");
         assert!(tokio::time::Instant::now() < deadline, "the change is never seen");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_change_of_all_is_a_change() {
+    let mut shop = Shop::open("optimised", &[("probe-every-ms", "20")]).await;
+    until_version(&shop, 0).await;
+    assert_eq!(shop.bulk(None, &json!([item(1, 1, 2)])).await.status, 200);
+    until_version(&shop, 1).await;
+    assert_eq!(shop.number("SELECT count(*) FROM orders").await, 1);
+}
+
+/// Waits until the service has seen this version of the orders.
+async fn until_version(shop: &Shop, version: u64) {
+    let deadline = tokio::time::Instant::now() + shop::LIMIT;
+    loop {
+        let seen = shop.get("/health").await.body["seen"].clone();
+        if seen["orders_version"] == json!(version) {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "version {version} in {seen}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 

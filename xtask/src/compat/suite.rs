@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use weir_testkit::{Python, output_within, run};
+use weir_testkit::{PIP_PATIENCE, Python, output_within, run};
 
 use super::stand::{Preparation, Stand};
 use crate::root;
@@ -196,7 +196,9 @@ fn unpacked(python: &Python, made_in: &Path, requirement: &str) -> Result<PathBu
     fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
     let name = requirement.split("==").next().unwrap_or(requirement);
     let mut pip = Command::new(python.interpreter());
-    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name, "--dest"]);
+    pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", name])
+        .args(PIP_PATIENCE)
+        .arg("--dest");
     run(pip.arg(&home).arg(requirement)).context("pip could not fetch the suite's sources")?;
     let archives = fs::read_dir(&home)?.flatten().map(|entry| entry.path());
     for archive in archives.filter(|path| path.is_file()) {

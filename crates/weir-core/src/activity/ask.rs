@@ -2,7 +2,9 @@
 //!
 //! Each question is one simple query of several statements, so it is one round trip and one
 //! transaction. `pg_blocking_pids` looks into the lock table and is called only for sessions that
-//! wait for a lock. Statements of idle sessions are not fetched: an idle session has none.
+//! wait for a lock. Of sessions that are hidden from its role, a server shows only that they are
+//! there, with role and database: those that do not replicate are taken for clients'. Statements of
+//! idle sessions are not fetched: an idle session has none.
 
 use std::time::Duration;
 
@@ -43,7 +45,7 @@ pub fn sample(major: u32, limit: Duration) -> String {
     let (query_id, sessions) =
         if major >= 14 { ("query_id", "sum(sessions)") } else { ("NULL", "NULL") };
     format!(
-        "{}SELECT pid, backend_type, coalesce(datname, ''), coalesce(usename, ''), \
+        "{}SELECT pid, coalesce(backend_type, 'client backend'), coalesce(datname, ''), coalesce(usename, ''), \
          coalesce(application_name, ''), coalesce(host(client_addr), ''), \
          coalesce(state, ''), coalesce(wait_event_type, ''), coalesce(wait_event, ''), \
          extract(epoch FROM clock_timestamp() - backend_start), \
@@ -56,8 +58,11 @@ pub fn sample(major: u32, limit: Duration) -> String {
          {query_id}, CASE WHEN state <> 'idle' THEN left(query, {TEXT_CHARS_MAX}) END \
          FROM pg_stat_activity \
          WHERE backend_type IN ('client backend', 'walsender', 'autovacuum worker', \
-         'parallel worker') LIMIT {}; \
-         SELECT sum(xact_commit + xact_rollback), {sessions}, sum(deadlocks) \
+         'parallel worker') \
+         OR backend_type IS NULL AND datid IS NOT NULL AND usesysid IS NOT NULL \
+         AND pid NOT IN (SELECT pid FROM pg_stat_get_wal_senders()) LIMIT {}; \
+         SELECT sum(xact_commit + xact_rollback), {sessions}, sum(deadlocks), \
+         sum(tup_returned) \
          FROM pg_stat_database",
         own_limit(limit),
         limits::GUARD_SESSIONS,

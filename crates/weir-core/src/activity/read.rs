@@ -78,6 +78,7 @@ pub fn sample(answer: &Answer, facts: &Facts, taken: Taken) -> Result<Sample, St
             transactions: row.optional("sum")?.unwrap_or(0),
             sessions: row.optional("sum")?,
             deadlocks: row.optional("sum")?.unwrap_or(0),
+            rows_read: row.optional("sum")?.unwrap_or(0),
         },
     })
 }
@@ -101,7 +102,8 @@ fn session(row: &Row) -> Result<Session, Strange> {
         [row.text()?, row.text()?, row.text()?, row.text()?].map(str::to_owned);
     let state = state(row.text()?);
     let wait = wait(row.text()?, row.text()?);
-    let age = row.seconds()?.unwrap_or_default();
+    // One that is hidden must not look young.
+    let age = row.seconds()?.unwrap_or(Duration::MAX);
     let (transaction, statement_began) = (row.seconds()?, row.seconds()?);
     let state_for = row.seconds()?.unwrap_or_default();
     let wrote = row.truth()?;
@@ -264,7 +266,7 @@ mod tests {
         ]);
         let mut guard = session.clone();
         (guard[0], guard[4]) = (Some("43".into()), Some(APPLICATION.into()));
-        let totals = vec![row(&["1000", "NULL", "2"])];
+        let totals = vec![row(&["1000", "NULL", "2", "90"])];
         let taken = Taken { at: Instant::ZERO, took: Duration::from_millis(3) };
         let answer = vec![vec![session, guard], totals];
         let sample = sample(&answer, &read_facts(), taken).unwrap();
@@ -276,7 +278,8 @@ mod tests {
         assert_eq!(session.route.as_deref(), Some("/pay"));
         assert!(!session.statement.text.contains("4111"));
         assert_eq!((sample.used(), sample.clients().count()), (2, 1), "the guard counts");
-        assert_eq!(sample.totals, Totals { transactions: 1000, sessions: None, deadlocks: 2 });
+        let totals = Totals { transactions: 1000, sessions: None, deadlocks: 2, rows_read: 90 };
+        assert_eq!(sample.totals, totals);
     }
 
     #[test]
@@ -303,6 +306,16 @@ mod tests {
         let session = session(&idle).unwrap();
         assert_eq!((session.running(), session.silent()), (None, None));
         assert_eq!(session.state_for, Duration::from_secs(4000));
+    }
+
+    #[test]
+    fn a_session_that_is_hidden_counts_and_is_neither_young_nor_busy() {
+        let mut hidden = row(&["1", "client backend", "shop", "app", "", "", "", "", ""]);
+        hidden.extend(row(&["NULL", "NULL", "NULL", "NULL", "f", "NULL", "NULL", "NULL"]));
+        let session = session(&hidden).unwrap();
+        assert_eq!((session.kind, session.state), (Kind::Client, State::Unknown));
+        assert_eq!((session.running(), session.silent()), (None, None));
+        assert_eq!(session.age, Duration::MAX);
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub struct Session {
     pub state: State,
     /// What it waits for.
     pub wait: Wait,
-    /// How long it has been connected.
+    /// How long it has been connected; [`Duration::MAX`] where that is hidden.
     pub age: Duration,
     /// How long its transaction has been open, while one is.
     pub transaction: Option<Duration>,
@@ -143,6 +143,8 @@ pub struct Totals {
     pub sessions: Option<u64>,
     /// Deadlocks.
     pub deadlocks: u64,
+    /// Rows that were read from tables and indexes, by transactions that ended.
+    pub rows_read: u64,
 }
 
 /// What everybody can open.

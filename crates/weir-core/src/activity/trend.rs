@@ -29,6 +29,8 @@ pub struct Trend {
     pub transactions_per_second: Option<f64>,
     /// What that was over the last minutes.
     pub usual_transactions_per_second: Option<f64>,
+    /// Rows read from tables and indexes a second, by transactions that ended.
+    pub rows_read_per_second: Option<f64>,
     /// Client sessions more a second; negative when they become fewer.
     pub growth_per_second: Option<f64>,
 }
@@ -84,6 +86,7 @@ fn rates(then: &Point, now: &Point, sample: &Sample) -> Trend {
         sessions_per_second: Some(counted.max(rate(0, opened))),
         transactions_per_second: Some(rate(then.totals.transactions, now.totals.transactions)),
         usual_transactions_per_second: None,
+        rows_read_per_second: Some(rate(then.totals.rows_read, now.totals.rows_read)),
         growth_per_second: Some((f64::from(now.used) - f64::from(then.used)) / seconds),
     }
 }
@@ -118,7 +121,9 @@ mod tests {
     fn at(second: u64, transactions: u64, clients: i32) -> Sample {
         let mut sample = sample(100, (0..clients).map(session).collect());
         sample.taken = Instant::from_millis(second * 1000);
-        sample.totals = Totals { transactions, sessions: Some(transactions / 10), deadlocks: 0 };
+        let sessions = Some(transactions / 10);
+        sample.totals =
+            Totals { transactions, sessions, deadlocks: 0, rows_read: transactions * 300 };
         sample
     }
 
@@ -131,6 +136,7 @@ mod tests {
         }
         let trend = tracker.note(&at(21, 2100, 25));
         assert_eq!(trend.transactions_per_second, Some(100.0));
+        assert_eq!(trend.rows_read_per_second, Some(30_000.0));
         assert_eq!(trend.sessions_per_second, Some(10.0));
         assert_eq!(trend.growth_per_second, Some(2.0));
     }

@@ -25,6 +25,8 @@ struct Waiting {
     message: Message,
     tries: u32,
     not_before: Instant,
+    /// Its try began when there was no later: it is the last.
+    last: bool,
 }
 
 /// What became of a message after a try.
@@ -110,7 +112,7 @@ impl Outbox {
             self.queue.pop_front();
             self.dropped += 1;
         }
-        self.queue.push_back(Waiting { message, tries: 0, not_before });
+        self.queue.push_back(Waiting { message, tries: 0, not_before, last: false });
     }
 
     /// The message to send now, if one is due and none is on its way. Answer with
@@ -122,6 +124,7 @@ impl Outbox {
         let at = self.queue.iter().position(|waiting| waiting.not_before <= now)?;
         let mut waiting = self.queue.remove(at)?;
         waiting.tries += 1;
+        waiting.last = self.hurried;
         if self.tried.len() == self.per_minute {
             self.tried.pop_front();
         }
@@ -150,7 +153,9 @@ impl Outbox {
         let wait = match verdict {
             Verdict::Delivered => return Settled::Delivered,
             Verdict::Refused { .. } => return Settled::GivenUp,
-            Verdict::Failed { .. } if self.hurried => return Settled::GivenUp,
+            Verdict::Failed { .. } if waiting.last => return Settled::GivenUp,
+            // Its try was under way when all were hurried.
+            Verdict::Failed { .. } if self.hurried => Duration::ZERO,
             Verdict::Failed { retry_after, .. } => {
                 back_off(waiting.tries).max(retry_after.unwrap_or_default())
             }

@@ -38,6 +38,14 @@ bounds! {
     CLIENT_READS_PER_TURN = 4;
     /// Reads from one server connection before others have their turn.
     SERVER_READS_PER_TURN = 8;
+    /// A reply that is longer is read at a pace: what the server writes meanwhile, in pieces of
+    /// 8 KiB, is read and sent on in one go.
+    PACED_REPLY_BYTES = MIB;
+    /// Microseconds between two such reads; the kernel may add 50.
+    PACED_READ_MICROS = 100;
+    /// A reply of which less comes in that time is read as it comes, until as much of it has
+    /// passed again.
+    PACED_READ_BYTES_MIN = 16 * KIB;
     /// Socket events taken from the kernel at once; the rest is taken in the next turn.
     EVENTS_PER_TURN = 256;
     /// Buffers that the kernel fills as bytes arrive, for all connections of a worker, with

@@ -310,7 +310,14 @@ fn story() -> Story {
         desk.observe(Moment::default(), &[], &signals);
     }
     let incident = desk.open_incident().unwrap();
-    Story { incident, events: Vec::new(), flight: Flight::default(), price: None, replayed: None }
+    Story {
+        incident,
+        events: Vec::new(),
+        flight: Flight::default(),
+        price: None,
+        replayed: None,
+        routes: Vec::new(),
+    }
 }
 
 /// A healer that has done one thing, and one quarantine.

@@ -57,6 +57,8 @@ macro_rules! causes {
 causes! {
     /// Statements run for long on the server itself.
     LongStatement = "long-statement", "long statements", ["unbounded-queryset"];
+    /// The statements of one route are slow and take most of the slots.
+    SlowRoute = "slow-route", "slow route", ["unbounded-queryset"];
     /// The application takes many rows, or many small statements, to compute what SQL could.
     ApplicationAggregation = "application-aggregation", "aggregation in the application",
         ["python-aggregate", "loop-query", "loop-n-plus-one"];

@@ -67,6 +67,8 @@ measures! {
     TimeLimit = "time limit", Seconds;
     /// How long the oldest statement runs.
     OldestStatement = "oldest statement", Seconds;
+    /// The median of how long statements run.
+    MedianStatement = "median statement", Seconds;
     /// Transactions that wait for their application.
     IdleInTransaction = "idle in transaction", Count;
     /// Their share of the sessions in use.
@@ -85,6 +87,8 @@ measures! {
     BlockedOnClient = "sessions that wait for a slow reader", Count;
     /// Rows one transaction takes.
     RowsPerTransaction = "rows a transaction", Count;
+    /// Rows that the whole server reads from tables and indexes.
+    RowsRead = "rows the server reads", PerSecond;
     /// Slots of the pool.
     Slots = "slots of the pool", Count;
     /// Slots that are held.

@@ -14,6 +14,9 @@ pub struct Thresholds {
     pub long_statement: Duration,
     /// More long statements than this are a finding by themselves.
     pub long_statements_max: u32,
+    /// A statement that runs longer is slow: nothing by itself, until one route's take half of
+    /// connections that are scarce.
+    pub slow_statement: Duration,
     /// A transaction silent for longer counts against its application while connections are
     /// scarce.
     pub idle_transaction: Duration,
@@ -51,6 +54,7 @@ impl Default for Thresholds {
             full_percent: 95,
             long_statement: Duration::from_secs(30),
             long_statements_max: 5,
+            slow_statement: Duration::from_secs(1),
             idle_transaction: Duration::from_secs(2),
             idle_transaction_calm: Duration::from_secs(300),
             forgotten: Duration::from_secs(600),

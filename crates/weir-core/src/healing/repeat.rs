@@ -7,7 +7,7 @@ use std::time::Duration;
 use weir_wire::sql::Fingerprint;
 
 use crate::config::limits::HEALING_RECORDS;
-use crate::ids::PoolId;
+use crate::ids::{PoolId, ServerId};
 use crate::time::Instant;
 
 use super::ladder::{Mode, Step};
@@ -24,6 +24,9 @@ const OFTEN: usize = 3;
 struct Offence {
     at: Instant,
     pool: PoolId,
+    /// What it held and since when it did what it did: one that was cancelled and then closed is
+    /// the same.
+    stretch: (ServerId, Instant),
     route: Arc<str>,
     statement: Option<Fingerprint>,
     mode: Mode,
@@ -48,10 +51,16 @@ impl Offences {
             self.0.pop_front();
         }
         let holder = &proposal.holder;
+        let stretch = (holder.server, holder.began);
+        let known = |one: &&mut Offence| one.pool == pool && one.stretch == stretch;
+        if let Some(one) = self.0.iter_mut().find(known) {
+            one.mode = one.mode.max(mode);
+            return None;
+        }
         let at_door = proposal.step == Step::Cancel && holder.first;
         let statement = at_door.then_some(holder.fingerprint);
         let route = Arc::clone(&holder.route);
-        self.0.push_back(Offence { at: now, pool, route, statement, mode });
+        self.0.push_back(Offence { at: now, pool, stretch, route, statement, mode });
         let mine = |one: &&Offence| one.pool == pool && one.route == holder.route;
         let (count, mildest) = self
             .0

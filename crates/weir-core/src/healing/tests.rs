@@ -329,6 +329,18 @@ fn statements_that_begin_transactions_are_quarantined_by_their_fingerprint() {
 }
 
 #[test]
+fn one_that_is_cancelled_and_then_closed_was_ended_once() {
+    let mut world = World::enforcing();
+    for (time, doing) in [(100, Doing::Executing), (120, Doing::Cancelling)] {
+        for server in 0..2 {
+            let one = holder(server, doing, Work::Nothing);
+            let decisions = world.considers(at(time + u64::from(server)), &[one], 2);
+            assert!(matches!(decisions[..], [Decision::End(_)]), "{time}: {decisions:?}");
+        }
+    }
+}
+
+#[test]
 fn what_nobody_ended_is_no_reason_to_refuse_anybody() {
     // The default: eviction warns, quarantine is enforced.
     let mut world = World::new(Rules::default());

@@ -62,6 +62,7 @@ pub use gap::GapSums;
 pub use histogram::Histogram;
 pub use names::Caller;
 pub use need::{Change, Demand, exhaustion};
+pub(crate) use phase::seconds;
 pub use phase::{Phase, PhaseTimes};
 pub use picture::{Demanded, Gap, Hold, Picture, Route, Wait};
 pub use snapshot::{ClassRow, EdgeRow, GapRow, HoldView, HolderRow, LedgerSnapshot, WaiterRow};

@@ -218,7 +218,7 @@ impl From<WorkTimes> for PhaseTimes {
 /// Nanoseconds as seconds, for people: exact up to 2^53 ns, 104 days, then rounded.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "floating point is what is shown")]
-pub(super) fn seconds(nanos: u128) -> f64 {
+pub(crate) fn seconds(nanos: u128) -> f64 {
     nanos as f64 / 1e9
 }
 

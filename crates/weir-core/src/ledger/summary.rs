@@ -315,6 +315,7 @@ struct Route<'a> {
     route_from: &'static str,
     claims: u64,
     transactions: u64,
+    rows: u64,
     granted: u64,
     granted_waited_seconds: f64,
     refused: u64,
@@ -326,13 +327,13 @@ struct Route<'a> {
 
 impl<'a> Route<'a> {
     fn of(class: &'a FrameClass) -> Self {
-        let ClassSums { times, claims, transactions, rows: _, granted, refused, left } =
-            &class.sums;
+        let ClassSums { times, claims, transactions, rows, granted, refused, left } = &class.sums;
         Self {
             route: &class.label,
             route_from: class.kind.as_str(),
             claims: *claims,
             transactions: *transactions,
+            rows: *rows,
             granted: granted.count,
             granted_waited_seconds: seconds(granted.nanos),
             refused: refused.count,

@@ -130,6 +130,12 @@ impl Reply {
         matches!(self, Self::LocalParse | Self::LocalClose | Self::CopyEnd)
     }
 
+    /// It comes after the client's transaction, and is none of its.
+    fn tidies(&self) -> bool {
+        use Hidden::{Forget, Inquiry, Reset, ResetQuery};
+        matches!(self, Self::Hidden(Inquiry | Forget | ResetQuery | Reset))
+    }
+
     /// It ends with `ReadyForQuery`, of which the client is told.
     pub(super) fn ends_request(&self) -> bool {
         matches!(self, Self::Query | Self::Ready)
@@ -327,6 +333,15 @@ impl ServerState {
     /// of an implicit transaction.
     pub(super) fn is_waiting(&self) -> bool {
         self.replies.iter().all(Reply::is_local) && self.rest.left == 0
+    }
+
+    /// The client's transaction is over, and all that is under way is asked on our own account: what
+    /// it left behind, or that it be put in order.
+    #[must_use]
+    pub fn is_tidied(&self) -> bool {
+        self.status == TransactionStatus::Idle
+            && !self.replies.is_empty()
+            && self.replies.iter().all(Reply::tidies)
     }
 
     /// How many requests of the lease go before the next one.

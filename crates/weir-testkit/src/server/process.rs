@@ -25,7 +25,13 @@ impl PgServer {
     /// # Errors
     /// When it does not run, or does not end in a minute.
     pub fn stop(&mut self, how: Stop) -> Result<()> {
-        let children = if how == Stop::Crash { self.children()? } else { Vec::new() };
+        let children = if how == Stop::Crash {
+            // A frozen server makes no backend that would outlive it unseen.
+            self.suspend()?;
+            self.children()?
+        } else {
+            Vec::new()
+        };
         let running = self.running.as_mut().context("the server does not run")?;
         running.signal(match how {
             Stop::Fast => Signal::INT,

@@ -54,13 +54,18 @@ impl Alerts {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(settings: &Settings) -> Result<Self> {
+        Self::ending_within(END_MAX, settings)
+    }
+
+    /// The same with another limit of the end.
+    fn ending_within(end_max: Duration, settings: &Settings) -> Result<Self> {
         let (orders, ordered) = channel(ALERTS_QUEUED);
         let receivers = settings.receivers.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new()
             .name("weir-alerts".into())
             .spawn(move || {
-                runtime.block_on(run(ordered, receivers));
+                runtime.block_on(run(ordered, receivers, end_max));
                 // A name that is being looked up is not waited for.
                 runtime.shutdown_background();
             })
@@ -101,7 +106,11 @@ impl Drop for Alerts {
 }
 
 /// Hands every message to each receiver's clerk.
-async fn run(mut ordered: Receiver<Order>, receivers: BTreeMap<String, settings::Receiver>) {
+async fn run(
+    mut ordered: Receiver<Order>,
+    receivers: BTreeMap<String, settings::Receiver>,
+    end_max: Duration,
+) {
     let mut clerks = hire(Clerks::new(), receivers);
     while let Some(order) = ordered.recv().await {
         match order {
@@ -113,7 +122,7 @@ async fn run(mut ordered: Receiver<Order>, receivers: BTreeMap<String, settings:
             }
         }
     }
-    let by = tokio::time::Instant::now() + END_MAX;
+    let by = tokio::time::Instant::now() + end_max;
     clerks.values().for_each(Clerk::hurry);
     for clerk in clerks.into_values() {
         clerk.finish(by).await;

@@ -4,10 +4,11 @@ use clap::{Args, ValueEnum};
 
 /// What to look at.
 #[derive(Debug, Clone, Default, Args)]
+#[group(required = true, multiple = true)]
 pub struct Wanted {
     /// PostgreSQL, as postgres://user:password@host:port/db. The password may also be in
     /// PGPASSWORD, the user in PGUSER.
-    #[arg(long, value_name = "URL", required_unless_present = "config")]
+    #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// A configuration: its servers, unless a URL is given, and its [guard].
     #[arg(long, value_name = "FILE")]

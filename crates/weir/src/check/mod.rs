@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `args` | the command line |
 //! | `wanted` | from the command line to settings |
-//! | `follow` | `weir watch`: says what changes, keeps incidents |
+//! | `follow` | `weir watch`: keeps incidents, reloads |
+//! | `teller` | `weir watch`: says what changes |
 
 mod args;
 mod follow;
+mod teller;
 mod wanted;
 
 use std::io::{self, Write};
@@ -24,6 +26,7 @@ use weir_core::diagnosis::health::{Answer, Health, Status, nagios, prometheus, t
 
 pub use args::{CheckArgs, Format, WatchArgs};
 
+use crate::log;
 use crate::monitor::target::targets;
 use crate::monitor::watcher::{Seen, Surroundings, Watcher};
 use crate::proxy::tls::server_side;
@@ -31,13 +34,16 @@ use crate::proxy::tls::server_side;
 /// Between two looks, where one is not enough.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// Exit code when nothing can be said of any server.
+pub const CANNOT_TELL: u8 = Status::Unknown.exit_code();
+
 /// Looks once and prints.
 ///
 /// # Errors
 /// When TLS cannot be set up, or nothing can be printed.
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let settings = match wanted::settings(&args.wanted) {
-        Ok(settings) => settings,
+    let settings = match wanted::load(&args.wanted) {
+        Ok(loaded) => loaded.settings,
         Err(problems) => return cannot_tell(&problems),
     };
     let answer = Answer::of(runtime()?.block_on(look(&settings))?);
@@ -50,10 +56,10 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
 /// # Errors
 /// As [`run`].
 pub fn watch(args: &WatchArgs) -> Result<ExitCode> {
-    match wanted::settings(&args.wanted) {
-        Ok(mut settings) => {
-            settings.state_dir = args.state_dir.clone().or(settings.state_dir);
-            runtime()?.block_on(follow::follow(&settings, args.json))
+    match follow::load(args) {
+        Ok(loaded) => {
+            log::start_without(&loaded.settings.log, crate::incident::TOLD);
+            runtime()?.block_on(follow::follow(args, loaded))
         }
         Err(problems) => cannot_tell(&problems),
     }
@@ -116,7 +122,7 @@ fn shown(answer: &Answer, format: Format) -> String {
 fn cannot_tell(problems: &[Problem]) -> Result<ExitCode> {
     let mut out = io::stderr();
     problems.iter().try_for_each(|problem| writeln!(out, "weir: {problem}"))?;
-    Ok(ExitCode::from(Status::Unknown.exit_code()))
+    Ok(ExitCode::from(CANNOT_TELL))
 }
 
 fn runtime() -> Result<Runtime> {

@@ -2,17 +2,21 @@
 
 use weir_core::config::choices::AuthMethod;
 use weir_core::config::settings::{Secret, Settings};
-use weir_core::config::{Problem, parse_upstream};
+use weir_core::config::{Place, Problem, parse_upstream};
 
 use super::args::Wanted;
 use crate::cli::ConfigArgs;
-use crate::config;
+use crate::config::{self, Loaded};
 
-/// The settings that say what to look at, and how.
+/// The flag of the URL.
+const URL: &str = "--url";
+
+/// The configuration that says what to look at, and how. Its settings have the URL and the
+/// environment in them.
 ///
 /// # Errors
 /// Every problem of the configuration, and a URL that is none.
-pub(super) fn settings(wanted: &Wanted) -> Result<Settings, Vec<Problem>> {
+pub(super) fn load(wanted: &Wanted) -> Result<Loaded, Vec<Problem>> {
     let args = ConfigArgs {
         config: wanted.config.clone(),
         upstream: wanted.url.clone(),
@@ -20,12 +24,32 @@ pub(super) fn settings(wanted: &Wanted) -> Result<Settings, Vec<Problem>> {
         auth: wanted.config.is_none().then_some(AuthMethod::Trust),
         ..ConfigArgs::default()
     };
-    let mut settings = config::load(&args)?.settings;
+    let mut loaded = config::load(&args).map_err(as_url)?;
     if let Some(url) = &wanted.url {
-        only(&mut settings, url);
-        environment(&mut settings, url, |name| std::env::var(name).ok());
+        only(&mut loaded.settings, url);
+        environment(&mut loaded.settings, url, |name| std::env::var(name).ok());
+        if !names_a_role(&loaded.settings, url) {
+            let problem = Problem::new("", "nobody is named to log in as").at(Place::flag(URL));
+            let help = "write postgres://ROLE@host:port/dbname, or set PGUSER";
+            return Err(vec![problem.help(help)]);
+        }
     }
-    Ok(settings)
+    Ok(loaded)
+}
+
+/// What is wrong with the URL is told of the flag that it was given by here.
+fn as_url(mut problems: Vec<Problem>) -> Vec<Problem> {
+    for problem in &mut problems {
+        if problem.place == Some(Place::flag("--upstream")) {
+            problem.place = Some(Place::flag(URL));
+            problem.path.clear();
+        }
+    }
+    problems
+}
+
+fn names_a_role(settings: &Settings, url: &str) -> bool {
+    settings.guard.user.is_some() || parse_upstream(url).is_ok_and(|url| url.user.is_some())
 }
 
 /// Leaves only the database of the URL: the file's others are not asked about.
@@ -72,9 +96,10 @@ mod tests {
     #[test]
     fn a_url_is_enough_and_the_only_server_asked() {
         let url = Some("postgres://u:p@h:1/d".to_owned());
-        let settings = settings(&Wanted { url, config: None }).unwrap();
-        assert_eq!(settings.databases.keys().collect::<Vec<_>>(), ["d"]);
+        let loaded = load(&Wanted { url, config: None }).unwrap();
+        assert_eq!(loaded.settings.databases.keys().collect::<Vec<_>>(), ["d"]);
         let wrong = Wanted { url: Some("mysql://h".into()), config: None };
-        assert!(super::settings(&wrong).is_err());
+        let problem = load(&wrong).unwrap_err()[0].to_string();
+        assert!(problem.starts_with("--url: the URL does not begin with postgres://"), "{problem}");
     }
 }

@@ -29,6 +29,7 @@ const ROUTES: Table = Table {
         ("in transaction", "in_transaction"),
         ("not read", "client_blocked"),
         ("claims", "claims"),
+        ("rows", "rows"),
         ("waited s", "waited"),
         ("refused", "refused"),
         ("route", "route"),
@@ -92,7 +93,7 @@ fn routes(whole: &Summary, span: f64) -> Vec<Value> {
                 "executing": slots(Phase::Executing) + slots(Phase::CopyIn),
                 "in_transaction": slots(Phase::IdleInTransaction),
                 "client_blocked": slots(Phase::ClientBlocked),
-                "claims": sums.claims, "waited": seconds(sums.waited_nanos()),
+                "claims": sums.claims, "rows": sums.rows, "waited": seconds(sums.waited_nanos()),
                 "refused": sums.refused.count, "route": class.label,
             })
         })

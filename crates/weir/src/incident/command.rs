@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use weir_core::config::choices::Language;
 use weir_core::config::settings;
-use weir_core::incident::report::Story;
+use weir_core::incident::report::{RouteUse, Story};
 use weir_core::incident::{Incident, Replayed, needed, words};
 use weir_core::ledger::Summary;
 
@@ -99,8 +99,10 @@ impl Opened {
     fn story(self, id: &str) -> Result<Story> {
         let incident = self.incident(id)?;
         // A report does without, where the history lacks the incident.
-        let replayed = Replayed::of(&incident, &self.history(&incident)?).ok();
-        Ok(Story { replayed, ..self.store.story(incident, self.incidents.price)? })
+        let stretches = self.history(&incident)?;
+        let replayed = Replayed::of(&incident, &stretches).ok();
+        let routes = RouteUse::of(&incident, &stretches);
+        Ok(Story { replayed, routes, ..self.store.story(incident, self.incidents.price)? })
     }
 }
 

@@ -56,6 +56,7 @@ impl Shelf {
                     flight: Flight::default(),
                     price: price.cloned(),
                     replayed: None,
+                    routes: Vec::new(),
                 })),
             }
         }

@@ -17,6 +17,9 @@ use super::reporter::{Order, Reporter};
 use crate::alert::Alerts;
 use crate::proxy::chance;
 
+/// The target under which the log is told of incidents.
+pub const TOLD: &str = "weir::incidents";
+
 /// Keeps incidents, until it is dropped.
 #[derive(Debug)]
 pub struct Incidents {
@@ -130,10 +133,10 @@ fn log(settings: &settings::Incidents, incident: &Incident) {
     let state = words::state(incident.state, settings.language);
     match incident.state {
         State::Open | State::Mitigating => {
-            tracing::error!(severity = "critical", incident = %id, state, "{title}: {lines}");
+            tracing::error!(target: TOLD, severity = "critical", incident = %id, state, "{title}: {lines}");
         }
         State::Watching | State::Closed => {
-            tracing::warn!(severity = "info", incident = %id, state, "{title}: {lines}");
+            tracing::warn!(target: TOLD, severity = "info", incident = %id, state, "{title}: {lines}");
         }
     }
 }

@@ -8,7 +8,8 @@
 //! | `question` | one simple query and its rows |
 //! | `line` | the held connection: dial, ask, give up in time |
 //! | `watcher` | from answers to pictures and health, also when none comes |
-//! | `guard` | all servers of a running proxy, and what was last seen of each |
+//! | `watchers` | all servers of a configuration, also when that changes |
+//! | `guard` | the guard of a running proxy, and what was last seen of each server |
 //! | `proxy_side` | the proxy's part of a picture |
 
 pub mod guard;
@@ -17,3 +18,4 @@ mod proxy_side;
 mod question;
 pub mod target;
 pub mod watcher;
+pub mod watchers;

@@ -18,6 +18,7 @@ const SCHEMA: Schema = Schema {
               CREATE TABLE event (incident TEXT NOT NULL, seq INTEGER NOT NULL, \
               body TEXT NOT NULL, PRIMARY KEY (incident, seq)) STRICT, WITHOUT ROWID;
               CREATE TABLE flight (incident TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;"],
+    readable_from: 1,
 };
 
 /// The incidents of one state directory.
@@ -40,7 +41,7 @@ impl IncidentStore {
     /// # Errors
     /// As [`open_to_read`].
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: open_to_read(dir, &SCHEMA)? })
+        Ok(Self { connection: open_to_read(dir, &SCHEMA)?.0 })
     }
 
     /// Stores records, all or none. When this returns, a crash does not take them away.
@@ -146,7 +147,7 @@ impl IncidentStore {
     pub fn story(&self, incident: Incident, price: Option<Price>) -> rusqlite::Result<Story> {
         let events = self.events(&incident.id)?;
         let flight = self.flight(&incident.id)?;
-        Ok(Story { incident, events, flight, price, replayed: None })
+        Ok(Story { incident, events, flight, price, replayed: None, routes: Vec::new() })
     }
 
     /// Makes the disk full: the file gets no further pages.

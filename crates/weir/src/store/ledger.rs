@@ -20,7 +20,8 @@ const PHASES: &str = "connecting, idle, resetting, executing, client_blocked, co
 /// The file and its tables.
 const SCHEMA: Schema = Schema {
     file: "ledger.db",
-    steps: &["CREATE TABLE stretch (id INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL,
+    steps: &[
+        "CREATE TABLE stretch (id INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL,
         until_ms INTEGER NOT NULL, slots INTEGER NOT NULL, waiting INTEGER NOT NULL,
         open INTEGER NOT NULL, connecting INTEGER NOT NULL, idle INTEGER NOT NULL,
         resetting INTEGER NOT NULL, executing INTEGER NOT NULL, client_blocked INTEGER NOT NULL,
@@ -52,8 +53,14 @@ const SCHEMA: Schema = Schema {
         CREATE TABLE gap (stretch INTEGER NOT NULL REFERENCES stretch ON DELETE CASCADE,
         place INTEGER NOT NULL, route INTEGER NOT NULL, before INTEGER NOT NULL,
         after INTEGER NOT NULL, count INTEGER NOT NULL, nanos INTEGER NOT NULL,
-        PRIMARY KEY (stretch, place)) STRICT, WITHOUT ROWID;"],
+        PRIMARY KEY (stretch, place)) STRICT, WITHOUT ROWID;",
+        "ALTER TABLE class ADD COLUMN row_count INTEGER NOT NULL DEFAULT 0",
+    ],
+    readable_from: 1,
 };
+
+/// The version from which rows are counted.
+const COUNTS_ROWS: usize = 2;
 
 /// Of all stretches, so many parts are forgotten at once when the file is full.
 const FORGET_PARTS: u32 = 16;
@@ -65,6 +72,8 @@ const LOG_BYTES: i64 = 1 << 20;
 #[derive(Debug)]
 pub struct LedgerStore {
     connection: Connection,
+    /// The column that counts rows; nothing where the file is of a version that did not.
+    row_count: &'static str,
 }
 
 impl LedgerStore {
@@ -74,7 +83,7 @@ impl LedgerStore {
     /// # Errors
     /// As [`open`].
     pub fn open(dir: &Path, bytes_max: u64) -> Result<Self, StoreError> {
-        let store = Self { connection: open(dir, &SCHEMA)? };
+        let store = Self { connection: open(dir, &SCHEMA)?, row_count: "row_count" };
         store.limit(bytes_max).map_err(|source| failed(dir, source))?;
         Ok(store)
     }
@@ -84,7 +93,8 @@ impl LedgerStore {
     /// # Errors
     /// As [`open_to_read`].
     pub fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: open_to_read(dir, &SCHEMA)? })
+        let (connection, version) = open_to_read(dir, &SCHEMA)?;
+        Ok(Self { connection, row_count: if version < COUNTS_ROWS { "0" } else { "row_count" } })
     }
 
     /// Whether a directory has one.
@@ -199,8 +209,11 @@ impl LedgerStore {
         )?;
         summary.classes = self.rows(
             id,
-            "r.text, route_from, claims, transactions, granted, granted_waited, refused, \
-             refused_waited, gave_up, gave_up_waited FROM class JOIN label r ON r.id = route",
+            &format!(
+                "r.text, route_from, claims, transactions, {}, granted, granted_waited, refused, \
+                 refused_waited, gave_up, gave_up_waited FROM class JOIN label r ON r.id = route",
+                self.row_count
+            ),
             class,
         )?;
         let select = "SELECT r.text, b.text, a.text, count, nanos FROM gap \
@@ -284,12 +297,13 @@ fn put_class(
     let mut values: Vec<Value> =
         [stretch, place, label(change, &class.label)?].map(Value::from).to_vec();
     values.push(class.kind.as_str().to_owned().into());
-    values.extend([sums.claims, sums.transactions].map(integer).map(Value::from));
+    values.extend([sums.claims, sums.transactions, sums.rows].map(integer).map(Value::from));
     for wait in [sums.granted, sums.refused, sums.left] {
         values.extend([integer(wait.count), nanos(wait.nanos)].map(Value::from));
     }
-    let columns = "class (stretch, place, route, route_from, claims, transactions, granted, \
-                   granted_waited, refused, refused_waited, gave_up, gave_up_waited";
+    let columns = "class (stretch, place, route, route_from, claims, transactions, \
+                   row_count, granted, granted_waited, refused, refused_waited, gave_up, \
+                   gave_up_waited";
     insert(change, columns, values, &sums.times)
 }
 
@@ -383,11 +397,10 @@ fn class(row: &Row<'_>) -> rusqlite::Result<FrameClass> {
         times: times(row)?,
         claims: natural(row, at + 2)?,
         transactions: natural(row, at + 3)?,
-        // For the diagnosis of the moment alone.
-        rows: 0,
-        granted: wait(at + 4)?,
-        refused: wait(at + 6)?,
-        left: wait(at + 8)?,
+        rows: natural(row, at + 4)?,
+        granted: wait(at + 5)?,
+        refused: wait(at + 7)?,
+        left: wait(at + 9)?,
     };
     let kind = ClassKind::named(&kind).unwrap_or(ClassKind::Other);
     Ok(FrameClass { label: text(row, at)?, kind, sums })
@@ -420,3 +433,6 @@ fn nanos(nanos: u128) -> i64 {
 fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod former;

@@ -19,6 +19,8 @@ pub struct Schema {
     pub file: &'static str,
     /// Statements that make the tables, a step for each version; steps are only ever added.
     pub steps: &'static [&'static str],
+    /// The oldest version that is understood as it is, where nothing may be written.
+    pub readable_from: usize,
 }
 
 /// Why a file could not be opened.
@@ -31,6 +33,17 @@ pub enum StoreError {
         path: PathBuf,
         /// SQLite's reason.
         source: rusqlite::Error,
+    },
+    /// It was written by an earlier version and could only be read.
+    #[error(
+        "{path} has version {found}, too old to be read as it is: weir up, or weir watch, with \
+         this state directory brings it up to date"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: usize,
     },
     /// It was written by a later version.
     #[error("{path} has version {found} and this weir knows {known}: use the newer weir")]
@@ -61,19 +74,23 @@ pub fn open(dir: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Opens the file in `dir` to read, while another process may write to it.
+/// Opens the file in `dir` to read, while another process may write to it; also its version.
 ///
 /// # Errors
-/// When it is missing, is no database, or is not of this version.
-pub fn open_to_read(dir: &Path, schema: &Schema) -> Result<Connection, StoreError> {
+/// When it is missing, is no database, or is of a version that is not read.
+pub fn open_to_read(dir: &Path, schema: &Schema) -> Result<(Connection, usize), StoreError> {
     let path = dir.join(schema.file);
     let failed = |source| StoreError::Sqlite { path: path.clone(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_WAIT).map_err(failed)?;
-    match version(&connection).map_err(failed)? {
-        found if found == schema.steps.len() => Ok(connection),
-        found => Err(StoreError::Newer { path, found, known: schema.steps.len() }),
+    let (found, known) = (version(&connection).map_err(failed)?, schema.steps.len());
+    if found > known {
+        Err(StoreError::Newer { path, found, known })
+    } else if found < schema.readable_from {
+        Err(StoreError::Older { path, found })
+    } else {
+        Ok((connection, found))
     }
 }
 
@@ -109,10 +126,12 @@ mod tests {
 
     use super::*;
 
-    const FIRST: Schema = Schema { file: "t.db", steps: &["CREATE TABLE a (x INTEGER)"] };
+    const FIRST: Schema =
+        Schema { file: "t.db", steps: &["CREATE TABLE a (x INTEGER)"], readable_from: 1 };
     const SECOND: Schema = Schema {
         file: "t.db",
         steps: &["CREATE TABLE a (x INTEGER)", "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 7"],
+        readable_from: 2,
     };
 
     #[test]
@@ -133,7 +152,8 @@ mod tests {
     fn a_newer_file_and_what_is_no_database_are_refused_by_name() {
         let home = Scratch::new(Account::own()).unwrap();
         drop(open(home.path(), &SECOND).unwrap());
-        for refusal in [open(home.path(), &FIRST), open_to_read(home.path(), &FIRST)] {
+        let read = open_to_read(home.path(), &FIRST).map(|(connection, _)| connection);
+        for refusal in [open(home.path(), &FIRST), read] {
             let message = refusal.unwrap_err().to_string();
             assert!(message.contains("t.db has version 2"), "{message}");
         }
@@ -143,12 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn an_older_file_is_read_where_that_is_possible_and_refused_by_name_where_not() {
+        let home = Scratch::new(Account::own()).unwrap();
+        drop(open(home.path(), &FIRST).unwrap());
+        let message = open_to_read(home.path(), &SECOND).unwrap_err().to_string();
+        assert!(message.contains("t.db has version 1, too old"), "{message}");
+        let patient = Schema { readable_from: 1, ..SECOND };
+        assert_eq!(open_to_read(home.path(), &patient).unwrap().1, 1);
+    }
+
+    #[test]
     fn reading_while_another_writes_sees_what_was_committed() {
         let home = Scratch::new(Account::own()).unwrap();
         assert!(open_to_read(home.path(), &FIRST).is_err(), "there is no file yet");
         let writer = open(home.path(), &FIRST).unwrap();
         writer.execute("INSERT INTO a VALUES (1)", []).unwrap();
-        let reader = open_to_read(home.path(), &FIRST).unwrap();
+        let (reader, version) = open_to_read(home.path(), &FIRST).unwrap();
+        assert_eq!(version, 1);
         writer.execute("INSERT INTO a VALUES (2)", []).unwrap();
         let count = reader.query_row("SELECT count(*) FROM a", [], |row| row.get(0));
         assert_eq!(count, Ok(2));

@@ -8,6 +8,7 @@ mod alone;
 mod deaf;
 mod floods;
 mod innocent;
+mod mistakes;
 mod mixed;
 mod outage;
 mod proxied;

@@ -50,6 +50,11 @@ impl Proxied {
         self.weir.session("postgres", "postgres")
     }
 
+    /// How many descriptors the proxy has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.weir.pid())).unwrap().count()
+    }
+
     /// The port for clients.
     pub(crate) fn port(&self) -> u16 {
         self.weir.listen().port()
@@ -134,6 +139,21 @@ fn healthy_work_that_waits() {
 }
 
 #[test]
+fn one_slow_route_that_takes_most_slots() {
+    let scene = Scene::new();
+    let own = "long_statement = \"1h\"\nslow_statement = \"100ms\"";
+    let proxied = Proxied::before(&scene.server, 4, own);
+    proxied.asking(3, "SELECT pg_sleep(3600) /*route='/search'*/");
+    let search = "state = 'active' AND query LIKE '%/search%'";
+    let run = || Ok((scene.count(search) == 3).then_some(()));
+    until("the searches to run", PATIENCE, run).unwrap();
+    proxied.asking(3, "SELECT pg_sleep(3600) /*route='/other'*/");
+    let health = proxied.until_first("slow-route");
+    assert_eq!(health["servers"][0]["issues"][0]["culprit"]["route"], "/search");
+    assert!(!causes(&health).contains(&"pool-too-small".to_owned()), "{health:#}");
+}
+
+#[test]
 fn pins_that_leave_no_pool() {
     let scene = Scene::new();
     let proxied = Proxied::before(&scene.server, 4, "");
@@ -168,7 +188,8 @@ fn clients_that_come_for_a_moment_each() {
     let (port, stopped) = (scene.server.port(), Arc::clone(&stop));
     let storm = thread::spawn(move || {
         while !stopped.load(Ordering::Relaxed) {
-            drop(Session::tcp(port, "app", "postgres").unwrap());
+            // One that is refused, because those before it are still about to end, is one, too.
+            drop(Session::tcp(port, "app", "postgres"));
         }
     });
     proxied.until_first("connection-storm");

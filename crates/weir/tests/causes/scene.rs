@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use weir_testkit::{Account, Options, PgServer, Scratch, Session, Want, until};
+use weir_testkit::{Account, Options, PgServer, Scratch, Session, SqlError, Want, until};
 
 use crate::deaf::Deaf;
 
@@ -15,6 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Thresholds that are reached at once, and those that must not disturb out of reach.
 pub(crate) const QUICK: &str = r#"
     long_statement = "100ms"
+    slow_statement = "1h"
     idle_transaction = "100ms"
     idle_transaction_calm = "1h"
     forgotten = "1h"
@@ -88,9 +89,21 @@ impl Scene {
         Held { sessions: (0..count).map(one).collect(), deaf: Vec::new() }
     }
 
-    /// So many sessions of a role in a database.
+    /// So many sessions of a role in a database. Those that were there before may be about to end.
     pub(crate) fn login(&self, count: usize, user: &str, database: &str) -> Held {
-        let one = |_| Session::tcp(self.server.port(), user, database).unwrap();
+        let full = |error: &anyhow::Error| {
+            error.downcast_ref::<SqlError>().is_some_and(|error| error.code == "53300")
+        };
+        let one = |_| {
+            until("a connection that is free", PATIENCE, || {
+                match Session::tcp(self.server.port(), user, database) {
+                    Ok(session) => Ok(Some(session)),
+                    Err(error) if full(&error) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            })
+            .unwrap()
+        };
         Held { sessions: (0..count).map(one).collect(), deaf: Vec::new() }
     }
 

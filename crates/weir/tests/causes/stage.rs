@@ -17,10 +17,9 @@ pub(crate) struct Stage {
 }
 
 /// Stages one after the other on the same server.
-pub(crate) fn play(stages: &[Stage]) {
-    let scene = Scene::new();
+pub(crate) fn play(scene: &Scene, stages: &[Stage]) {
     for stage in stages {
-        let held = (stage.stage)(&scene);
+        let held = (stage.stage)(scene);
         let guard = guard(stage.guard);
         let mut last = Vec::new();
         let found = until(stage.name, PATIENCE, || {

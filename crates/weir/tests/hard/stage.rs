@@ -48,7 +48,7 @@ impl Stage {
             "state_dir = {state_dir:?}\n\
              [listen]\naddresses = [\"127.0.0.1:0\"]\n[http]\naddress = \"127.0.0.1:0\"\n\
              [auth]\nmethod = \"trust\"\n[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n\
-             [guard]\ninterval = \"100ms\"\nsilence = \"500ms\"\nslow_answer = \"1h\"\n\
+             [guard]\ninterval = \"100ms\"\nsilence = \"10s\"\nslow_answer = \"1h\"\n\
              [incident]\ncalm = \"1s\"\nquiet = \"1s\"\n\
              [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"postgres\"\n\
              {more}",

@@ -22,9 +22,19 @@ pub(crate) struct Stage {
 impl Stage {
     /// A proxy with more in its file, which begins in the section `[http]`.
     pub(crate) fn new(more: &str) -> Self {
+        Self::with(more, |text| text)
+    }
+
+    /// The same without a state directory.
+    pub(crate) fn in_memory(more: &str) -> Self {
+        let other = |line: &&str| !line.trim().starts_with("state_dir");
+        Self::with(more, |text| text.lines().filter(other).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn with(more: &str, change: impl Fn(String) -> String) -> Self {
         let server = PgServer::start(Options::new(Want::major(15))).unwrap();
         let home = Scratch::new(Account::own()).unwrap();
-        let text = config(&server, &home, more);
+        let text = change(config(&server, &home, more));
         let weir = Weir::configured(Path::new(env!("CARGO_BIN_EXE_weir")), &text).unwrap();
         Self { weir, server, home }
     }
@@ -35,8 +45,11 @@ impl Stage {
         std::fs::write(self.weir.config_file(), text).unwrap();
     }
 
+    /// A client that has come in. The first one of all needs a server connection for that, which
+    /// on a busy machine takes longer than anybody waits here.
     pub(crate) fn client(&self) -> Session {
-        self.weir.session("postgres", "postgres").unwrap()
+        let session = || Ok(self.weir.session("postgres", "postgres").ok());
+        until("a client to come in", PATIENCE, session).unwrap()
     }
 
     /// A client of a route with a transaction that waits for it. The first server connection may

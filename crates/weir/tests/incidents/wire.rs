@@ -28,6 +28,24 @@ fn a_refused_client_is_told_holder_and_incident_and_every_page_knows_it() {
 }
 
 #[test]
+fn an_incident_that_is_over_is_still_told_where_nothing_is_kept_on_disk() {
+    let quick = "[incident]\ncalm = \"100ms\"\nquiet = \"100ms\"\n";
+    let stage = Stage::in_memory(&format!("{ONE_SLOT}{quick}"));
+    let holder = stage.holder("bulk");
+    stage.until_incident("an incident", |story| {
+        stage.client().query("SELECT 2").unwrap_err();
+        event(story, "first-refusal", |_| true)
+    });
+    drop(holder);
+    let story = stage.until_incident("its end", |story| story["incident"]["state"] == "closed");
+    let id = story["incident"]["id"].as_str().unwrap();
+    let list = stage.psql("weir", "SHOW INCIDENTS");
+    assert!(list.contains(&format!("{id}|closed|")), "{list}");
+    let one = stage.psql("weir", &format!("SHOW INCIDENT \"{id}\""));
+    assert!(one.contains("First requests refused"), "{one}");
+}
+
+#[test]
 fn incidents_are_told_over_http_while_postgresql_hangs() {
     let mut stage = Stage::new(ONE_SLOT);
     drop(stage.holder("any"));

@@ -21,9 +21,7 @@ fn a_refused_request_opens_an_incident_that_can_be_read_at_once() {
     let home = Scratch::new(Account::own()).unwrap();
     let more = "[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n";
     let stage = Stage::keeping(home.path(), more);
-    let mut holder = stage.client();
-    holder.query("BEGIN").unwrap();
-    holder.query("SELECT 1").unwrap();
+    let _holder = stage.holder();
     // The first look only sets the beginning, so one refusal could be too early.
     let incident = until("an incident with a refusal", PATIENCE, || {
         stage.client().query("SELECT 2").unwrap_err();
@@ -51,13 +49,7 @@ fn a_stop_says_which_alerts_were_not_sent() {
     let more = "[pool]\nsize = 1\nquery_wait_timeout = \"50ms\"\n\
                 [alerts.dead]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n";
     let mut stage = Stage::keeping(home.path(), more);
-    // The first server connection takes its time; those who come too early are refused.
-    let first = || stage.weir.session("postgres", &stage.database)?.query("SELECT 1");
-    let warm = || Ok(first().is_ok().then_some(()));
-    until("a server connection", PATIENCE, warm).unwrap();
-    let mut holder = stage.client();
-    holder.query("BEGIN").unwrap();
-    holder.query("SELECT 1").unwrap();
+    let holder = stage.holder();
     until("a try to tell", PATIENCE, || {
         stage.client().query("SELECT 2").unwrap_err();
         Ok(stage.weir.log().contains("alert not delivered").then_some(()))

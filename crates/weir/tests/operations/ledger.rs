@@ -116,10 +116,10 @@ fn clients_that_do_not_read_are_told_from_others() {
 }
 
 /// A program whose output is not read. It is killed when it is dropped.
-struct Deaf(Child);
+pub(crate) struct Deaf(Child);
 
 impl Deaf {
-    fn new(mut psql: Command, statement: &str) -> Self {
+    pub(crate) fn new(mut psql: Command, statement: &str) -> Self {
         psql.args(["-c", statement]).stdout(Stdio::piped()).stderr(Stdio::null());
         Self(psql.spawn().unwrap())
     }

@@ -99,9 +99,33 @@ impl Stage {
         std::fs::write(self.weir.config_file(), text).unwrap();
     }
 
-    /// A client of the database.
+    /// A client of the database that has come in. The first of all waits for a server connection,
+    /// which on a busy machine can take longer than a test lets anybody wait for one.
     pub(crate) fn client(&self) -> Session {
-        self.weir.session("postgres", &self.database).unwrap()
+        until("a client to come in", PATIENCE, || {
+            match self.weir.session("postgres", &self.database) {
+                Ok(session) => Ok(Some(session)),
+                Err(refused) if is_refusal(&refused) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .unwrap()
+    }
+
+    /// A client in a transaction that has a server connection, however short the time is in which
+    /// it must get one.
+    pub(crate) fn holder(&self) -> Session {
+        let mut client = self.client();
+        until("a server connection", PATIENCE, || {
+            client.query("BEGIN")?;
+            let held = client.query("SELECT 1").is_ok();
+            if !held {
+                client.query("ROLLBACK")?;
+            }
+            Ok(held.then_some(()))
+        })
+        .unwrap();
+        client
     }
 
     /// A session of a database that does not pass through the proxy.
@@ -200,6 +224,10 @@ impl Stage {
         stream.read_to_string(&mut answer)?;
         Ok(answer)
     }
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<SqlError>().is_some_and(|error| error.code == "53300")
 }
 
 /// The code of the error that the server reported.

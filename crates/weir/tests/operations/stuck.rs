@@ -13,6 +13,14 @@ fn backend(stage: &Stage) -> i32 {
     stage.show("SHOW HOLDERS").pop().unwrap()["backend_pid"].parse().unwrap()
 }
 
+/// Waits until the process sleeps in the statement that it was sent, and is not only about to.
+fn until_asleep(stage: &Stage, pid: i32) {
+    let mut direct = stage.direct("postgres");
+    let sleeps = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid =";
+    let asleep = || Ok((direct.value(&format!("{sleeps} {pid}"))? == "1").then_some(()));
+    until("the backend to sleep", PATIENCE, asleep).unwrap();
+}
+
 /// Waits until the server has no such process any more.
 fn until_gone(stage: &Stage, pid: i32) {
     let mut direct = stage.direct("postgres");
@@ -31,6 +39,7 @@ fn a_statement_that_ignores_its_cancel_loses_the_server_connection() {
     stage.console().query("RECONNECT").unwrap();
     let call = runs(&stage, CALL);
     let pid = backend(&stage);
+    until_asleep(&stage, pid);
     assert_eq!(waits(&stage).end(), "00000");
     // It may have written: what became of it is not known.
     assert_eq!(call.end(), "08007");
@@ -45,6 +54,7 @@ fn a_backend_that_hangs_loses_its_server_connection_and_ends_when_it_goes_on() {
     let stage = stage(ENFORCE);
     let sleeper = runs(&stage, "SELECT pg_sleep(600) /*route='/report'*/");
     let pid = backend(&stage);
+    until_asleep(&stage, pid);
     stage.server().suspend_backend(pid).unwrap();
     assert_eq!(waits(&stage).end(), "00000");
     // It only read, so nothing is in doubt.

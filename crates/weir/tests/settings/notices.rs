@@ -1,5 +1,8 @@
 //! What clients are told, and what is overheard of them.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
 use crate::stage::Stage;
 
 #[test]
@@ -7,17 +10,17 @@ fn who_waits_for_long_is_told() {
     let stage = Stage::new(&[("pool", "size = 1"), ("session", "wait_notice_after = \"100ms\"")]);
     let mut holder = stage.client();
     holder.query("BEGIN; SELECT 1").unwrap();
-    std::thread::scope(|scope| {
-        // The statement is let go once another client has been told in the log that it waits.
-        let waits = scope.spawn(|| stage.psql("", "SELECT 'done'"));
-        holder.query("SELECT pg_sleep(1)").unwrap();
-        holder.query("COMMIT").unwrap();
-        let out = waits.join().unwrap();
-        let told = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(told.contains("waiting for a server connection: 0 clients are ahead"), "{told}");
-        assert_eq!(told.matches("waiting for").count(), 1, "{told}");
-        assert_eq!(out.stdout, b"done\n");
-    });
+    let mut psql = stage.psql_command("", "SELECT 'done'");
+    let mut waits = psql.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(waits.stderr.take().unwrap());
+    // psql prints what it is told at once. Its statement is let go when it has been told.
+    let mut told = String::new();
+    while !told.contains("waiting for") && errors.read_line(&mut told).unwrap() > 0 {}
+    assert!(told.contains("waiting for a server connection: 0 clients are ahead"), "{told}");
+    holder.query("COMMIT").unwrap();
+    errors.read_to_string(&mut told).unwrap();
+    assert_eq!(told.matches("waiting for").count(), 1, "{told}");
+    assert_eq!(waits.wait_with_output().unwrap().stdout, b"done\n");
 }
 
 #[test]

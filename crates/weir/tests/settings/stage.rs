@@ -50,9 +50,10 @@ impl Stage {
         self.client_of("postgres", &self.database)
     }
 
-    /// A client as somebody, of some database.
+    /// A client as somebody, of some database, that has come in. One that needs a server connection
+    /// for that can wait longer for it on a busy machine than a test lets anybody wait.
     pub(crate) fn client_of(&self, user: &str, database: &str) -> Session {
-        self.weir.session(user, database).unwrap()
+        in_time(|| self.weir.session(user, database))
     }
 
     /// A session on the server itself.
@@ -69,12 +70,16 @@ impl Stage {
 
     /// Runs psql through the proxy.
     pub(crate) fn psql(&self, options: &str, sql: &str) -> Output {
-        Command::new(self.server.installation().program("psql"))
-            .args(["-XAtq", "-h", "127.0.0.1", "-U", "postgres", "-c", sql])
+        self.psql_command(options, sql).output().unwrap()
+    }
+
+    /// psql that is to run this through the proxy.
+    pub(crate) fn psql_command(&self, options: &str, sql: &str) -> Command {
+        let mut psql = Command::new(self.server.installation().program("psql"));
+        psql.args(["-XAtq", "-h", "127.0.0.1", "-U", "postgres", "-c", sql])
             .args(["-p", &self.weir.listen().port().to_string(), "-d", &self.database])
-            .env("PGOPTIONS", options)
-            .output()
-            .unwrap()
+            .env("PGOPTIONS", options);
+        psql
     }
 
     /// Reads the configuration again, with these lines, and waits until that is done.
@@ -96,6 +101,20 @@ impl Stage {
         })
         .unwrap()
     }
+}
+
+/// What comes of it, tried again while it is refused for want of a server connection: a new one
+/// takes its time.
+pub(crate) fn in_time<T>(mut what: impl FnMut() -> anyhow::Result<T>) -> T {
+    let refused = |error: &anyhow::Error| {
+        error.downcast_ref::<SqlError>().is_some_and(|error| error.code == "53300")
+    };
+    until("a server connection", PATIENCE, || match what() {
+        Ok(it) => Ok(Some(it)),
+        Err(error) if refused(&error) => Ok(None),
+        Err(error) => Err(error),
+    })
+    .unwrap()
 }
 
 /// The code of a query's error.

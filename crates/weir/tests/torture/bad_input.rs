@@ -169,14 +169,14 @@ fn random_damage_harms_nobody_else() {
     stage.check_all_free(2);
 }
 
-/// A thousand connections that say nothing, or half of something.
+/// Five hundred connections that say nothing, or half of something.
 #[test]
 fn half_open_connections_delay_nobody() {
     let stage = Stage::new(1, "");
     while_others_are_served(&stage, || {
         let startup = frames::startup(&[("user", "postgres"), ("database", stage.database())]);
         let mut open = Vec::new();
-        for n in 0..1000 {
+        for n in 0..500 {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, stage.port())).unwrap();
             let _ = stream.write_all(&startup[..n % startup.len()]);
             open.push(stream);

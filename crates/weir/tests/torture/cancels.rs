@@ -66,10 +66,12 @@ fn a_waiting_statement_is_cancelled_without_reaching_the_server() {
 #[test]
 fn idle_clients_and_wrong_keys_cancel_nothing() {
     let stage = Stage::new(2, "");
+    let mut gate = stage.server.get().session(stage.database()).unwrap();
+    gate.query("SELECT pg_advisory_lock(7)").unwrap();
     let mut idle = stage.client();
     let mut busy = stage.client();
-    busy.send(&frames::query("SELECT pg_sleep(1), 7"));
-    stage.await_servers(1, SLEEPING);
+    busy.send(&frames::query("SELECT pg_advisory_xact_lock(7), 7"));
+    stage.await_servers(1, "wait_event_type = 'Lock'");
     idle.cancel();
     cancel(stage.port(), busy.pid, &[0, 0, 0, 0]);
     cancel(stage.port(), busy.pid + 1, &busy.secret);
@@ -77,6 +79,7 @@ fn idle_clients_and_wrong_keys_cancel_nothing() {
     cancel(stage.port(), -1, &busy.secret);
     cancel(stage.port(), i32::MAX, &busy.secret);
     assert_eq!(idle.query("SELECT 8").value(), "8");
+    gate.query("SELECT pg_advisory_unlock(7)").unwrap();
     let answer = busy.answer();
     assert_eq!((answer.rows[0][1].as_str(), answer.status), ("7", Some(b'I')));
 }

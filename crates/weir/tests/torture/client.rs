@@ -195,6 +195,8 @@ impl Client {
                 Ok(0) => return Ok(false),
                 Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
+                // The process stood still for a moment.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }

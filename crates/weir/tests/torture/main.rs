@@ -17,6 +17,7 @@ mod databases;
 mod evictions;
 mod faults;
 mod frames;
+mod large;
 mod limits;
 mod mixed;
 mod reload;

@@ -9,7 +9,7 @@ use crate::books;
 use crate::client::Client;
 
 /// How long a condition may take to hold.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server, a database of the test's own, and the proxy before it.
 #[derive(Debug)]
@@ -95,9 +95,28 @@ impl Stage {
         &self.database
     }
 
-    /// A client that has logged in.
+    /// A client that has logged in. The first of all waits for a server connection, which on a busy
+    /// machine can take longer than a test lets anybody wait for one.
     pub(crate) fn client(&self) -> Client {
-        Client::open(self.port(), &self.database)
+        until("a client to log in", PATIENCE, || {
+            match Client::try_open(self.port(), &self.database) {
+                Ok(client) => Ok(Some(client)),
+                Err(refused) if refused.contains("53300") => Ok(None),
+                Err(error) => anyhow::bail!("cannot log in: {error}"),
+            }
+        })
+        .unwrap()
+    }
+
+    /// A client in a transaction that has a server connection.
+    pub(crate) fn holder(&self) -> Client {
+        let mut client = self.client();
+        until("a server connection", PATIENCE, || {
+            let held = client.query("BEGIN; SELECT 1").status == Some(b'T');
+            Ok(held.then_some(()))
+        })
+        .unwrap();
+        client
     }
 
     /// What the server itself answers, asked directly.

@@ -120,12 +120,14 @@ fn passthrough_over_tls_on_both_sides() {
 fn certificates_are_read_again_without_dropping_anyone() {
     let mut secure =
         Secure::new("[auth]\nmethod = \"scram\"\n[users.app]\npassword = \"app-secret\"");
+    let mut gate = secure.server.session("shop").unwrap();
+    gate.query("SELECT pg_advisory_lock(7)").unwrap();
     let mut before = secure.psql("app-secret");
-    before.args(["-c", "SELECT pg_sleep(1)", "-c", "SELECT 'still here'"]);
+    before.args(["-c", "SELECT pg_advisory_xact_lock(7)", "-c", "SELECT 'still here'"]);
     let before = before.stdout(std::process::Stdio::piped()).spawn().unwrap();
     until("psql to be at work", PATIENCE, || {
-        let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-        let count = secure.server.session("postgres")?.value(sleeping)?;
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let count = secure.server.session("postgres")?.value(waiting)?;
         Ok((count == "1").then_some(()))
     })
     .unwrap();
@@ -142,6 +144,7 @@ fn certificates_are_read_again_without_dropping_anyone() {
     let refused = secure.run("SELECT 7").unwrap_err();
     assert!(format!("{refused:#}").contains("SSL error"), "{refused:#}");
     fs::write(secure.file("ca"), new).unwrap();
+    gate.query("SELECT pg_advisory_unlock(7)").unwrap();
     let said = before.wait_with_output().unwrap();
     assert!(String::from_utf8_lossy(&said.stdout).contains("still here"), "{said:?}");
 }

@@ -19,6 +19,19 @@ use weir_testkit::{PgServer, Want};
 /// No answer takes this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
+/// Limits that nothing here is to meet, however busy the machine. A test of one sets its own.
+const PATIENT: [(&str, &str); 9] = [
+    ("connect-limit-ms", "60000"),
+    ("acquire-limit-ms", "60000"),
+    ("statement-limit-ms", "60000"),
+    ("lock-limit-ms", "55000"),
+    ("idle-transaction-limit-ms", "60000"),
+    ("outbox-call-limit-ms", "60000"),
+    ("outbox-lease-ms", "120000"),
+    ("body-limit-ms", "60000"),
+    ("stop-limit-ms", "55000"),
+];
+
 pub(crate) struct Shop {
     pub(crate) receiver: Receiver,
     pub(crate) sql: PgConnection,
@@ -35,15 +48,24 @@ pub(crate) struct Said {
     pub(crate) text: String,
 }
 
+/// How many sessions of the shop's database wait for a lock.
+pub(crate) const LOCKED: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND datname = current_database()";
+
 impl Shop {
     /// A shop of `code` with ten users and ten products whose price is their id and 30 cents, and
     /// these settings.
     pub(crate) async fn open(code: &str, settings: &[(&str, &str)]) -> Self {
-        let (program, options) = empty(code);
+        Self::open_on(PgServer::shared(Want::default()).unwrap(), code, settings).await
+    }
+
+    /// The same on a server of the test's own.
+    pub(crate) async fn open_on(server: &PgServer, code: &str, settings: &[(&str, &str)]) -> Self {
+        let (program, options) = empty_on(server, code);
         let mut sql = options.connect().await.unwrap();
         let receiver = Receiver::start(Duration::ZERO).await.unwrap();
         let mut program = program.set("receiver-url", &receiver.url());
-        for (name, value) in settings {
+        for (name, value) in PATIENT.iter().chain(settings) {
             program = program.set(name, value);
         }
         program.run("migrate", &[], &mut |_| {}).unwrap();
@@ -92,12 +114,12 @@ impl Shop {
         Said { status, body: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
-    /// Runs `sql` in a transaction of its own session, which holds its locks until it is dropped.
-    pub(crate) async fn hold(&self, sql: &'static str) -> PgConnection {
+    /// Runs `sql` in a transaction of its own session, which holds its locks until it is released.
+    pub(crate) async fn hold(&self, sql: &'static str) -> Held {
         let mut connection = self.options.connect().await.unwrap();
         sqlx::raw_sql("BEGIN").execute(&mut connection).await.unwrap();
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-        connection
+        Held(connection)
     }
 
     /// The first column of the only row.
@@ -109,6 +131,26 @@ impl Shop {
     pub(crate) async fn text(&mut self, sql: &str) -> String {
         let row = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_one(&mut self.sql).await.unwrap();
         row.try_get(0).unwrap()
+    }
+
+    /// Waits until as many calls have come to the receiver and wait for their answers.
+    pub(crate) async fn until_waiting(&self, calls: usize) {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        while self.receiver.waiting() != calls {
+            let waiting = self.receiver.waiting();
+            let late = tokio::time::Instant::now() >= deadline;
+            assert!(!late, "{waiting} calls wait, and {calls} were to");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Waits until the receiver was told something.
+    pub(crate) async fn until_told(&self) {
+        let deadline = tokio::time::Instant::now() + LIMIT;
+        while self.receiver.received().is_empty() {
+            assert!(tokio::time::Instant::now() < deadline, "nothing was told");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Asks until the number is this.
@@ -126,9 +168,23 @@ impl Shop {
     }
 }
 
+/// A transaction that holds its locks.
+pub(crate) struct Held(PgConnection);
+
+impl Held {
+    /// Rolls it back. When this returns the locks are free: the end of a connection alone would be
+    /// noticed some time later.
+    pub(crate) async fn release(mut self) {
+        sqlx::raw_sql("ROLLBACK").execute(&mut self.0).await.unwrap();
+    }
+}
+
 /// The program on a fresh database, not migrated, and the superuser's options for it.
 pub(crate) fn empty(code: &str) -> (Program, PgConnectOptions) {
-    let server = PgServer::shared(Want::default()).unwrap();
+    empty_on(PgServer::shared(Want::default()).unwrap(), code)
+}
+
+fn empty_on(server: &PgServer, code: &str) -> (Program, PgConnectOptions) {
     let url = server.url(&server.fresh_database().unwrap());
     let program = Program::new(Path::new(env!("CARGO_BIN_EXE_orders")), &[])
         .set("code", code)

@@ -97,6 +97,18 @@ fn at_the_end_each_is_tried_once_more_and_none_again() {
 }
 
 #[test]
+fn what_is_under_way_when_all_are_hurried_is_tried_once_more() {
+    let mut outbox = Outbox::new(5);
+    outbox.push(at(0), message_of(1));
+    outbox.next(at(0)).unwrap();
+    outbox.hurry(at(0));
+    assert_eq!(outbox.settle(at(0), &failed()), Settled::Again(Duration::ZERO));
+    assert!(outbox.next(at(0)).is_some(), "at once");
+    assert_eq!(outbox.settle(at(0), &failed()), Settled::GivenUp);
+    assert!(outbox.is_finished());
+}
+
+#[test]
 fn a_successor_sends_what_was_left_and_keeps_the_pace() {
     let mut outbox = Outbox::new(5);
     for number in 0..4 {

@@ -44,6 +44,9 @@ pub struct GuardOptions {
     pub long_statement: TimeSpan,
     /// More long statements than this at once are a finding by themselves.
     pub long_statements_max: u32,
+    /// A statement that runs longer is slow. That is nothing by itself, until those of one route
+    /// take half of connections that are scarce.
+    pub slow_statement: TimeSpan,
     /// A transaction that waits longer for its application counts while connections are scarce.
     pub idle_transaction: TimeSpan,
     /// The same while there are plenty.
@@ -90,6 +93,7 @@ impl Default for GuardOptions {
             full_percent: limits.full_percent,
             long_statement: TimeSpan(limits.long_statement),
             long_statements_max: limits.long_statements_max,
+            slow_statement: TimeSpan(limits.slow_statement),
             idle_transaction: TimeSpan(limits.idle_transaction),
             idle_transaction_calm: TimeSpan(limits.idle_transaction_calm),
             forgotten: TimeSpan(limits.forgotten),

@@ -39,6 +39,7 @@ impl Resolver<'_> {
             full_percent: options.full_percent,
             long_statement: options.long_statement.0,
             long_statements_max: options.long_statements_max,
+            slow_statement: options.slow_statement.0,
             idle_transaction: options.idle_transaction.0,
             idle_transaction_calm: options.idle_transaction_calm.0,
             forgotten: options.forgotten.0,

@@ -36,7 +36,9 @@ fn write_all(out: &mut String, health: &Health) -> std::fmt::Result {
         write_issue(out, issue)?;
     }
     if health.issues.is_empty() && health.error.is_none() {
-        writeln!(out, "  nothing is wrong")?;
+        let hidden = health.connections.as_ref().is_some_and(|all| all.states.unknown > 0);
+        let seen = if hidden { " with what can be seen" } else { "" };
+        writeln!(out, "  nothing is wrong{seen}")?;
     }
     for spot in &health.blind_spots {
         writeln!(out, "  not seen: {spot}")?;
@@ -48,14 +50,15 @@ fn write_connections(out: &mut String, connections: &Connections) -> std::fmt::R
     let states = connections.states;
     writeln!(
         out,
-        "  connections {}/{} ({:.0} %): {} active, {} idle in transaction, {} idle, {} waiting for \
-         locks; max_connections {}, {} reserved",
+        "  connections {}/{} ({:.0} %): {} active, {} idle in transaction, {} idle, {} not \
+         known, {} waiting for locks; max_connections {}, {} reserved",
         connections.used,
         connections.limit,
         connections.percent,
         states.active,
         states.idle_in_transaction,
         states.idle,
+        states.unknown,
         connections.waiting_for_lock,
         connections.max_connections,
         connections.reserved,

@@ -54,9 +54,13 @@ fn by_sessions(picture: &Picture, walks: &[Seen<'_>], oldest: f64) -> Finding {
     let worst = largest(walks, code);
     let who = culprit(&worst);
     let blocked = walks.iter().filter(|seen| seen.session.wait == Wait::ClientWrite).count();
+    let unsure = match picture.proxy {
+        Some(_) => "",
+        None => " So say samples of what they wait for; without the proxy no rows are counted.",
+    };
     let summary = format!(
         "{} sessions hand over rows or small statements to an application that computes with \
-         them, the oldest for {oldest:.0} s; {} of them are from {}.",
+         them, the oldest for {oldest:.0} s; {} of them are from {}.{unsure}",
         walks.len(),
         worst.len(),
         name(&who),
@@ -70,6 +74,7 @@ fn by_sessions(picture: &Picture, walks: &[Seen<'_>], oldest: f64) -> Finding {
         .figure(Measure::Explained, count(walks.len()))
         .figure(Measure::BlockedOnClient, count(blocked))
         .figure(Measure::OldestStatement, oldest)
+        .figure_if(Measure::RowsRead, picture.trend.rows_read_per_second)
         .leads_to(LEADS_TO)
         .helps(HELPS)
 }
@@ -97,6 +102,18 @@ fn by_class(picture: &Picture, class: &ClassState) -> Option<Finding> {
     Some(finding)
 }
 
+/// Whether the ledger says that the transactions of these sessions' route take very many rows.
+pub(super) fn takes_many_rows(picture: &Picture, sessions: &[Seen<'_>]) -> bool {
+    let classes = picture.proxy.iter().flat_map(|proxy| &proxy.classes);
+    let many =
+        |class: &ClassState| class.rows_per_transaction.is_some_and(|rows| rows >= ROWS_MANY);
+    classes.filter(|class| many(class)).any(|class| {
+        sessions
+            .iter()
+            .any(|seen| seen.route().unwrap_or_else(|| seen.application()) == class.route)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -119,6 +136,12 @@ mod tests {
         let finding = fires(application_aggregation, &server(sessions));
         assert_eq!(finding.severity, Severity::Critical);
         assert_eq!(finding.value(Measure::BlockedOnClient), Some(3.0));
+        assert_eq!(finding.value(Measure::RowsRead), None, "one look has no rate");
+        let mut later = server(slow_readers(9, 6.0));
+        later.trend.rows_read_per_second = Some(400_000.0);
+        let finding = fires(application_aggregation, &later);
+        assert_eq!(finding.value(Measure::RowsRead), Some(400_000.0));
+        assert!(finding.summary.contains("without the proxy no rows are counted"));
     }
 
     #[test]

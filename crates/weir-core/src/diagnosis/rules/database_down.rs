@@ -19,8 +19,9 @@ pub(super) fn database_down(picture: &Picture) -> Vec<Finding> {
         .figure(Measure::Silence, silence.as_secs_f64())
         .leads_to("Clients wait, and are refused when their time is over.")
         .helps(
-            "Look whether PostgreSQL runs, starts up or recovers (its log says so), and whether \
-             the network lets us through. The proxy reconnects by itself.",
+            "Look whether host and port are right, whether PostgreSQL runs, starts up or recovers \
+             (its log says so), and whether the network lets us through. Weir tries again by \
+             itself.",
         );
     vec![finding]
 }

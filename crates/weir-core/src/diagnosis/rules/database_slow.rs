@@ -15,17 +15,10 @@ const DIFFERENT_MIN: usize = 4;
 /// answer the guard itself.
 pub(super) fn database_slow(picture: &Picture) -> Vec<Finding> {
     let Some(sample) = &picture.sample else { return Vec::new() };
-    let limit = picture.thresholds.slow_answer;
-    let runs = |seen: &Seen<'_>| {
-        seen.session.running().is_some()
-            && matches!(seen.session.wait, Wait::None | Wait::Server)
-            && !picture.is_exempt(*seen)
-    };
-    let active: Vec<Seen<'_>> = picture.clients().filter(runs).collect();
-    let middle = median(active.iter().filter_map(|seen| seen.session.running()));
-    let common = locality(picture).filter(|found| found.scope == Scope::Common);
-    let many = spread(&active) && middle > limit && picture.pressure() > Pressure::Calm;
-    let slow_answer = sample.took > limit;
+    let active = active(picture);
+    let common = common(picture);
+    let many = many(picture, &active);
+    let slow_answer = sample.took > picture.thresholds.slow_answer;
     if !many && common.is_none() && !slow_answer {
         return Vec::new();
     }
@@ -34,6 +27,30 @@ pub(super) fn database_slow(picture: &Picture) -> Vec<Finding> {
         Pressure::Near | Pressure::Calm => Severity::Warning,
     };
     vec![finding(picture, severity, &active, common.as_ref(), many)]
+}
+
+/// Whether statements or routes of all kinds are slow together, so that none is to blame.
+pub(super) fn is_common(picture: &Picture) -> bool {
+    common(picture).is_some() || many(picture, &active(picture))
+}
+
+fn active(picture: &Picture) -> Vec<Seen<'_>> {
+    let runs = |seen: &Seen<'_>| {
+        seen.session.running().is_some()
+            && matches!(seen.session.wait, Wait::None | Wait::Server)
+            && !picture.is_exempt(*seen)
+    };
+    picture.clients().filter(runs).collect()
+}
+
+fn common(picture: &Picture) -> Option<Locality> {
+    locality(picture).filter(|found| found.scope == Scope::Common)
+}
+
+/// Whether many different statements run for long where connections are scarce.
+fn many(picture: &Picture, active: &[Seen<'_>]) -> bool {
+    let middle = median(active.iter().filter_map(|seen| seen.session.running()));
+    spread(active) && middle > picture.thresholds.slow_answer && picture.pressure() > Pressure::Calm
 }
 
 fn finding(
@@ -46,15 +63,21 @@ fn finding(
     let middle = median(active.iter().filter_map(|seen| seen.session.running()));
     let took = picture.sample.as_ref().map(|sample| sample.took).unwrap_or_default();
     let waiting = active.iter().filter(|seen| seen.session.wait == Wait::Server).count();
-    let summary = format!(
-        "Everything is slow: {} different statements run at once, half of them longer than {:.1} \
+    let seen = many || common.is_some();
+    let summary = match seen {
+        true => format!(
+            "Everything is slow: {} different statements run at once, half of them longer than {:.1} \
          s, {waiting} wait inside the server, and the guard's own question took {:.2} s.",
-        different(active).len(),
-        middle.as_secs_f64(),
-        took.as_secs_f64(),
-    );
-    let confidence =
-        if many || common.is_some() { Confidence::Likely } else { Confidence::Possible };
+            different(active).len(),
+            middle.as_secs_f64(),
+            took.as_secs_f64(),
+        ),
+        false => format!(
+            "The server took {:.2} s to answer the guard, and no statement shows why.",
+            took.as_secs_f64()
+        ),
+    };
+    let confidence = if seen { Confidence::Likely } else { Confidence::Possible };
     Finding::new(Cause::DatabaseSlow, severity, summary)
         .confidence(confidence)
         .figure(Measure::Explained, count(active.len()))
@@ -115,6 +138,7 @@ mod tests {
         picture.sample.as_mut().unwrap().took = Duration::from_secs(2);
         let finding = fires(database_slow, &picture);
         assert_eq!(finding.confidence, Confidence::Possible);
+        assert!(finding.summary.contains("2.00 s to answer the guard"), "{}", finding.summary);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod long_statement;
 mod loops;
 mod pinning;
 mod pool_too_small;
+mod slow_route;
 #[cfg(test)]
 pub(super) mod tests;
 mod waits_on_application;
@@ -28,6 +29,7 @@ use crate::activity::Picture;
 pub(super) const fn rule(cause: Cause) -> fn(&Picture) -> Vec<Finding> {
     match cause {
         Cause::LongStatement => long_statement::long_statement,
+        Cause::SlowRoute => slow_route::slow_route,
         Cause::ApplicationAggregation => application_aggregation::application_aggregation,
         Cause::WaitsOnApplication => waits_on_application::waits_on_application,
         Cause::LockChain => lock_chain::lock_chain,

@@ -3,6 +3,7 @@
 use crate::activity::{Holder, Phase, Picture, PoolState, Proxy, Session};
 use crate::diagnosis::group::count;
 use crate::diagnosis::locality::locality;
+use crate::diagnosis::rules::slow_route::slow_route;
 use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Scope, Severity};
 
 /// Holders that must be healthy, of all, in tenths.
@@ -17,6 +18,10 @@ pub(super) fn pool_too_small(picture: &Picture) -> Vec<Finding> {
     let Some(proxy) = &picture.proxy else { return Vec::new() };
     if locality(picture).is_some_and(|found| found.scope == Scope::Local) {
         // One route got slow: more slots would only feed it.
+        return Vec::new();
+    }
+    if !slow_route(picture).is_empty() {
+        // So it would here.
         return Vec::new();
     }
     let free = picture.possible().saturating_sub(picture.used());

@@ -36,7 +36,9 @@ fn missing(finding: &Finding) -> Vec<&'static str> {
     let part = |known: bool, name| (!known).then_some(name);
     let origin = part(origin, "origin");
     let parts = match finding.cause {
-        Cause::LongStatement => vec![origin, part(who.statement.is_some(), "statement")],
+        Cause::LongStatement | Cause::SlowRoute => {
+            vec![origin, part(who.statement.is_some(), "statement")]
+        }
         Cause::WaitsOnApplication => vec![origin, part(who.gap.is_some(), "gap")],
         // No session holds the locks of a prepared transaction.
         Cause::LockChain if finding.summary.contains("prepared") => Vec::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::compare::{self, Part};
 use super::document::{Block, Document};
 use super::done::done;
-use super::{Story, otherwise, picture};
+use super::{Story, otherwise, picture, routes};
 use crate::config::choices::Language;
 use crate::incident::book::{Change, Counterfactual, Incident};
 use crate::incident::price::grouped;
@@ -28,6 +28,10 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
         None => Block::Paragraph(language.pick("Nothing was recorded.", "没有记录。").to_owned()),
     });
     blocks.push(compared(story, language));
+    if !story.routes.is_empty() {
+        blocks.push(heading("Routes while it lasted", "事件期间的路由"));
+        blocks.push(routes::block(&story.routes, language));
+    }
     blocks.push(heading("Timeline", "时间线"));
     blocks.push(timeline(story, language));
     blocks.push(heading("What was done", "处置措施"));
@@ -124,7 +128,10 @@ fn impact(story: &Story, language: Language) -> Block {
     )
 }
 
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = Vec<String>>) -> Block {
+pub(super) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> Block {
     Block::Table { head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 

@@ -6,6 +6,7 @@
 //! | `chapters` | what is told, in which order |
 //! | `otherwise` | what other rules and other code would have done |
 //! | `compare` | before, during and after, from the flight recorder |
+//! | `routes` | what each route had of the slots |
 //! | `done` | what was done, and what it changed |
 //! | `document` | headings, lists, tables: what both forms have |
 //! | `markdown`, `html` | the two forms |
@@ -19,6 +20,9 @@ mod html;
 mod markdown;
 mod otherwise;
 mod picture;
+mod routes;
+
+pub use routes::RouteUse;
 
 use super::book::Incident;
 use super::event::Event;
@@ -40,6 +44,8 @@ pub struct Story {
     pub price: Option<Price>,
     /// The incident played again; `None` where the ledger's history does not have it.
     pub replayed: Option<Replayed>,
+    /// What each route had of the slots; empty where the ledger's history does not have it.
+    pub routes: Vec<RouteUse>,
 }
 
 impl Story {

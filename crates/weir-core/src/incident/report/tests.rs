@@ -11,7 +11,7 @@ use crate::incident::{
 use crate::time::Instant;
 
 /// A minute of calm, thirty seconds of trouble, recovery; as the desk wrote it down.
-fn story(route: &str) -> Story {
+pub(super) fn story(route: &str) -> Story {
     let mut desk = IncidentDesk::new(Rules::default(), 1);
     let mut records = Vec::new();
     let mut signals = Signals::default();
@@ -73,7 +73,7 @@ fn collect(records: Vec<Record>) -> Story {
         }
     }
     let price = Some(Price::parse("26.5 CNY").unwrap());
-    Story { incident: incident.unwrap(), events, flight, price, replayed: None }
+    Story { incident: incident.unwrap(), events, flight, price, replayed: None, routes: Vec::new() }
 }
 
 #[track_caller]

@@ -15,6 +15,7 @@ pub fn consequence(finding: &Finding, language: Language) -> &str {
 const fn in_chinese(cause: Cause) -> &'static str {
     match cause {
         Cause::LongStatement => "语句结束前一直占用连接，新的请求得不到连接。",
+        Cause::SlowRoute => "每条语句都会结束，但下一条立即补上；其他请求只能得到剩下的连接。",
         Cause::ApplicationAggregation => "应用计算多久，连接就被占用多久；数据越多，时间越长。",
         Cause::WaitsOnApplication => {
             "数据库没有在为它们工作，它们却占着连接和锁；对方越慢，被占的连接越多。"

@@ -12,6 +12,7 @@
 //! | `a! locked` | its server connection is not for others, nor can it be closed |
 //! | `a! spared …` | it cannot be evicted, and this is why |
 //! | `w: NoRows` | what the transaction has done |
+//! | `t: yes`, `t: no` | whether all that is under way is ours, and the transaction over |
 //! | `pins: a=lock` | what pins the client |
 //!
 //! A story is played twice: with messages whole, and byte by byte. What a client was told ends
@@ -140,6 +141,10 @@ impl Stage {
             "s:" => assert_eq!(self.who(), rest, "{}", self.line),
             "a:" => assert_eq!(self.actors[0].session.pins().describe(), rest, "{}", self.line),
             "w:" => assert_eq!(format!("{:?}", self.server.work()), rest, "{}", self.line),
+            "t:" => {
+                let tidied = if self.server.is_tidied() { "yes" } else { "no" };
+                assert_eq!(tidied, rest, "{}", self.line);
+            }
             "p:" => assert_eq!(self.tally.pinned.to_string(), rest, "{}", self.line),
             _ => panic!("what is {line:?}?"),
         }

@@ -379,6 +379,33 @@ fn a_late_cancel_that_hits_an_inquiry_harms_nobody() {
     );
 }
 
+/// What we ask behind a transaction is none of its statements, however long those were.
+#[test]
+fn what_is_asked_behind_a_transaction_is_not_the_clients() {
+    play(
+        "
+        t: no
+        a> Q begin
+        a< C BEGIN | Z T
+        a> Q select 1
+        s< Q BEGIN | Q select 1
+        s> C BEGIN | Z T | C SELECT 1 | Z T
+        a< C SELECT 1 | Z T
+        t: no
+        a> Q prepare transaction 'x'
+        s< Q prepare transaction 'x'
+        t: no
+        s> C PREPARE TRANSACTION | Z I
+        a< C PREPARE TRANSACTION | Z I
+        s< Q ?settings
+        t: yes
+        s> C SELECT 1 | Z I
+        t: no
+        s: free
+        ",
+    );
+}
+
 #[test]
 fn a_client_may_leave_while_its_settings_are_on_their_way() {
     play(

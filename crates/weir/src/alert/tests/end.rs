@@ -21,7 +21,7 @@ async fn end(alerts: Alerts) {
 #[tokio::test]
 async fn what_waits_at_the_end_is_tried_once_more() {
     let mut service = Service::start(&[(503, "")], None).await;
-    let alerts = Alerts::start(&settings(&[("hook", &service)])).unwrap();
+    let alerts = Alerts::ending_within(PATIENCE, &settings(&[("hook", &service)])).unwrap();
     alerts.tell(message(State::Open));
     service.next().await;
     end(alerts).await;

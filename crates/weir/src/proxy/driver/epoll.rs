@@ -39,6 +39,8 @@ pub struct Epoll {
     conns: Slab<Conn>,
     /// Closed connections that still send.
     closing: Vec<(u32, Instant)>,
+    /// Connections of whose bytes the kernel does not tell.
+    muted: Vec<u32>,
     /// Read buffers.
     scratch: Vec<Vec<u8>>,
 }
@@ -53,6 +55,10 @@ struct Conn {
     readable: bool,
     /// The kernel says when it takes more.
     told_of_room: bool,
+    /// The kernel does not say when it can be read.
+    muted: bool,
+    /// That is to be so in the next wait.
+    paused: bool,
     /// The peer sends nothing more: what is left is read up to its end.
     ending: bool,
     closing: bool,
@@ -79,6 +85,7 @@ impl Epoll {
             events: Vec::with_capacity(EVENTS_PER_TURN),
             conns: Slab::default(),
             closing: Vec::new(),
+            muted: Vec::new(),
             scratch: Vec::new(),
         })
     }
@@ -114,6 +121,8 @@ impl Epoll {
             unsent: None,
             readable: false,
             told_of_room: false,
+            muted: false,
+            paused: false,
             ending: false,
             closing: false,
         });
@@ -125,6 +134,9 @@ impl Epoll {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(timeout.subsec_nanos()),
         };
+        if !self.muted.is_empty() {
+            self.unmute();
+        }
         self.events.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -171,7 +183,7 @@ impl Epoll {
     #[inline]
     pub(super) fn receive(&mut self, at: u32) -> Received {
         let Some(conn) = self.conns.get_mut(at) else { return Received::End };
-        if !conn.readable {
+        if !(conn.readable || conn.muted) {
             return Received::Nothing;
         }
         let mut buffer = self.scratch.pop().unwrap_or_else(|| vec![0; READ_BYTES]);
@@ -227,7 +239,35 @@ impl Epoll {
         // It is registered already, so that nothing is left to go wrong. Room that has come
         // meanwhile is told of.
         conn.told_of_room =
-            epoll::modify(&self.epoll, &conn.fd, data, READING | EventFlags::OUT).is_ok();
+            epoll::modify(&self.epoll, &conn.fd, data, conn.wanted() | EventFlags::OUT).is_ok();
+    }
+
+    pub(super) fn pause(&mut self, at: u32) {
+        let data = event_data(at, self.conns.generation(at));
+        let Some(conn) = self.conns.get_mut(at) else { return };
+        conn.paused = true;
+        if !conn.muted {
+            conn.muted = true;
+            // If that fails there is news of it, which does no harm.
+            let _ = epoll::modify(&self.epoll, &conn.fd, data, conn.wanted());
+            self.muted.push(at);
+        }
+    }
+
+    /// Lets the kernel tell of the bytes of those again that are not paused any more, also of bytes
+    /// that came meanwhile.
+    fn unmute(&mut self) {
+        let Self { epoll, conns, muted, .. } = self;
+        muted.retain(|&at| {
+            let data = event_data(at, conns.generation(at));
+            let Some(conn) = conns.get_mut(at).filter(|conn| conn.muted) else { return false };
+            if std::mem::take(&mut conn.paused) {
+                return true;
+            }
+            conn.muted = false;
+            conn.muted = epoll::modify(&*epoll, &conn.fd, data, conn.wanted()).is_err();
+            conn.muted
+        });
     }
 
     pub(super) fn send_with(&mut self, at: u32, write: impl FnOnce(&mut Vec<u8>)) -> usize {
@@ -279,6 +319,14 @@ impl Epoll {
 }
 
 impl Conn {
+    /// What it is to be registered for.
+    fn wanted(&self) -> EventFlags {
+        let mut wanted = READING;
+        wanted.set(EventFlags::IN, !self.muted);
+        wanted.set(EventFlags::OUT, self.told_of_room);
+        wanted
+    }
+
     /// Sends what is left, as far as the kernel takes it. Returns whether nothing is left.
     fn flush(&mut self) -> bool {
         let Some(unsent) = &mut self.unsent else { return true };

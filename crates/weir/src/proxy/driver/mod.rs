@@ -9,6 +9,8 @@
 //! * [`Driver::wait`] says of which connections there is news, each at most once. Whoever is told
 //!   reads until [`Received::Nothing`] or a chunk that [is the last](Chunk::is_last), or until it
 //!   wants no more; what it has not read it must come back for by itself, for it is not told again.
+//! * Of one that is [paused](Driver::pause) nothing is told in the next wait, except of its end.
+//!   Reading it may bring something all the same.
 //! * A connection that is not read takes no more than a bounded number of bytes from its peer.
 //! * A descriptor that is only [watched](Driver::watch) (the bell of a letter box, a listening
 //!   socket) is told of each time something comes; whoever is told takes all there is.
@@ -240,6 +242,15 @@ impl Driver {
         match self {
             Self::Epoll(driver) => driver.receive(link.at),
             Self::Uring(driver) => driver.receive(link.at),
+        }
+    }
+
+    /// Tells nothing of the bytes of a connection in the next wait; one that receives until now may
+    /// bring some news still.
+    pub fn pause(&mut self, link: &Link) {
+        match self {
+            Self::Epoll(driver) => driver.pause(link.at),
+            Self::Uring(driver) => driver.pause(link.at),
         }
     }
 

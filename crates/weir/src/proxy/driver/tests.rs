@@ -416,3 +416,41 @@ fn news_comes_under_the_latest_name() {
         driver.close(link, Farewell::AtOnce);
     });
 }
+
+#[test]
+fn of_one_that_is_paused_nothing_is_told_though_its_bytes_can_be_read() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        let (mut sent, mut got) = (0, Vec::new());
+        for _ in 0..3 {
+            // One that is received from may be told of once more.
+            let begun = (0..TURNS).any(|_| {
+                theirs.write_all(b"paused").unwrap();
+                sent += 6;
+                driver.pause(&link);
+                let quiet = turn(driver).is_empty();
+                assert!(quiet || !drain(driver, &link, &mut got), "an end that nobody wrote");
+                quiet
+            });
+            assert!(begun, "it is told of again and again");
+            driver.pause(&link);
+            assert_eq!(turn(driver), [], "the next pause follows at once");
+            assert!(!drain(driver, &link, &mut got));
+            assert_eq!(got.len(), sent, "what came in the pause is there");
+            theirs.write_all(b"more").unwrap();
+            sent += 4;
+            let mut told = false;
+            until(driver, "it is told of again", |driver, news| {
+                told |= news.iter().any(|event| event.token == Token(7));
+                assert!(!told || !drain(driver, &link, &mut got));
+                got.len() == sent
+            });
+        }
+        driver.pause(&link);
+        drop(theirs);
+        let gone = |event: &Readiness| event.token == Token(7) && event.hangup;
+        until(driver, "the hang-up is told", |_, news| news.iter().any(gone));
+        until(driver, "the end is read", |driver, _| drain(driver, &link, &mut got));
+        driver.close(link, Farewell::AtOnce);
+    });
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use weir_core::config::limits::PACED_REPLY_BYTES;
 use weir_core::console::Traffic;
 use weir_core::ids::{DialId, PoolId, ServerId};
 use weir_core::ledger::{Caller, Histogram};
@@ -171,6 +172,8 @@ impl Worker {
             leased: self.now,
             superuser,
             relayed: 0,
+            paced_from: PACED_REPLY_BYTES,
+            paced: false,
             timed_out: None,
             cancelled: None,
         };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN};
+use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN, PACED_REPLY_BYTES};
 use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::ledger::{Mark, Scribe};
@@ -257,6 +257,8 @@ impl Worker {
             server.holder = Holder::Client(at);
             server.leased = self.now;
             server.relayed = 0;
+            server.paced_from = PACED_REPLY_BYTES;
+            server.paced = false;
             server.timed_out = None;
             server.state.lend(self.now);
         }

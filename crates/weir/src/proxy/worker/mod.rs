@@ -45,6 +45,7 @@ mod hurt;
 mod inspect;
 mod lending;
 mod notice;
+mod pace;
 mod server;
 mod shares;
 mod socket;
@@ -76,6 +77,7 @@ use crate::proxy::target::PoolKey;
 use cancel::Cancels;
 use door::{Newcomers, Porch};
 use heal::Healing;
+use pace::Paced;
 use state::{Client, Home, Pauser, Server};
 
 pub use state::WorkerOptions;
@@ -121,6 +123,8 @@ pub struct Worker {
     again: Vec<u32>,
     /// Servers likewise.
     again_servers: Vec<u32>,
+    /// Server connections that are read at a pace.
+    paced: Paced,
     /// Empty buffers, for what is parked.
     spares: Vec<Vec<u8>>,
     /// For secrets.
@@ -220,6 +224,7 @@ impl Worker {
             resumes: VecDeque::new(),
             again: Vec::new(),
             again_servers: Vec::new(),
+            paced: Paced::default(),
             spares: Vec::new(),
             chance: Stock::default(),
         })
@@ -237,6 +242,7 @@ impl Worker {
         let mut letters = Vec::new();
         while !self.is_done() {
             news.clear();
+            self.pause_paced();
             self.driver.wait(self.timeout(), &mut news).context("cannot wait for events")?;
             self.now = self.clock();
             for event in &news {
@@ -272,6 +278,7 @@ impl Worker {
         }
         let due = self.pools.deadline().map_or(self.sweep_at, |due| due.min(self.sweep_at));
         let due = self.next_call().map_or(due, |call| call.min(due));
+        let due = self.paced.due().map_or(due, |read| due.min(read));
         due.since(self.now)
     }
 
@@ -281,6 +288,9 @@ impl Worker {
         }
         if self.next_call().is_some_and(|call| call <= self.now) {
             self.answer_doors();
+        }
+        if self.paced.due().is_some_and(|due| due <= self.now) {
+            self.read_paced();
         }
         if self.pools.deadline().is_some_and(|deadline| deadline <= self.now) {
             self.pools.tick(self.now);

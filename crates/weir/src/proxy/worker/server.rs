@@ -55,16 +55,16 @@ impl Worker {
             match server.socket.receive(&mut self.driver) {
                 Received::Bytes(chunk) => {
                     self.server_bytes(at, &chunk);
-                    let last = chunk.is_last();
+                    let (came, last) = (chunk.len(), chunk.is_last());
                     self.driver.give_back(chunk);
                     self.cancel_now(at);
                     self.unblock_client(at);
                     self.perform_effects();
                     if last {
-                        return;
+                        return self.pace(at, came);
                     }
                 }
-                Received::Nothing => return,
+                Received::Nothing => return self.pace(at, 0),
                 Received::End => return self.server_lost(at),
             }
         }

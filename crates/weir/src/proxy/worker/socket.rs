@@ -69,6 +69,11 @@ impl Socket {
         }
     }
 
+    /// Has the driver tell nothing of its bytes in the next wait.
+    pub(super) fn pause(&self, driver: &mut Driver) {
+        driver.pause(&self.link);
+    }
+
     /// Sends, and keeps what the kernel does not take. Returns what is not sent yet.
     #[inline]
     pub(super) fn send(&mut self, driver: &mut Driver, bytes: &[u8]) -> usize {

@@ -202,6 +202,10 @@ pub(super) struct Server {
     pub(super) superuser: bool,
     /// Bytes that went through in either direction since then.
     pub(super) relayed: usize,
+    /// It is read at a pace once so many bytes have gone through.
+    pub(super) paced_from: usize,
+    /// It is read when its pause is over.
+    pub(super) paced: bool,
     /// When the statement began that has been cancelled for its time limit.
     pub(super) timed_out: Option<Instant>,
     /// The last cancel that was sent to it.

@@ -34,6 +34,8 @@ pub(super) struct Conn {
     pub(super) bulk: bool,
     /// What was read last filled its buffer: more waits.
     pub(super) plenty: bool,
+    /// It is neither received from nor watched in the next wait.
+    pub(super) paused: bool,
     /// Bytes to be sent when those in flight have been.
     pub(super) out: Vec<u8>,
     /// The kernel has refused some of what it was given.
@@ -87,6 +89,7 @@ impl Conn {
             inbox: Inbox::default(),
             bulk: false,
             plenty: false,
+            paused: false,
             out: Vec::new(),
             behind: false,
             deaf: false,

@@ -56,6 +56,8 @@ pub struct Uring {
     dirty: Vec<u32>,
     /// Connections that may have to be received from, or watched.
     idle: Vec<u32>,
+    /// Connections that are paused.
+    paused: Vec<u32>,
     /// Connections whose inbox was filled since the last wait.
     filled: Vec<u32>,
     /// Connections with news.
@@ -87,6 +89,7 @@ impl Uring {
             watched: Vec::new(),
             dirty: Vec::new(),
             idle: Vec::new(),
+            paused: Vec::new(),
             filled: Vec::new(),
             listed: Vec::new(),
             closing: Vec::new(),
@@ -134,6 +137,7 @@ impl Uring {
         self.listen();
         self.launch();
         self.ring.enter(timeout)?;
+        self.end_pauses();
         while let Some(completion) = self.ring.next() {
             self.complete(completion);
         }
@@ -169,6 +173,17 @@ impl Uring {
         conn.bulk = true;
         conn.listening = Listening::Ending;
         self.ring.cancel(key, Op::Receive);
+    }
+
+    pub(super) fn pause(&mut self, at: u32) {
+        let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.paused) else { return };
+        conn.paused = true;
+        conn.bulk = true;
+        let receives = conn.listening == Listening::On;
+        self.paused.push(at);
+        if receives {
+            self.read_from_now_on(at);
+        }
     }
 
     fn read_at_once(&mut self, at: u32) -> Received {

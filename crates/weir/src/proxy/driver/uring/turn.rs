@@ -32,7 +32,7 @@ impl Uring {
         for at in std::mem::take(&mut self.idle) {
             let key = self.key(at);
             let Some(conn) = self.conns.get_mut(at) else { continue };
-            if conn.closing.is_some() || conn.listening != Listening::Off {
+            if conn.closing.is_some() || conn.listening != Listening::Off || conn.paused {
                 continue;
             }
             if conn.may_listen() {
@@ -59,6 +59,16 @@ impl Uring {
             if let Some(watched) = place.as_mut().filter(|watched| watched.stopped) {
                 watched.stopped = false;
                 self.ring.watch_always(watch_key(index), watched.fd.as_fd());
+            }
+        }
+    }
+
+    /// A pause lasts for one wait: whoever is not paused again is received from, or watched.
+    pub(super) fn end_pauses(&mut self) {
+        for at in self.paused.drain(..) {
+            if let Some(conn) = self.conns.get_mut(at) {
+                conn.paused = false;
+                self.idle.push(at);
             }
         }
     }

@@ -39,6 +39,7 @@ impl Worker {
         client.session.shares(&server.state, home.target.session.mode).ok()?;
         let (doing, since) = doing(server, client, hold)?;
         let began = match doing {
+            _ if server.state.is_tidied() => server.state.ready_since(),
             Doing::Idle => server.state.ready_since(),
             Doing::Executing | Doing::Cancelling | Doing::Streaming | Doing::Committing => {
                 server.state.statement_since()
@@ -116,6 +117,8 @@ fn doing(server: &Server, client: &Client, hold: &HoldView) -> Option<(Doing, In
         Activity::Executing | Activity::CopyIn if cancelled.is_some() => {
             cancelled.map(|cancel| (Doing::Cancelling, cancel.sent))
         }
+        // What we ask behind a long statement is not as long as that.
+        Activity::Executing if state.is_tidied() => Some((Doing::Executing, state.ready_since())),
         _ if server.blocked => Some((Doing::Streaming, hold.since)),
         Activity::Executing => Some((Doing::Executing, hold.since)),
         // It waits for its client's data.
