@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::Context;
 use weir_core::config::{import, reference, sample, schema};
 use weir_core::console;
-use weir_core::simulator::{Plan, Rule, overview, play};
+use weir_core::simulator::{Plan, Row, Rule, overview, play};
 
 use crate::root;
 
@@ -35,6 +35,11 @@ time after the trouble until 95 % of them do so again, for good. In scenarios wi
 requests count. The numbers are the simulator's: exponential times, one seed, one set of parameters.
 [dispatch.md](dispatch.md) has them beside what was measured.
 
+*Bound* is what no rule can exceed, but by chance, even if it knows what will go wrong and refuses
+all culprits beforehand: there are not more slots, or nobody can be reached (`simulator/bound.rs`).
+*Asked* is what a test holds Weir to, on average over five seeds; where that is less than 99 %, the
+scenario's file says why.
+
 ";
 
 /// The page of scenarios: every rule in each.
@@ -44,7 +49,7 @@ fn scenarios() -> anyhow::Result<String> {
     for (name, plan) in library()? {
         about.push_str(&format!("- `{name}`: {}\n", plan.about));
         let outcomes = Rule::ALL.map(|rule| (rule, play(&plan, rule)));
-        rows.push((name, outcomes.into()));
+        rows.push(Row { name, plan, outcomes: outcomes.into() });
     }
     Ok(format!("{SCENARIOS}{}{about}", overview(&rows)))
 }

@@ -184,6 +184,16 @@ impl Chain {
         }
         list.len -= 1;
     }
+
+    /// The entry before `index` in its list.
+    pub(crate) fn before(&self, index: u32) -> Option<u32> {
+        Some(self.0[index as usize].0).filter(|&before| before != NIL)
+    }
+
+    /// The entry after `index` in its list.
+    pub(crate) fn after(&self, index: u32) -> Option<u32> {
+        Some(self.0[index as usize].1).filter(|&after| after != NIL)
+    }
 }
 
 impl<T> Index<u32> for Arena<T> {

@@ -200,10 +200,11 @@ fn the_incident_behind_weir_is_told_from_opening_to_end() {
     let told: Value = serde_json::from_str(&incident(&["show", &id, "--json"], &kept)).unwrap();
     assert_eq!(told["incident"]["state"], "closed", "by itself: {told:#}");
     let findings = findings(&told);
-    assert_eq!(findings[0]["culprit"]["route"], BULK, "{findings:#?}");
     assert!(names_both(&findings), "{}", told["events"]);
-    let after = findings[0]["culprit"]["gap"]["after"]["text"].as_str();
-    assert!(after.is_some_and(|after| after.contains("from users where id")), "{after:?}");
+    // Beside it there may be what a slow machine adds of its own.
+    let bulk = findings.iter().filter(|finding| finding["culprit"]["route"] == BULK);
+    let mut after = bulk.filter_map(|found| found["culprit"]["gap"]["after"]["text"].as_str());
+    assert!(after.any(|after| after.contains("from users where id")), "{findings:#?}");
     opens_in_time(&told);
     let report = incident(&["report", &id], &kept);
     for part in [BULK, REPORT, "insert into order_items", "from users where id"] {

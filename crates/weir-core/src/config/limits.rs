@@ -43,8 +43,8 @@ bounds! {
     PACED_REPLY_BYTES = MIB;
     /// Microseconds between two such reads; the kernel may add 50.
     PACED_READ_MICROS = 100;
-    /// A reply of which less comes in that time is read as it comes, until as much of it has
-    /// passed again.
+    /// A reply of which less comes in that time is read as it comes, until as much more of it has
+    /// passed as makes a reply long.
     PACED_READ_BYTES_MIN = 16 * KIB;
     /// Socket events taken from the kernel at once; the rest is taken in the next turn.
     EVENTS_PER_TURN = 256;

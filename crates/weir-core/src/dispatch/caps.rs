@@ -45,7 +45,7 @@ const LOOKS_BETWEEN: u32 = 5;
 /// The wait of others that counts as suffering.
 const SUFFERING: Duration = Duration::from_millis(50);
 /// The deadline in a queue that is too long, at least.
-const DEADLINE: Duration = Duration::from_secs(1);
+pub(super) const DEADLINE: Duration = Duration::from_secs(1);
 /// The same for a class to blame: what waits for it meanwhile may be the application's workers.
 const DEADLINE_BLAMED: Duration = Duration::from_millis(500);
 /// While no transaction ends, the queue tells nothing; but where one class is to blame, it may be
@@ -58,7 +58,7 @@ const LOOKS_BEHIND_BLAMED: u32 = 2;
 /// The same while nobody is to blame: it must also have grown all the time. What a stall of the
 /// server left behind does not grow, nor does the queue of clients that each ask again when they
 /// have been served, however few slots they have.
-const LOOKS_BEHIND: u32 = 10;
+const LOOKS_BEHIND: u32 = 30;
 
 /// A queue that is served in less is not too long any more, however long its first has waited; and
 /// who leaves it sooner says nothing of it.
@@ -104,9 +104,32 @@ impl Dispatch {
         self.held * 2 > self.size
     }
 
-    /// Puts the next look off.
-    pub(crate) fn look_away(&mut self, now: Instant) {
+    /// There are no slots to decide about: whoever waits, waits longer.
+    pub(crate) fn look_away(&mut self, now: Instant, waiters: &Waiters) {
+        if now < self.look_at {
+            return;
+        }
+        self.put_off(now);
+        if self.policy == Policy::Fifo || self.frozen {
+            return;
+        }
+        if self.is_standing(now, waiters) {
+            self.stay_fair(now);
+        }
+        for class in &mut self.classes {
+            class.account.roll(now);
+            let oldest = class.waiting.front();
+            class.note_growth(now, oldest.map(|at| now.since(waiters.at(at).since)));
+        }
+    }
+
+    fn put_off(&mut self, now: Instant) {
         self.look_at = self.look_at.max(now + LOOK_EVERY);
+    }
+
+    /// True when somebody has waited longer than in the ripple of ordinary arrivals.
+    fn is_standing(&self, now: Instant, waiters: &Waiters) -> bool {
+        self.oldest().is_some_and(|oldest| now.since(waiters.at(oldest).since) >= STANDING)
     }
 
     fn is_controlling(&self) -> bool {
@@ -118,9 +141,9 @@ impl Dispatch {
         if now < self.look_at || self.policy == Policy::Fifo || self.frozen {
             return;
         }
-        self.look_away(now);
+        self.put_off(now);
         let waited = |at: u32| now.since(waiters.at(at).since);
-        let standing = self.oldest().is_some_and(|oldest| waited(oldest) >= STANDING);
+        let standing = self.is_standing(now, waiters);
         if standing {
             self.stay_fair(now);
         }
@@ -147,7 +170,7 @@ impl Dispatch {
         let mut late = false;
         for at in 0..self.classes.len() {
             let oldest = self.classes[at].waiting.front();
-            late |= self.judge(at, oldest.map(waited), scene);
+            late |= self.judge(now, at, oldest.map(waited), scene);
         }
         self.level.adapt(common, common && late);
     }
@@ -174,7 +197,8 @@ impl Dispatch {
         let slow = self.scratch.iter().filter(|&&(percent, ..)| percent >= COMMON_PERCENT);
         let slow = slow.map(|&(_, weight, _)| weight);
         let (sum, largest) = slow.fold((0, 0), |(sum, most), one| (sum + one, one.max(most)));
-        sum * 2 > all && (sum - largest) * OTHERS_SLOW >= all - largest
+        let others_too = (sum - largest) * OTHERS_SLOW >= all - largest;
+        sum * 2 > all && (others_too || self.common)
     }
 
     /// How inflated the others are: the median by demand; the worst of them for a class that has
@@ -195,7 +219,7 @@ impl Dispatch {
     }
 
     /// Judges one class and acts. True when its clients wait beyond their deadline.
-    fn judge(&mut self, at: usize, own_wait: Option<Duration>, scene: Scene) -> bool {
+    fn judge(&mut self, now: Instant, at: usize, own_wait: Option<Duration>, scene: Scene) -> bool {
         let suspect = !scene.blameless && self.is_suspect(at);
         let class = &mut self.classes[at];
         class.stands_out = if suspect { class.stands_out.saturating_add(1) } else { 0 };
@@ -213,6 +237,7 @@ impl Dispatch {
             class.verdict = verdict;
             class.steer(size, roomy);
             class.keep_pace(scene.still, hasty);
+            class.note_growth(now, own_wait);
             class.overload = class.overloaded(own_wait, patience, hasty);
             let acts = class.overload.is_some() && !class.advised.shed;
             class.newest_first = acts && class.verdict.why != Why::Nothing;

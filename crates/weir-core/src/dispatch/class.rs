@@ -43,6 +43,13 @@ pub(super) struct Class {
     pub(super) overload: Option<Duration>,
     /// The newest waiting client is served first.
     pub(super) newest_first: bool,
+    /// Those who can still be served in time come before those who cannot, until then.
+    pub(super) sorts_until: Instant,
+    /// How many waited when that was noted last, to see whether their number grows.
+    pub(super) mark: u32,
+    pub(super) marked_at: Instant,
+    /// The last of its waiting clients that was seen to have waited too long for that.
+    pub(super) missed: Option<u32>,
     /// Waiting clients that got a slot since the last look.
     pub(super) fresh_grants: u32,
     /// The time from one grant to the next, at the last look.
@@ -75,6 +82,10 @@ impl Class {
             manual_cap: UNLIMITED,
             overload: None,
             newest_first: false,
+            sorts_until: Instant::ZERO,
+            mark: 0,
+            marked_at: Instant::ZERO,
+            missed: None,
             fresh_grants: 0,
             pace: Duration::ZERO,
             behind: 0,
@@ -151,6 +162,7 @@ impl Class {
         self.cap = UNLIMITED;
         self.overload = None;
         self.newest_first = false;
+        self.sorts_until = Instant::ZERO;
         self.behind = 0;
         self.rests = 0;
         self.stands_out = 0;

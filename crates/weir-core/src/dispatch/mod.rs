@@ -19,6 +19,7 @@ mod queue;
 mod quick;
 mod refuse;
 mod shed;
+mod timely;
 mod view;
 mod waiters;
 

@@ -22,6 +22,10 @@ pub(super) const STANDING: Duration = Duration::from_millis(100);
 /// How long the order stays fair after a standing queue.
 const FAIR_FOR: Duration = Duration::from_secs(1);
 
+/// One grant in so many goes to whoever is next, also while those who have missed their time come
+/// last: they get on, too.
+const MISSED_SHARE: u32 = 16;
+
 /// A class in the dispatch of one pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(u16);
@@ -75,6 +79,8 @@ pub(crate) struct Dispatch {
     pub(super) ended_at: Instant,
     /// Until when nobody is blamed, because everything was slow.
     pub(super) innocent_until: Instant,
+    /// Grants that were chosen.
+    turns: u32,
     /// Operators have stopped the controller.
     pub(super) frozen: bool,
     /// What the controller only shows of classes of which nothing else is said.
@@ -107,6 +113,7 @@ impl Dispatch {
             late: false,
             ended_at: Instant::ZERO,
             innocent_until: Instant::ZERO,
+            turns: 0,
             frozen: false,
             advises: Advises::default(),
             level: Level::default(),
@@ -317,6 +324,9 @@ impl Dispatch {
         let place = waiters.at(at).place;
         let class = &mut self.classes[place.at()];
         let before = class.eligible();
+        if class.missed == Some(at) {
+            class.missed = waiters.before(at);
+        }
         let removed = waiters.remove((&mut self.arrivals, &mut class.waiting), at);
         self.eligible -= before - class.eligible();
         if class.waiting.is_empty() {
@@ -354,27 +364,32 @@ impl Dispatch {
     /// whose client came first; or last, once somebody has waited too long.
     fn choose(&mut self, now: Instant, waiters: &Waiters) -> Option<u32> {
         let calm = self.is_calm(now);
-        let mut best: Option<(u64, u64, u32)> = None;
+        self.turns = self.turns.wrapping_add(1);
+        let fair = !calm && !self.late && self.policy == Policy::Fair;
+        let sorts = fair && !self.turns.is_multiple_of(MISSED_SHARE);
+        let mut best: Option<(u64, u64, u64, u32)> = None;
         for at in 0..self.active.len() {
             let place = Place(self.active[at]);
             if !self.admits(place) {
                 continue;
             }
             let class = &mut self.classes[place.at()];
-            let head = if self.late { class.waiting.back() } else { class.next() };
+            let timely = if sorts { class.timely(now, waiters) } else { None };
+            let head = if self.late { class.waiting.back() } else { timely.or(class.next()) };
             let Some(head) = head else { continue };
+            let missed = u64::from(sorts && timely.is_none() && class.sorts(now));
             let turn = waiters.at(head).turn;
-            let (rank, turn) = match (calm, self.common) {
-                _ if class.owed() > 0 => (0, turn),
-                (true, _) => (1, turn),
-                (false, true) if self.late => (class.rank(), u64::MAX - turn),
-                (false, true) => (class.rank(), turn),
-                (false, false) => (class.burden(now), turn),
+            let (first, second, turn) = match (calm, self.common) {
+                _ if class.owed() > 0 => (0, 0, turn),
+                (true, _) => (1, 0, turn),
+                (false, true) if self.late => (class.rank(), 0, u64::MAX - turn),
+                (false, true) => (class.rank(), missed, turn),
+                (false, false) => (1 + missed, class.burden(now), turn),
             };
-            let choice = (rank, turn, head);
+            let choice = (first, second, turn, head);
             best = Some(best.map_or(choice, |other| other.min(choice)));
         }
-        best.map(|(_, _, head)| head)
+        best.map(|(.., head)| head)
     }
 
     /// A waiting client got a slot.

@@ -18,6 +18,9 @@ use super::queue::{Dispatch, Place};
 const LONG_FACTOR: u64 = 8;
 /// And no shorter than that.
 pub(super) const LONG_MIN: Duration = Duration::from_millis(500);
+/// Half as long is enough for a class that holds its slots so much longer than usual, in percent:
+/// before what hangs has lasted half a second, it may have all slots.
+const SLOWS_PERCENT: u64 = 150;
 /// Nothing is kept for the quick when none has asked for so long.
 const QUICK_GONE: Duration = Duration::from_secs(1);
 /// The quick are one in so many of those who ask, at least.
@@ -72,6 +75,8 @@ impl Class {
     fn is_long(&self, quick_nanos: u64) -> bool {
         let hold = Duration::from_nanos(self.account.known_hold_nanos());
         let longer = Duration::from_nanos(quick_nanos.saturating_mul(LONG_FACTOR));
-        hold >= LONG_MIN && hold > longer && !self.rules.exempt
+        let slows = self.inflation_percent().is_some_and(|percent| percent >= SLOWS_PERCENT);
+        let least = if slows { LONG_MIN / 2 } else { LONG_MIN };
+        hold >= least && hold > longer && !self.rules.exempt
     }
 }

@@ -471,6 +471,63 @@ fn a_stall_that_is_over_refuses_nobody() {
     }
 }
 
+/// A shop in which everything stands still for two seconds, until it goes on. More come meanwhile
+/// than the slots that are served then can take.
+fn stalled(policy: Policy) -> Stage {
+    let mut stage = shop(policy);
+    stage.since();
+    stage.loads[PAGE] = Load { every: ms(4), hold: ms(150) };
+    stage.play(ms(2_000));
+    stage
+}
+
+#[test]
+fn who_can_still_be_served_in_time_comes_before_who_cannot() {
+    let soon = |policy| {
+        let mut stage = stalled(policy);
+        stage.loads[PAGE] = Load { every: ms(10), hold: ms(30) };
+        stage.play(ms(8_000));
+        let tally = stage.since()[PAGE];
+        assert_eq!((tally.refused, tally.served), (0, tally.asked), "{policy:?}");
+        tally.soon
+    };
+    let (fair, fifo) = (soon(Policy::Fair), soon(Policy::Fifo));
+    assert!(fair * 10 >= fifo * 13, "{fair} in time, first in, first out {fifo}");
+}
+
+#[test]
+fn who_is_too_late_gets_on_too() {
+    let mut stage = stalled(Policy::Fair);
+    let first = stage.pools.waiters(stage.pool).next().expect("a queue").client.0;
+    stage.order.clear();
+    stage.play(ms(600));
+    let turn = stage.order.iter().position(|&client| client == first);
+    assert!(turn.is_some_and(|turn| turn <= 16), "{first} is not among {:?}", stage.order);
+    assert!(stage.order.iter().max() > Some(&(first + 200)), "it is not all in order");
+}
+
+#[test]
+fn those_who_leave_are_not_counted_among_the_late() {
+    let mut stage = stalled(Policy::Fair);
+    let late = |stage: &Stage| {
+        let all = stage.pools.waiters(stage.pool).map(|one| (one.client.0, one.since));
+        all.filter(|&(_, since)| stage.now.since(since) >= ms(1_000))
+            .map(|(client, _)| client)
+            .collect::<Vec<_>>()
+    };
+    for client in late(&stage) {
+        stage.pools.withdraw(stage.now, stage.tickets[&client]);
+    }
+    stage.perform();
+    let oldest = stage.pools.waiters(stage.pool).next().expect("a queue").client.0;
+    stage.loads[PAGE].every = ms(100_000);
+    stage.order.clear();
+    while !stage.order.contains(&oldest) {
+        stage.serve_one(false);
+    }
+    assert_eq!(stage.order.first(), Some(&oldest), "the oldest that is not late is next");
+}
+
 /// Many clients on few slots, each with its next request at hand: the wait is theirs and even, and
 /// no sign of anything wrong, though some of them leave.
 #[test]

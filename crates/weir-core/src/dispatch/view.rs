@@ -92,4 +92,9 @@ impl Dispatch {
     pub(crate) fn is_fair(&self, now: Instant) -> bool {
         !self.is_calm(now)
     }
+
+    /// True when slots are kept for some classes.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guarded
+    }
 }

@@ -96,6 +96,16 @@ impl Waiters {
         &self.arena[index]
     }
 
+    /// The client of the same class that came before the one at `index`.
+    pub(super) fn before(&self, index: u32) -> Option<u32> {
+        self.classes.before(index)
+    }
+
+    /// The client of the same class that came after the one at `index`.
+    pub(super) fn after(&self, index: u32) -> Option<u32> {
+        self.classes.after(index)
+    }
+
     /// The clients of one pool, the oldest first.
     pub(crate) fn iter(&self, arrivals: &List) -> impl Iterator<Item = &Waiter> {
         self.arena.iter(arrivals).map(|(_, waiter)| waiter)

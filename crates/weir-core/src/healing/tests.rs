@@ -1,5 +1,7 @@
 //! What the healer does, and above all what it does not.
 
+mod transitions;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ pub(super) struct Work {
     pub(super) times: WorkTimes,
     /// Hash of its statements' fingerprints, in order.
     pub(super) shape: u64,
-    /// The first of its statements.
+    /// The first of its statements. In use by it from the second one on.
     pub(super) first: u32,
     pub(super) statements: u32,
     /// Rows of those that gave very many.

@@ -60,11 +60,17 @@ impl Scribe<'_> {
     /// Reads a text of the client's, with its template; none for one that is too long.
     #[inline]
     pub fn read(&mut self, text: Option<(&[u8], u64)>) -> Option<Mark> {
+        match text {
+            Some((text, template)) => self.read_text(text, template),
+            None => Some(self.ledger.unread(self.caller.as_deref_mut()?)),
+        }
+    }
+
+    /// Reads a text of the client's, with its template.
+    #[inline]
+    pub(crate) fn read_text(&mut self, text: &[u8], template: u64) -> Option<Mark> {
         let caller = self.caller.as_deref_mut()?;
-        Some(match text {
-            Some((text, template)) => self.ledger.read(text, template, caller),
-            None => self.ledger.unread(caller),
-        })
+        Some(self.ledger.read(text, template, caller))
     }
 
     /// A mark that was made before, while it holds.
@@ -230,18 +236,27 @@ impl Ledger {
         }
         debug_assert!(!self.accounts[at].live, "slot {slot} is open twice");
         self.accounts[at] = Account::connecting(now, pool);
-        self.names.retain(NOBODY);
-        self.texts.retain(NONE);
     }
 
     /// A slot enters a state of its pool. What its transaction was is over.
-    #[inline]
     pub(crate) fn moved(&mut self, now: Instant, slot: u32, state: State) {
-        if !self.on {
-            return;
+        match Phase::entering(state) {
+            Phase::Idle => self.idles(now, slot),
+            other => self.goes_over(now, slot, other),
         }
-        let phase = Phase::entering(state);
-        if phase == Phase::Idle && self.rest(now, slot) {
+    }
+
+    /// A slot idles from now on.
+    #[inline]
+    pub(crate) fn idles(&mut self, now: Instant, slot: u32) {
+        if self.on && !self.rest(now, slot) {
+            self.goes_over(now, slot, Phase::Idle);
+        }
+    }
+
+    /// A connection enters a phase, and its transaction is over.
+    fn goes_over(&mut self, now: Instant, slot: u32, phase: Phase) {
+        if !self.on {
             return;
         }
         self.enter(now, ServerId(slot), phase);
@@ -279,8 +294,6 @@ impl Ledger {
         self.charge(now, slot);
         if let Some(account) = self.account(slot) {
             account.live = false;
-            self.names.release(NOBODY);
-            self.texts.release(NONE);
         }
     }
 
@@ -300,12 +313,19 @@ impl Ledger {
     /// will have been answered when its turn comes; none when that is now.
     #[inline]
     pub fn statement(&mut self, now: Instant, server: ServerId, mark: Mark, due: Option<u32>) {
-        let Some(account) = self.account(server.0) else { return };
-        let Some(due) = due else { return self.begin(now, server.0, mark) };
-        if account.queue.len() >= LEDGER_STATEMENTS_AHEAD {
-            return;
+        match due {
+            None => self.begin(now, server.0, mark),
+            Some(due) => self.say_ahead(server, Queued { mark, due }),
         }
-        account.queue.push_back(Queued { mark, due });
+    }
+
+    /// A statement is sent before its turn.
+    fn say_ahead(&mut self, server: ServerId, queued: Queued) {
+        let account = self.account(server.0);
+        let has_room = |a: &&mut Account| a.queue.len() < LEDGER_STATEMENTS_AHEAD;
+        let Some(account) = account.filter(has_room) else { return };
+        account.queue.push_back(queued);
+        let mark = queued.mark;
         self.names.retain(mark.class.0);
         self.texts.retain(mark.statement);
     }
@@ -321,10 +341,12 @@ impl Ledger {
     /// So many requests of a lease were answered now; `idle`: no transaction is open.
     #[inline]
     pub fn answered(&mut self, now: Instant, server: ServerId, done: u32, idle: bool) {
-        if idle {
+        let Some(account) = self.account(server.0) else { return };
+        let goes_on = !account.queue.is_empty();
+        if idle && account.work.open {
             self.end_work(now, server.0);
         }
-        if self.account(server.0).is_some_and(|account| !account.queue.is_empty()) {
+        if goes_on {
             self.go_on(now, server, done);
         }
     }

@@ -177,14 +177,20 @@ impl Names {
         self.table.get_mut(place)
     }
 
+    /// One user more. Nobody's class stays without.
     #[inline]
     pub(super) fn retain(&mut self, place: u32) {
-        self.table.retain(place);
+        if place != NOBODY {
+            self.table.retain(place);
+        }
     }
 
+    /// One user less.
     #[inline]
     pub(super) fn release(&mut self, place: u32) {
-        self.table.release(place);
+        if place != NOBODY {
+            self.table.release(place);
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Class)> {

@@ -199,14 +199,20 @@ impl Texts {
         self.statements.get(place)
     }
 
+    /// One user more. The place of no statement stays without.
     #[inline]
     pub(super) fn retain(&mut self, place: u32) {
-        self.statements.retain(place);
+        if place != NONE {
+            self.statements.retain(place);
+        }
     }
 
+    /// One user less.
     #[inline]
     pub(super) fn release(&mut self, place: u32) {
-        self.statements.release(place);
+        if place != NONE {
+            self.statements.release(place);
+        }
     }
 
     /// How many gave their place to others.

@@ -28,7 +28,6 @@ impl Ledger {
         account.statement_since = now;
         account.work.begin(now, self.names.get(class).kind == ClassKind::Tag);
         self.names.retain(class);
-        self.names.release(NOBODY);
         true
     }
 
@@ -45,14 +44,12 @@ impl Ledger {
         self.visits[Phase::Executing as usize].record_nanos(span);
         account.statement_since = now;
         self.names.release(std::mem::replace(&mut account.class, NOBODY));
-        self.names.retain(NOBODY);
         self.texts.release(std::mem::replace(&mut account.statement, NONE));
-        self.texts.retain(NONE);
         true
     }
 
     /// The statement's turn has come.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin(&mut self, now: Instant, slot: u32, mark: Mark) {
         let account = self.accounts.get(slot as usize);
         let Some(account) = account.filter(|account| account.live) else { return };
@@ -65,12 +62,13 @@ impl Ledger {
         account.statement_since = now;
         let before = std::mem::replace(&mut account.statement, statement);
         let work = &mut account.work;
-        if work.statements == 0 {
-            work.first = statement;
-            self.texts.retain(statement);
-        } else if before == statement {
+        match work.statements {
+            0 => work.first = statement,
             // One that is repeated counts once: a loop's length makes no other transaction.
-            return;
+            _ if before == statement => return,
+            // Until now the account has used the first one, as what was said last.
+            1 => self.texts.retain(work.first),
+            2.. => {}
         }
         work.add(self.texts.get(statement).fingerprint.0);
         self.texts.retain(statement);
@@ -78,6 +76,7 @@ impl Ledger {
     }
 
     /// What a statement's turn changes of its transaction.
+    #[inline(never)]
     fn prepare_for(&mut self, now: Instant, slot: u32, mark: Mark) {
         let Some(account) = self.account(slot) else { return };
         if !account.work.open {
@@ -95,24 +94,32 @@ impl Ledger {
     }
 
     /// The transaction is over: its class is certain now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_work(&mut self, now: Instant, slot: u32) {
         let Some(account) = self.account(slot).filter(|account| account.work.open) else { return };
         if account.work.statements > 1 || !account.work.gaps.is_empty() {
-            self.classify(now, slot);
-            self.charge(now, slot);
-            self.record_gaps(slot);
+            self.conclude(now, slot);
         }
         let Some(account) = self.accounts.get_mut(slot as usize) else { return };
         account.charge(now, &mut self.names, &mut self.pools);
-        account.work.open = false;
-        let first = std::mem::replace(&mut account.work.first, NONE);
-        if account.work.statements > 0 {
-            self.texts.release(first);
+        let work = &mut account.work;
+        work.open = false;
+        if work.statements > 1 {
+            self.texts.release(std::mem::replace(&mut work.first, NONE));
+        }
+        if work.statements > 0 {
             let sums = &mut self.names.get_mut(account.class).sums;
             sums.transactions += 1;
-            sums.rows = sums.rows.saturating_add(account.work.rows);
+            sums.rows = sums.rows.saturating_add(work.rows);
         }
+    }
+
+    /// What the end tells of a transaction of several statements, or with gaps.
+    #[inline(never)]
+    fn conclude(&mut self, now: Instant, slot: u32) {
+        self.classify(now, slot);
+        self.charge(now, slot);
+        self.record_gaps(slot);
     }
 
     /// A transaction of several statements that nothing else tells apart is named by them.

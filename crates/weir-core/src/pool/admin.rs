@@ -168,16 +168,20 @@ impl Pools {
     /// are closed as they come free; then `Drained` follows.
     pub fn stop(&mut self, now: Instant) {
         self.stopping = true;
-        for at in 0..self.pools.len() {
-            let pool = self.pools[at].id;
-            match self.one(pool).mode {
+        // All of them before one is emptied: what it frees would be dialled for by another.
+        let mut stopped = Vec::with_capacity(self.pools.len());
+        for one in &mut self.pools {
+            match one.mode {
                 Mode::Running | Mode::Pausing | Mode::Paused => {
-                    self.one_mut(pool).mode = Mode::Stopping;
-                    self.refuse_all(now, pool, |_| Refusal::Stopping);
-                    self.empty(now, pool, CloseReason::Stopping);
+                    one.mode = Mode::Stopping;
+                    stopped.push(one.id);
                 }
                 Mode::Removing | Mode::Stopping | Mode::Forgotten => {}
             }
+        }
+        for pool in stopped {
+            self.refuse_all(now, pool, |_| Refusal::Stopping);
+            self.empty(now, pool, CloseReason::Stopping);
         }
         self.report_drained();
     }

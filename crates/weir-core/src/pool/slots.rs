@@ -16,8 +16,9 @@ impl Pools {
         self.ledger.moved(now, slot, state);
     }
 
-    /// The same without a word to the ledger.
-    #[inline]
+    /// The same without a word to the ledger. Always inlined: a transaction does it twice, and the
+    /// state is known wherever it is done.
+    #[inline(always)]
     fn list(&mut self, now: Instant, slot: u32, state: State) {
         let entry = &mut self.slots[slot];
         let from = std::mem::replace(&mut entry.state, state);
@@ -55,7 +56,8 @@ impl Pools {
     /// Lets a free slot idle.
     #[inline]
     pub(super) fn rest(&mut self, now: Instant, slot: u32) {
-        self.enter(now, slot, State::Idle);
+        self.list(now, slot, State::Idle);
+        self.ledger.idles(now, slot);
         let entry = &mut self.slots[slot];
         let settings = &self.pools[entry.pool.0 as usize].settings;
         entry.rested(settings.check_after_idle);

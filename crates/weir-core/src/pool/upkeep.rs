@@ -88,7 +88,7 @@ impl Pools {
         let one = &mut self.pools[pool.0 as usize];
         if one.mode != Mode::Running || !one.is_connected() || one.fault.is_some() {
             // Who waits for something else than a class waits as long as the settings say.
-            return one.queue.look_away(now);
+            return one.queue.look_away(now, &self.waiters);
         }
         let slots = Slots { idle: one.count(State::Idle), open: one.open };
         one.queue.look(now, &self.waiters, slots);

@@ -208,6 +208,13 @@ impl Pools {
         self.one(pool).queue.is_fair(now)
     }
 
+    /// True when slots of one pool are kept for some of its classes: for a minimum, or for what is
+    /// quick.
+    #[must_use]
+    pub fn is_guarded(&self, pool: PoolId) -> bool {
+        self.one(pool).queue.is_guarded()
+    }
+
     /// The slots of one pool, by state, each in the order the state was entered.
     pub fn servers(&self, pool: PoolId) -> impl Iterator<Item = ServerView> {
         let lists = self.one(pool).lists.iter();

@@ -17,6 +17,24 @@ pub(super) struct Due {
 const GIVEN_MAX: usize = 64;
 
 impl Due {
+    /// None is to come. This and the two below say what the slice says, for less.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.given == self.replies.len()
+    }
+
+    /// How many are to come.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.replies.len() - self.given
+    }
+
+    /// The next one.
+    #[inline]
+    pub(super) fn first(&self) -> Option<&Reply> {
+        self.replies.get(self.given)
+    }
+
     /// One more, behind all others.
     #[inline]
     pub(super) fn push_back(&mut self, reply: Reply) {

@@ -37,14 +37,14 @@ impl Session {
         {
             return None;
         }
-        let (said, text) = self.read_ahead(statements, header.tag, body)?;
-        let mark = scribe.read(Some(text));
+        let (said, (text, template)) = self.read_ahead(statements, header.tag, body)?;
+        let mark = scribe.read_text(text, template);
         self.asked = Some(Asked { said, mark, told: true });
         mark
     }
 
     /// What the message says, if a comparison tells: its meaning, its text and its template.
-    #[inline]
+    #[inline(always)]
     fn read_ahead<'a>(
         &mut self,
         statements: &'a mut Statements,

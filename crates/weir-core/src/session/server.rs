@@ -331,12 +331,13 @@ impl ServerState {
 
     /// The server has nothing to answer: it waits for its client. Without a Sync it does so inside
     /// of an implicit transaction.
+    #[inline]
     pub(super) fn is_waiting(&self) -> bool {
-        self.replies.iter().all(Reply::is_local) && self.rest.left == 0
+        self.rest.left == 0 && self.replies.iter().all(Reply::is_local)
     }
 
-    /// The client's transaction is over, and all that is under way is asked on our own account: what
-    /// it left behind, or that it be put in order.
+    /// The client's transaction is over, and all that is under way is asked on our own account:
+    /// what it left behind, or that it be put in order.
     #[must_use]
     pub fn is_tidied(&self) -> bool {
         self.status == TransactionStatus::Idle
@@ -372,6 +373,7 @@ impl ServerState {
     }
 
     /// Replies that are still to come.
+    #[inline]
     #[must_use]
     pub fn awaited(&self) -> usize {
         self.replies.len()

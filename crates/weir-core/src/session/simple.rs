@@ -87,7 +87,7 @@ impl Session {
     /// A text asks for a server connection: whose it is is found out first.
     #[inline]
     pub(super) fn claims_for(&mut self, cx: &mut Context<'_>, text: &[u8], look: Look) {
-        let mark = cx.scribe.read(Some((text, look.template)));
+        let mark = cx.scribe.read_text(text, look.template);
         self.asked = Some(Asked { said: Said::Text(look), mark, told: false });
     }
 

@@ -61,6 +61,8 @@ pub(super) struct Account {
     pub(super) waiting: VecDeque<Waiting>,
     /// The policy changed while these waited: they have two kinds of classes.
     pub(super) mixed: bool,
+    /// A class had a limit when the last call ended.
+    pub(super) limited: bool,
     /// Dials since the present outage began.
     pub(super) outage_dials: u32,
     /// When this pool first was part of the present outage.
@@ -70,7 +72,16 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(budgets: &[BudgetId], settings: PoolSettings) -> Self {
         let (mode, waiting, budgets) = (Mode::Running, VecDeque::new(), budgets.to_vec());
-        Self { budgets, settings, mode, waiting, mixed: false, outage_dials: 0, outage_since: None }
+        Self {
+            budgets,
+            settings,
+            mode,
+            waiting,
+            mixed: false,
+            limited: false,
+            outage_dials: 0,
+            outage_since: None,
+        }
     }
 
     /// The most slots at `now`: the reserve counts once the oldest client waited long enough.

@@ -1,5 +1,7 @@
 //! The rules of order: who may be served or refused before whom.
 
+use std::time::Duration;
+
 use crate::dispatch::{ClassView, Policy};
 use crate::ids::{ClassId, PoolId, Ticket};
 use crate::pool::{Checkout, Effect, Pools, Refusal};
@@ -7,6 +9,14 @@ use crate::time::Instant;
 
 use super::books::{Books, Waiting};
 use super::rules::{Verdict, rule};
+
+/// Who has waited less comes before those of its class who can be late already.
+const TIMELY: Duration = Duration::from_secs(1);
+
+/// True when a class may not hold as many slots as it likes.
+pub(super) fn is_limited(pools: &Pools, pool: PoolId) -> bool {
+    pools.is_guarded(pool) || pools.classes(pool).any(|class| class.limit.is_some())
+}
 
 /// True when a class has waiting clients that its limit lets in.
 pub(super) fn lets_somebody_in(pools: &Pools, pool: PoolId) -> bool {
@@ -68,14 +78,16 @@ impl Books {
             return Ok(());
         }
         let policy = account.settings.dispatch;
-        let limited = pools.classes(pool).any(|class| class.limit.is_some());
+        // A limit may have been lifted behind the grant.
+        let limited = account.limited || is_limited(pools, pool);
         let may = policy != Policy::Fifo && (pools.is_fair(now, pool) || limited && grant);
-        rule(may && (grant || overload), || format!("{ticket:?} is not the first: {all:?}"))?;
+        rule(may && (grant || overload), || format!("{effect:?} is not of the first: {all:?}"))?;
         let mut class = of_class(all.iter(), ticket);
         let (oldest, newest) = (class.next(), class.last());
+        let timely = of_class(all.iter(), ticket).find(|one| now.since(one.since) < TIMELY);
         let end = |one: Option<&Waiting>| one.is_some_and(|one| one.ticket == ticket);
         let mixed = account.mixed || policy == Policy::Codel;
-        let fits = end(oldest) || mixed || grant && end(newest);
+        let fits = end(oldest) || mixed || grant && (end(newest) || end(timely));
         rule(fits, || format!("{ticket:?} is in the middle of its class: {all:?}"))
     }
 

@@ -10,6 +10,7 @@ use crate::pool::{Checkout, Claim, DialError, Effect, Mode, PoolSettings, Pools,
 use crate::time::Instant;
 
 use super::books::{Account, Books, Conn, Phase};
+use super::order;
 use super::rules::{self, Verdict};
 
 /// A rule of the pool is broken.
@@ -337,8 +338,9 @@ impl Referee {
             self.rule(booked)?;
             self.effects.push(effect);
         }
-        for account in self.books.pools.values_mut() {
+        for (&pool, account) in &mut self.books.pools {
             account.mixed &= !account.waiting.is_empty();
+            account.limited = order::is_limited(&self.pools, pool);
         }
         let audited = self.books.audit(self.now, &self.pools, ticked);
         self.rule(audited)?;

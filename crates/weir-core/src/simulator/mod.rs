@@ -7,6 +7,7 @@
 //! ledger recorded ([`Recorded`]).
 
 mod attempt;
+mod bound;
 mod draw;
 mod engine;
 mod headline;
@@ -21,10 +22,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use bound::bound_permille;
 pub use engine::play;
 pub use headline::{Headline, beside};
 pub use outcome::{ClassOutcome, Outcome};
 pub use plan::{ClassPlan, EventPlan, Expectation, Plan, PlanError};
 pub use recorded::{Recorded, call_outside};
 pub use rule::Rule;
-pub use table::{compare, overview};
+pub use table::{Row, compare, overview};

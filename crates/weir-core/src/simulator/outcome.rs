@@ -109,7 +109,7 @@ impl Outcome {
 }
 
 /// True for classes that must be served well: those that are no culprits, all where all are.
-fn is_innocent(plan: &Plan, class: usize) -> bool {
+pub(super) fn is_innocent(plan: &Plan, class: usize) -> bool {
     !plan.classes[class].culprit || plan.classes.iter().all(|one| one.culprit)
 }
 

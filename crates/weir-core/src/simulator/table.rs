@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::bound::bound_permille;
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::rule::Rule;
@@ -37,19 +38,32 @@ pub fn compare(plan: &Plan, outcomes: &[(Rule, Outcome)]) -> String {
     text
 }
 
-/// All rules and plans in one Markdown table: innocent requests served within a second, and the
-/// recovery.
+/// One scenario in a table of many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub plan: Plan,
+    /// What it came to under each rule.
+    pub outcomes: Vec<(Rule, Outcome)>,
+}
+
+/// All rules and plans in one Markdown table: the bound and what is asked of Weir, then innocent
+/// requests served within a second, and the recovery.
 #[must_use]
-pub fn overview(rows: &[(String, Vec<(Rule, Outcome)>)]) -> String {
-    let mut text = String::from("| scenario |");
+pub fn overview(rows: &[Row]) -> String {
+    let mut text = String::from("| scenario | bound | asked |");
     for rule in Rule::ALL {
         let _ = write!(text, " {} |", rule.name());
     }
-    text.push_str("\n| --- |");
+    text.push_str("\n| --- | ---: | ---: |");
     text.push_str(&" ---: |".repeat(Rule::ALL.len()));
     text.push('\n');
-    for (name, outcomes) in rows {
-        let _ = write!(text, "| {name} |");
+    for Row { name, plan, outcomes } in rows {
+        let bound = percent(bound_permille(plan));
+        let asked = percent(plan.expect.soon_permille);
+        let _ = write!(text, "| {name} | {bound} | {asked} |");
         for (_, outcome) in outcomes {
             let soon = percent(outcome.innocent.soon_permille());
             let _ = write!(text, " {soon}, {} |", recovery(outcome));

@@ -55,6 +55,8 @@ pub struct Care {
     pub wait_notice_after: Option<Duration>,
     /// How often its totals are logged.
     pub stats_every: Option<Duration>,
+    /// How often the log has the sums of what the healing ladder did.
+    pub summary_every: Option<Duration>,
     /// In session mode, stale server connections are closed when their transaction ends, and
     /// their clients with them.
     pub fast_close: bool,

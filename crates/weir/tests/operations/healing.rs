@@ -86,6 +86,27 @@ fn in_warn_it_is_said_what_enforcing_would_have_saved() {
 }
 
 #[test]
+fn the_log_has_it_as_often_as_an_operator_wants() {
+    let stage = stage("exempt_superusers = false\nsummary_every = \"500ms\"");
+    let mut idle = idle(&stage, READ);
+    let waiter = waits(&stage);
+    until_action(&stage, "evict", "warn");
+    let line = "healing, seven days: 1 actions for 1 slots";
+    let lines = || {
+        let log = stage.weir.log();
+        log.lines().filter(|one| one.contains(line)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    until("three summaries", PATIENCE, || Ok((lines().len() >= 3).then_some(()))).unwrap();
+    let last = lines().pop().unwrap();
+    for part in ["step=\"evict\"", "outcome=\"warned\"", "which enforcing would have saved"] {
+        assert!(last.contains(part), "no `{part}` in: {last}");
+    }
+    reload(&stage, &text(1, "exempt_superusers = false\nsummary_every = \"off\""));
+    idle.query("COMMIT").unwrap();
+    assert_eq!(waiter.end(), "00000");
+}
+
+#[test]
 fn freeze_stops_it_on_every_worker_and_unfreeze_lets_it_go_on() {
     let stage = stage(&format!("{ENFORCE}\n[workers]\ncount = 2"));
     stage.console().query("FREEZE DRY RUN").unwrap();

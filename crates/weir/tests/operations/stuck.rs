@@ -4,7 +4,7 @@
 use weir_testkit::until;
 
 use crate::ladder::{
-    CALL, ENFORCE, READ, STUBBORN, idle, runs, stage, until_action, until_measured, waits,
+    CALL, ENFORCE, READ, STUBBORN, idle, runs, stage, text, until_action, until_measured, waits,
 };
 use crate::stage::{PATIENCE, Stage};
 
@@ -66,7 +66,8 @@ fn a_backend_that_hangs_loses_its_server_connection_and_ends_when_it_goes_on() {
 
 #[test]
 fn an_idle_transaction_whose_backend_hangs_does_not_keep_the_slot() {
-    let stage = stage(ENFORCE);
+    let settles = "[pool]\nsettle_timeout = \"300ms\"\n";
+    let stage = Stage::with(&text(1, ENFORCE).replace("[pool]\n", settles));
     let mut idle = idle(&stage, READ);
     let pid = backend(&stage);
     stage.server().suspend_backend(pid).unwrap();

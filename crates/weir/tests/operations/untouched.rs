@@ -107,8 +107,8 @@ fn a_prepared_transaction_that_is_being_committed_is_left_alone() {
     assert_eq!(orders(&stage), "1");
 }
 
-/// The processes of this server that replicate, or vacuum [`CHURN`] by themselves. Workers that look
-/// after other tables come and go.
+/// The processes of this server that replicate, or vacuum [`CHURN`] by themselves. Workers that
+/// look after other tables come and go.
 const OWN: &str = "SELECT coalesce(string_agg(backend_type || ' ' || pid, ', ' ORDER BY backend_type), '') \
                    FROM pg_stat_activity WHERE backend_type = 'walsender' \
                    OR backend_type = 'autovacuum worker' AND query LIKE 'autovacuum: VACUUM%.churn%'";

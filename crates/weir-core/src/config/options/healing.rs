@@ -57,11 +57,15 @@ pub struct HealingOptions {
     /// left alone.
     /// Example: `"5s"`
     pub server_margin: TimeLimit,
+    /// How often the log has what the ladder did in the last seven days, and what it would have
+    /// saved where it only warns or observes. `SHOW ACTIONS SUMMARY` on the console has it at any
+    /// time.
+    pub summary_every: TimeLimit,
 }
 
 impl Default for HealingOptions {
     fn default() -> Self {
-        let Healing { rules, server_margin } = Healing::default();
+        let Healing { rules, server_margin, summary_every } = Healing::default();
         let mode = |step| rules.ladder.usual(step);
         Self {
             shed: mode(Step::Shed),
@@ -81,6 +85,7 @@ impl Default for HealingOptions {
             exempt_classes: rules.exempt.classes,
             exempt_superusers: rules.exempt.superusers,
             server_margin: TimeLimit(server_margin),
+            summary_every: TimeLimit(summary_every),
         }
     }
 }

@@ -51,6 +51,10 @@ pub struct PoolOptions {
     pub check_delay: TimeSpan,
     /// How long opening a server connection and logging in may take, each host.
     pub connect_timeout: TimeSpan,
+    /// How long a server connection may take to be of use again after its client's transaction was
+    /// evicted, or its client left: a ROLLBACK, a cancel under way. Then it is closed, and its slot
+    /// is free for another one. A PostgreSQL that hangs keeps slots no longer than this.
+    pub settle_timeout: TimeSpan,
     /// Pause after the first failed connect. It doubles with each further one.
     pub retry_min: TimeSpan,
     /// The longest pause between connects, and so the longest it takes to notice that the server
@@ -104,6 +108,7 @@ impl Default for PoolOptions {
             check_query: pool.check_query.unwrap_or_else(|| "off".into()),
             check_delay: TimeSpan(pool.check_delay),
             connect_timeout: TimeSpan(pool.connect_timeout),
+            settle_timeout: TimeSpan(pool.settle_timeout),
             retry_min: TimeSpan(pool.retry_min),
             retry_max: TimeSpan(pool.retry_max),
             connects_max: pool.connects_max,

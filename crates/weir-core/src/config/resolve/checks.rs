@@ -157,6 +157,7 @@ fn times(settings: &Settings, options: &Options, problems: &mut Vec<Problem>) {
     let pool = &options.pool;
     let positive = [
         ("pool.connect_timeout", pool.connect_timeout),
+        ("pool.settle_timeout", pool.settle_timeout),
         ("pool.retry_min", pool.retry_min),
         ("pool.retry_max", pool.retry_max),
     ];

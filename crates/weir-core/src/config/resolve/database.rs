@@ -208,6 +208,7 @@ fn pool(general: &PoolOptions, options: &DatabaseOptions) -> Pool {
         check_query: (general.check_query != "off").then(|| general.check_query.clone()),
         check_delay: general.check_delay.0,
         connect_timeout: general.connect_timeout.0,
+        settle_timeout: general.settle_timeout.0,
         retry_min: general.retry_min.0,
         retry_max: general.retry_max.0,
         connects_max: general.connects_max,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Resolver;
+use crate::config::options::HealingOptions;
 use crate::config::settings::Healing;
 use crate::healing::{Envelope, Exemptions, Ladder, Limits, Rules, Step};
 
@@ -57,7 +58,8 @@ impl Resolver<'_> {
         };
         self.check_healing();
         let rules = Rules { ladder, limits, envelope, exempt };
-        Healing { rules, server_margin: self.options.healing.server_margin.0 }
+        let HealingOptions { server_margin, summary_every, .. } = &self.options.healing;
+        Healing { rules, server_margin: server_margin.0, summary_every: summary_every.0 }
     }
 
     fn check_healing(&mut self) {

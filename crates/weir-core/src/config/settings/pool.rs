@@ -75,6 +75,8 @@ pub struct Pool {
     pub check_delay: Duration,
     /// Time for a server connection to be opened and logged in.
     pub connect_timeout: Duration,
+    /// Time for a released server connection to be of use again.
+    pub settle_timeout: Duration,
     /// First pause after a failed connect; doubles up to `retry_max`.
     pub retry_min: Duration,
     /// Longest pause between connects.
@@ -114,6 +116,7 @@ impl Default for Pool {
             check_query: Some(String::new()),
             check_delay: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(15),
+            settle_timeout: Duration::from_secs(10),
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(1),
             connects_max: 4,

@@ -49,6 +49,13 @@ fn a_pool_that_changes_its_budgets_is_counted_before_others_dial() {
     play_one(422);
 }
 
+/// Clients waited while the server was away, and were served by what their classes held although
+/// the pool was first in, first out by then.
+#[test]
+fn an_outage_makes_no_pool_fair_that_is_not() {
+    play_one(1903);
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn no_rule_is_broken_in_very_many_worlds() {

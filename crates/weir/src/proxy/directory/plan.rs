@@ -124,6 +124,7 @@ fn pool_settings(settings: &Settings, pool: &Pool) -> PoolSettings {
         server_idle_timeout: pool.server_idle_timeout,
         check_after_idle: pool.check_query.as_ref().map(|_| pool.check_delay),
         connect_timeout: pool.connect_timeout,
+        settle_timeout: pool.settle_timeout,
         dials_parallel_max: pool.connects_max,
         retry: Backoff { initial: pool.retry_min, max: pool.retry_max },
         dispatch: policy(pool.dispatch),
@@ -137,6 +138,7 @@ fn care(settings: &Settings, pool: &Pool) -> Care {
         forget_after: pool.forget_after,
         wait_notice_after: settings.session.wait_notice_after,
         stats_every: settings.log.stats_every,
+        summary_every: settings.healing.summary_every,
         fast_close: pool.server_fast_close,
         log_disconnections: settings.log.disconnections,
         log_errors: settings.log.pooler_errors,
@@ -212,5 +214,20 @@ fn session_settings(
         idle_transaction_timeout: timeouts.idle_transaction,
         client_idle_timeout: timeouts.client_idle,
         pins_max: (settings.limits.pins_for(plan.pool.size) / workers).max(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn how_long_a_pool_waits_for_a_server_is_what_an_operator_said() {
+        let second = Duration::from_secs(1);
+        let pool = Pool { settle_timeout: second, connect_timeout: second * 2, ..Pool::default() };
+        let made = pool_settings(&Settings::default(), &pool);
+        assert_eq!((made.settle_timeout, made.connect_timeout), (second, second * 2));
     }
 }

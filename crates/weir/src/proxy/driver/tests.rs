@@ -175,6 +175,37 @@ fn a_peer_that_goes_while_it_is_not_read_is_noticed() {
     });
 }
 
+/// With io_uring a connection of which much came is read only when the kernel says that it can be.
+/// What it says once it has said, and somebody has to hear of the end, too.
+#[test]
+fn a_peer_that_goes_behind_a_little_that_is_not_read_is_noticed() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 7);
+        let much = pattern(5 * RECEIVE_BUFFER_BYTES);
+        let (mut written, mut got, mut last) = (0, 0, 0);
+        until(driver, "all of it is read, at last in one piece", |driver, _| {
+            while let Received::Bytes(chunk) = driver.receive(&link) {
+                (got, last) = (got + chunk.len(), chunk.len());
+                driver.give_back(chunk);
+            }
+            if got == written && last < much.len() {
+                theirs.write_all(&much).unwrap();
+                written += much.len();
+            }
+            got == written
+        });
+        theirs.write_all(b"few").unwrap();
+        let told = |event: &Readiness| event.token == Token(7);
+        until(driver, "the few are told", |_, news| news.iter().any(told));
+        drop(theirs);
+        let gone = |event: &Readiness| told(event) && event.hangup && event.broken;
+        until(driver, "the hang-up is told", |_, news| news.iter().any(gone));
+        let mut got = Vec::new();
+        until(driver, "the end is read", |driver, _| drain(driver, &link, &mut got));
+        assert_eq!(got, b"few");
+    });
+}
+
 #[test]
 fn one_that_is_only_watched_is_closed_though_its_peer_stays() {
     each(|driver| {

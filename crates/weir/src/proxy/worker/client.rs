@@ -1,17 +1,16 @@
 //! A client's bytes: read, offered to its session, relayed, parked.
 
-use std::time::Duration;
-
 use weir_core::config::limits::{CLIENT_BUFFER_BYTES, CLIENT_READS_PER_TURN, PACED_REPLY_BYTES};
 use weir_core::healing::ProbeEnd;
 use weir_core::ids::{ClientId, ServerId};
 use weir_core::ledger::{Mark, Scribe};
 use weir_core::pool::{Checkout, Claim, Refusal};
 use weir_core::session::{Ask, Step};
+use weir_core::time::Instant;
 
 use crate::proxy::driver::{Driver, Readiness, Received};
 use crate::proxy::worker::Worker;
-use crate::proxy::worker::state::{Client, Holder, Stage};
+use crate::proxy::worker::state::{Client, Holder, Home, Server, Stage};
 use crate::proxy::worker::talk::After;
 
 /// Empty buffers kept, and how large each may be. Whoever waits for a slot needs one for a moment,
@@ -62,7 +61,11 @@ impl Worker {
                 Received::Bytes(chunk) => {
                     client.active = self.now;
                     self.homes[client.pool.0 as usize].traffic.received += chunk.len() as u64;
-                    self.client_bytes(at, &chunk);
+                    if client.parked.is_empty() {
+                        self.client_chunk(at, &chunk);
+                    } else {
+                        self.parked_and(at, &chunk);
+                    }
                     let last = chunk.is_last();
                     self.driver.give_back(chunk);
                     if last {
@@ -88,25 +91,27 @@ impl Worker {
     pub(super) fn offer_parked(&mut self, at: u32) {
         let Some(client) = self.clients.get_mut(at) else { return };
         if !client.parked.is_empty() {
-            self.client_bytes(at, &[]);
+            self.parked_and(at, &[]);
         }
         self.pump_client(at);
     }
 
-    /// Offers to the client's session what is parked and what came now, and parks what it does
-    /// not take.
-    fn client_bytes(&mut self, at: u32, chunk: &[u8]) {
-        let Some(client) = self.clients.get_mut(at) else { return };
-        if client.parked.is_empty() {
-            let taken = self.client_input(at, chunk);
-            if taken < chunk.len()
-                && let Some(client) = self.clients.get_mut(at)
-            {
-                client.parked = self.spares.pop().unwrap_or_default();
-                client.parked.extend_from_slice(&chunk[taken..]);
-            }
-            return;
+    /// Offers to the client's session what came, and parks what it does not take.
+    #[inline]
+    fn client_chunk(&mut self, at: u32, chunk: &[u8]) {
+        let taken = self.client_input(at, chunk);
+        if taken < chunk.len()
+            && let Some(client) = self.clients.get_mut(at)
+        {
+            client.parked = self.spares.pop().unwrap_or_default();
+            client.parked.extend_from_slice(&chunk[taken..]);
         }
+    }
+
+    /// The same with what is parked before it.
+    #[inline(never)]
+    fn parked_and(&mut self, at: u32, chunk: &[u8]) {
+        let Some(client) = self.clients.get_mut(at) else { return };
         let mut whole = std::mem::take(&mut client.parked);
         whole.extend_from_slice(chunk);
         let taken = self.client_input(at, &whole);
@@ -206,19 +211,21 @@ impl Worker {
 
     fn checkout(&mut self, at: u32, mark: Mark) -> Next {
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
-        let (class, user) = (mark.class, mark.user);
-        client.end_user = user;
-        let (pool, affinity) = (client.pool, client.last_server);
+        let (pool, class) = (client.pool, mark.class);
+        client.end_user = mark.user;
         self.introduce(pool, class);
         if self.has_quarantines() && self.turned_away(at, pool, mark) {
             return Next::Again;
         }
-        let claim = Claim { client: ClientId(at), class, affinity, user };
         let Some(client) = self.clients.get_mut(at) else { return Next::Over };
+        let affinity = client.last_server;
+        let claim = Claim { client: ClientId(at), class, affinity, user: mark.user };
         match self.pools.checkout(self.now, pool, claim) {
-            Checkout::Granted(server) => {
-                self.homes[client.pool.0 as usize].waits.record(Duration::ZERO);
-                self.link(at, server);
+            Checkout::Granted(id) => {
+                let home = &mut self.homes[pool.0 as usize];
+                home.waits.record_nanos(0);
+                link(self.now, (at, client, home), (id, self.servers.get_mut(id.0)));
+                self.probe_granted(at);
                 Next::Again
             }
             Checkout::Queued(ticket) => {
@@ -227,16 +234,19 @@ impl Worker {
                 client.told_to_wait = false;
                 Next::Wait
             }
-            Checkout::Refused(refusal) => {
-                let notice = self.refusal(at, &refusal);
-                if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
-                    self.farewell(at, &notice);
-                    return Next::Over;
-                }
-                self.refuse(at, &notice);
-                Next::Again
-            }
+            Checkout::Refused(refusal) => self.checkout_refused(at, &refusal),
         }
+    }
+
+    #[cold]
+    fn checkout_refused(&mut self, at: u32, refusal: &Refusal) -> Next {
+        let notice = self.refusal(at, refusal);
+        if matches!(refusal, Refusal::Removed | Refusal::Stopping) {
+            self.farewell(at, &notice);
+            return Next::Over;
+        }
+        self.refuse(at, &notice);
+        Next::Again
     }
 
     /// Tells the client that its request was refused.
@@ -246,22 +256,11 @@ impl Worker {
         self.with_client(at, &[], After::Send, |session, cx| session.refused(cx, notice));
     }
 
-    /// The client has this server connection from now on.
-    pub(super) fn link(&mut self, at: u32, server: ServerId) {
+    /// A client that waited has this server connection from now on.
+    pub(super) fn link(&mut self, at: u32, id: ServerId) {
         let Some(client) = self.clients.get_mut(at) else { return };
-        client.server = Some(server);
-        client.last_server = Some(server);
-        client.ticket = None;
-        self.homes[client.pool.0 as usize].traffic.assignments += 1;
-        if let Some(server) = self.servers.get_mut(server.0) {
-            server.holder = Holder::Client(at);
-            server.leased = self.now;
-            server.relayed = 0;
-            server.paced_from = PACED_REPLY_BYTES;
-            server.paced = false;
-            server.timed_out = None;
-            server.state.lend(self.now);
-        }
+        let home = &mut self.homes[client.pool.0 as usize];
+        link(self.now, (at, client, home), (id, self.servers.get_mut(id.0)));
         self.probe_granted(at);
     }
 
@@ -294,6 +293,28 @@ impl Worker {
         self.perform_effects();
         self.desk = desk;
         self.with_client(at, input, After::SendAndBook, |_, _| ());
+    }
+}
+
+/// The client has this server connection from now on.
+#[inline]
+fn link(
+    now: Instant,
+    (at, client, home): (u32, &mut Client, &mut Home),
+    (id, server): (ServerId, Option<&mut Server>),
+) {
+    client.server = Some(id);
+    client.last_server = Some(id);
+    client.ticket = None;
+    home.traffic.assignments += 1;
+    if let Some(server) = server {
+        server.holder = Holder::Client(at);
+        server.leased = now;
+        server.relayed = 0;
+        server.paced_from = PACED_REPLY_BYTES;
+        server.paced = false;
+        server.timed_out = None;
+        server.state.lend(now);
     }
 }
 

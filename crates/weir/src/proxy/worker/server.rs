@@ -54,11 +54,14 @@ impl Worker {
             }
             match server.socket.receive(&mut self.driver) {
                 Received::Bytes(chunk) => {
-                    self.server_bytes(at, &chunk);
+                    if server.parked.is_empty() {
+                        self.server_chunk(at, &chunk);
+                    } else {
+                        self.parked_and_server(at, &chunk);
+                    }
                     let (came, last) = (chunk.len(), chunk.is_last());
                     self.driver.give_back(chunk);
-                    self.cancel_now(at);
-                    self.unblock_client(at);
+                    self.follow_up(at);
                     self.perform_effects();
                     if last {
                         return self.pace(at, came);
@@ -71,18 +74,34 @@ impl Worker {
         self.again_servers.push(at);
     }
 
-    /// Offers to the session what is parked and what came now, and parks what it does not take.
-    fn server_bytes(&mut self, at: u32, chunk: &[u8]) {
-        let Some(server) = self.servers.get_mut(at) else { return };
-        if server.parked.is_empty() {
-            let taken = self.server_input(at, chunk);
-            if let Some(left) = chunk.get(taken..).filter(|left| !left.is_empty())
-                && let Some(server) = self.servers.get_mut(at)
-            {
-                server.parked.extend_from_slice(left);
-            }
-            return;
+    /// Does what waited for what has come now.
+    #[inline]
+    fn follow_up(&mut self, at: u32) {
+        let Some(server) = self.servers.get(at) else { return };
+        let held = matches!(server.holder, Holder::Client(_));
+        if server.cancel_later.is_some() {
+            self.cancel_now(at);
         }
+        if held {
+            self.unblock_client(at);
+        }
+    }
+
+    /// Offers to the session what came, and parks what it does not take.
+    #[inline]
+    fn server_chunk(&mut self, at: u32, chunk: &[u8]) {
+        let taken = self.server_input(at, chunk);
+        if let Some(left) = chunk.get(taken..).filter(|left| !left.is_empty())
+            && let Some(server) = self.servers.get_mut(at)
+        {
+            server.parked.extend_from_slice(left);
+        }
+    }
+
+    /// The same with what is parked before it.
+    #[inline(never)]
+    fn parked_and_server(&mut self, at: u32, chunk: &[u8]) {
+        let Some(server) = self.servers.get_mut(at) else { return };
         let mut whole = std::mem::take(&mut server.parked);
         whole.extend_from_slice(chunk);
         let taken = self.server_input(at, &whole);

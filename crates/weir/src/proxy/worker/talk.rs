@@ -25,8 +25,8 @@ pub(super) enum After {
 impl Worker {
     /// Calls a client's session with everything it may touch, and sends what it leaves, unless
     /// it names databases that are to be [let go](Desk::let_go) before. `input` is that of the
-    /// call.
-    #[inline]
+    /// call. Always inlined, so that what follows a call is only what it may leave.
+    #[inline(always)]
     pub(super) fn with_client<R>(
         &mut self,
         at: u32,

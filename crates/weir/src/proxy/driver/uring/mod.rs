@@ -21,6 +21,8 @@ mod conn;
 mod probe;
 mod reap;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::io;

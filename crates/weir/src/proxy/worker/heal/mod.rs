@@ -37,7 +37,7 @@ pub(super) struct Healing {
     /// What operators exempted.
     exempted: BTreeSet<Exempted>,
     signalled: HashMap<(PoolId, ClassId), Signalled>,
-    /// When the log had the summary of a week.
+    /// When the log had the summary.
     summed_up: Instant,
 }
 

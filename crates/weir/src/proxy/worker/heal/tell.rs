@@ -10,9 +10,6 @@ use weir_core::incident::{Action, Effect, Note};
 
 use crate::proxy::worker::Worker;
 
-/// How often the log has the summary.
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
-
 impl Worker {
     pub(super) fn tell_news(&mut self) {
         while let Some(news) = self.healing.healer.poll_news() {
@@ -32,10 +29,17 @@ impl Worker {
                 ),
             }
         }
-        if self.now.since(self.healing.summed_up) >= WEEK {
+        let since = self.now.since(self.healing.summed_up);
+        if self.summary_every().is_some_and(|every| since >= every) {
             self.healing.summed_up = self.now;
             self.sum_up();
         }
+    }
+
+    /// How often the log has the summary: all pools of one configuration say the same.
+    fn summary_every(&self) -> Option<Duration> {
+        let home = |pool: &PoolId| &self.homes[pool.0 as usize];
+        self.by_key.values().filter_map(|pool| home(pool).target.care.summary_every).min()
     }
 
     /// Tells incidents.
@@ -45,7 +49,7 @@ impl Worker {
         }
     }
 
-    /// Tells the log what the week had.
+    /// Tells the log what the last seven days had.
     fn sum_up(&self) {
         for (step, how, sum) in self.healing.healer.week(self.now).iter() {
             if sum.count > 0 {
