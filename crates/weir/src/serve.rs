@@ -26,7 +26,7 @@ use crate::proxy::chance;
 use crate::proxy::console::{self, Order};
 use crate::proxy::driver::Kind;
 use crate::proxy::mail::{Command, Mailbox, ToWorker};
-use crate::proxy::threads::LoginThreads;
+use crate::proxy::threads::{LoginThreads, Porter};
 use crate::proxy::worker::{Worker, WorkerOptions};
 use crate::state_dir::StateDir;
 
@@ -86,7 +86,9 @@ impl Proxy {
         let (orders, ordered) = channel(ORDERS_QUEUED);
         let incidents = Incidents::start(settings)?;
         let reporter = incidents.reporter().clone();
-        let logins = LoginThreads::start(settings.clone(), mailboxes.clone(), reporter)?;
+        // With several workers a client's pool may be another's.
+        let porter = if count == 1 { Porter::Worker } else { Porter::LoginThreads };
+        let logins = LoginThreads::start(settings.clone(), mailboxes.clone(), reporter, porter)?;
         let logins = Arc::new(logins);
         let driver = choose_driver(settings.workers.driver)?;
         tracing::info!(workers = count, "the event loop is {}", driver.name());
@@ -371,8 +373,11 @@ fn start_worker(
         linger: LINGER,
     };
     let (mailbox, requests, ends) = (mailbox.clone(), logins.requests(), ends.clone());
+    let doors = logins.doors();
     let run = move || {
-        let ended = Worker::new(options, mailbox, requests).and_then(Worker::run);
+        let ended = Worker::new(options, mailbox, requests)
+            .and_then(|worker| worker.with_doors(doors))
+            .and_then(Worker::run);
         // The receiver lives until all workers have ended.
         let _ = ends.send(ended);
     };

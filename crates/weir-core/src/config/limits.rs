@@ -97,6 +97,9 @@ bounds! {
     /// Clients between accept and the end of their login. For one more the longest silent one is
     /// closed; when none is silent, the newcomer is refused.
     HALF_OPEN_LOGINS = 1_000;
+    /// Clients that a worker accepts at one address before queries have their turn, where workers
+    /// accept. Further ones wait in the kernel.
+    CALLERS_PER_TURN = 16;
     /// Secrets fetched with the authentication query that are remembered. The oldest goes.
     AUTH_QUERY_CACHE_USERS = 10_000;
     /// Name of a prepared statement. A client with a longer one is told and disconnected.

@@ -62,6 +62,14 @@ pub struct Parts<T> {
     pub held: Vec<u8>,
 }
 
+impl<T> Parts<T> {
+    /// A socket on which no TLS is spoken, and nothing else.
+    #[must_use]
+    pub fn plain(socket: OwnedFd) -> Self {
+        Self { socket, tls: None, leftover: Vec::new(), held: Vec::new() }
+    }
+}
+
 #[derive(Debug)]
 enum Io {
     Plain(Socket),

@@ -8,27 +8,23 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::net::SocketFlags;
-use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::{UnixListener, UnixStream, lookup_host};
-use tracing::{error, info, warn};
-use weir_core::config::settings::{Keepalive, Listen, ListenAddress};
+use tracing::{debug, warn};
+use weir_core::config::settings::{Listen, ListenAddress};
 use weir_wire::build;
 use weir_wire::error::SqlState;
 
 use crate::proxy::defer;
+use crate::proxy::door::{self, Mood, PAUSE, Shown};
 use crate::proxy::login::{self, Doorstep, Peer};
 use crate::proxy::refusal::Refusal;
-use crate::proxy::socket::{self, Socket};
+use crate::proxy::socket::Socket;
 use crate::proxy::threads::House;
-
-/// The pause after a failed accept; the kernel has no descriptor or no memory for us.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// One bound address.
 #[derive(Debug)]
@@ -37,16 +33,6 @@ pub enum Listener {
     Tcp(AsyncFd<RawSocket>),
     /// A Unix socket; its file goes when this is dropped.
     Unix(UnixListener, SocketFile),
-}
-
-impl Listener {
-    /// Sets what each accepted socket inherits, so that it need not be set on each.
-    fn tune(&self, probed: bool) {
-        match self {
-            Self::Tcp(listener) => socket::tune(&SockRef::from(listener.get_ref()), probed),
-            Self::Unix(..) => {}
-        }
-    }
 }
 
 /// The file of a Unix socket, removed on drop.
@@ -63,13 +49,7 @@ impl Drop for SocketFile {
 impl std::fmt::Display for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tcp(listener) => {
-                let address = listener.get_ref().local_addr().ok();
-                match address.and_then(|address| address.as_socket()) {
-                    Some(address) => write!(f, "{address}"),
-                    None => f.write_str("tcp"),
-                }
-            }
+            Self::Tcp(listener) => Shown(listener.get_ref()).fmt(f),
             Self::Unix(_, file) => write!(f, "unix:{}", file.0.display()),
         }
     }
@@ -182,28 +162,24 @@ fn group_id(group: &str) -> Result<u32> {
 /// Accepts until the task is aborted. A failing accept is logged once for each row of failures
 /// and tried again after a pause: other connections will close and free descriptors.
 pub async fn accept(house: Arc<House>, listener: Listener) {
-    let mut failing = false;
-    let mut probed = house.directory.load().settings.listen.keepalive.enabled;
-    listener.tune(probed);
+    let mut mood = Mood::default();
+    if let Listener::Tcp(socket) = &listener {
+        mood.prepare(socket.get_ref(), &house.directory.load().settings.listen.keepalive);
+    }
     loop {
         match accept_one(&listener).await {
-            Ok((newcomer, peer)) => {
-                let keepalive = &house.directory.load().settings.listen.keepalive;
-                if std::mem::replace(&mut probed, keepalive.enabled) != keepalive.enabled {
-                    listener.tune(keepalive.enabled);
-                    newcomer.tune(keepalive.enabled);
+            Ok(newcomer) => {
+                if let (Listener::Tcp(listener), Newcomer::Tcp(socket, _)) = (&listener, &newcomer)
+                {
+                    let keepalive = &house.directory.load().settings.listen.keepalive;
+                    mood.tune(listener.get_ref(), socket, keepalive);
                 }
-                newcomer.tune_probes(keepalive);
-                if std::mem::take(&mut failing) {
-                    info!(%listener, "accepting again");
-                }
-                receive(&house, newcomer, peer);
+                mood.succeeded(&listener);
+                greet(&house, newcomer);
             }
-            Err(reason) if is_the_clients(&reason) => {}
+            Err(reason) if door::is_the_clients(&reason) => {}
             Err(reason) => {
-                if !std::mem::replace(&mut failing, true) {
-                    error!(%listener, "cannot accept connections: {reason}");
-                }
+                mood.failed(&listener, &reason);
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -213,72 +189,50 @@ pub async fn accept(house: Arc<House>, listener: Listener) {
 /// A connection that was just accepted. TCP clients that need not be waited for never meet the
 /// runtime.
 enum Newcomer {
-    Tcp(OwnedFd),
+    Tcp(OwnedFd, SocketAddr),
     Unix(UnixStream),
 }
 
-impl Newcomer {
-    fn tune(&self, probed: bool) {
-        match self {
-            Self::Tcp(socket) => socket::tune(&SockRef::from(socket), probed),
-            Self::Unix(_) => {}
-        }
-    }
-
-    fn tune_probes(&self, keepalive: &Keepalive) {
-        match self {
-            Self::Tcp(socket) => socket::tune_probes(&SockRef::from(socket), keepalive),
-            Self::Unix(_) => {}
-        }
-    }
-}
-
-async fn accept_one(listener: &Listener) -> io::Result<(Newcomer, Peer)> {
+async fn accept_one(listener: &Listener) -> io::Result<Newcomer> {
     match listener {
         Listener::Tcp(listener) => {
-            let accept = |listener: &RawSocket| accept_tcp(listener);
+            let accept = |listener: &RawSocket| door::accept(listener);
             let (socket, address) = listener.async_io(Interest::READABLE, accept).await?;
-            Ok((Newcomer::Tcp(socket), Peer::Tcp(address)))
+            Ok(Newcomer::Tcp(socket, address))
         }
         Listener::Unix(listener, _) => {
             let (stream, _) = listener.accept().await?;
-            let uid = stream.peer_cred().ok().map(|credentials| credentials.uid());
-            Ok((Newcomer::Unix(stream), Peer::Unix { uid }))
+            Ok(Newcomer::Unix(stream))
         }
     }
 }
 
-fn accept_tcp(listener: &RawSocket) -> io::Result<(OwnedFd, SocketAddr)> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let (socket, address) = rustix::net::acceptfrom_with(listener, flags)?;
-    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
-    // The kernel has no address for one that is gone already.
-    Ok((socket, address.ok_or(io::ErrorKind::ConnectionAborted)?))
+fn greet(house: &Arc<House>, newcomer: Newcomer) {
+    match newcomer {
+        Newcomer::Unix(stream) => {
+            let uid = stream.peer_cred().ok().map(|credentials| credentials.uid());
+            begin(house, (Socket::Unix(stream), Vec::new()), Peer::Unix { uid });
+        }
+        Newcomer::Tcp(socket, address) => {
+            let peer = Peer::Tcp(address);
+            match login::let_in(house, socket, peer) {
+                Doorstep::Served => {}
+                Doorstep::Waits(socket, unread) => begin(house, (socket, unread), peer),
+            }
+        }
+    }
 }
 
-/// Errors of one connection that died while it waited to be accepted (accept(2)).
-fn is_the_clients(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
-            | io::ErrorKind::PermissionDenied
-    )
+/// Logs a TCP client in by a task, with the bytes that were read of it already.
+pub(super) fn receive(house: &Arc<House>, socket: OwnedFd, unread: &[u8], peer: Peer) {
+    match Socket::tcp(socket) {
+        Ok(socket) => begin(house, (socket, unread.to_vec()), peer),
+        Err(error) => debug!(client = %peer, "cannot watch a new connection: {error}"),
+    }
 }
 
-fn receive(house: &Arc<House>, newcomer: Newcomer, peer: Peer) {
-    let (socket, unread) = match newcomer {
-        Newcomer::Unix(stream) => (Socket::Unix(stream), Vec::new()),
-        Newcomer::Tcp(socket) => match login::let_in(house, socket, peer) {
-            Doorstep::Served => return,
-            Doorstep::Waits(socket, unread) => (socket, unread),
-        },
-    };
-    let Some(entry) = house.lobby.enter() else {
-        refuse(&socket);
-        return;
-    };
+fn begin(house: &Arc<House>, (socket, unread): (Socket, Vec<u8>), peer: Peer) {
+    let Some(entry) = house.lobby.enter() else { return refuse(&socket) };
     tokio::spawn(login::serve(Arc::clone(house), (socket, unread), peer, entry));
 }
 

@@ -52,19 +52,32 @@ impl Lobby {
     #[must_use]
     pub fn enter(&self) -> Option<(Place, Eviction)> {
         let mut inner = lock(&self.inner);
-        if inner.taken >= self.places {
-            // The evicted one gives its place back when it notices; the newcomer is counted
-            // already, so the lobby is over its bound by those on their way out only.
-            let (_, evict) = inner.silent.pop_first()?;
-            let _ = evict.send(());
-        }
-        inner.taken += 1;
-        let number = inner.next;
-        inner.next += 1;
+        let number = inner.enter(self.places)?;
         let (evict, eviction) = oneshot::channel();
         inner.silent.insert(number, evict);
         drop(inner);
         Some((Place { inner: Arc::clone(&self.inner), number }, eviction))
+    }
+
+    /// The same for one that has said already who it is: it is never evicted.
+    #[must_use]
+    pub fn enter_speaking(&self) -> Option<Place> {
+        let number = lock(&self.inner).enter(self.places)?;
+        Some(Place { inner: Arc::clone(&self.inner), number })
+    }
+}
+
+impl Inner {
+    fn enter(&mut self, places: usize) -> Option<u64> {
+        if self.taken >= places {
+            // The evicted one gives its place back when it notices; the newcomer is counted
+            // already, so the lobby is over its bound by those on their way out only.
+            let (_, evict) = self.silent.pop_first()?;
+            let _ = evict.send(());
+        }
+        self.taken += 1;
+        self.next += 1;
+        Some(self.next)
     }
 }
 

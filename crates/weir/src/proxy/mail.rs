@@ -61,6 +61,8 @@ pub enum ToWorker {
         /// Who asks.
         answer: oneshot::Sender<Snapshot>,
     },
+    /// Whoever accepts clients accepts no more: another process takes over.
+    CloseDoors,
     /// An operator's command.
     Command(Command),
 }
@@ -171,9 +173,9 @@ pub enum FromWorker {
 /// The worker sends the rest of the login in one go: the [prelude](Self::prelude), parameter
 /// statuses, key data and the first `ReadyForQuery`.
 #[derive(Debug)]
-pub struct Admitted {
+pub struct Admitted<S = OwnedFd> {
     /// The socket, non-blocking.
-    pub socket: OwnedFd,
+    pub socket: S,
     /// TLS state when the client speaks TLS.
     pub tls: Option<Box<rustls::ServerConnection>>,
     /// Plain bytes that were read behind the login.
@@ -195,6 +197,26 @@ pub struct Admitted {
     pub address: Endpoint,
     /// The protocol's minor version as negotiated: 0, or 2 (long cancel keys).
     pub minor_version: u16,
+}
+
+impl<S> Admitted<S> {
+    /// The same with another form of its socket, and the socket as it was.
+    #[must_use]
+    pub fn swap<T>(self, socket: T) -> (Admitted<T>, S) {
+        let swapped = Admitted {
+            socket,
+            tls: self.tls,
+            leftover: self.leftover,
+            prelude: self.prelude,
+            pool: self.pool,
+            slot: self.slot,
+            target: self.target,
+            parameters: self.parameters,
+            address: self.address,
+            minor_version: self.minor_version,
+        };
+        (swapped, self.socket)
+    }
 }
 
 /// A server connection that is logged in, has run its connect query, and is idle.

@@ -2,7 +2,8 @@
 //!
 //! A *login thread* (tokio) does everything that is slow or cryptographic: TLS, SCRAM, startup
 //! packets, dialling servers. A finished connection moves to the *worker* that owns its pool and
-//! stays there. They talk only through [`mail`].
+//! stays there. They talk only through [`mail`]. A worker that is alone accepts clients itself and
+//! logs in those for whom nobody has to be waited for.
 
 pub mod admission;
 pub mod auth;
@@ -12,6 +13,7 @@ pub mod console;
 mod defer;
 pub mod dial;
 pub mod directory;
+pub mod door;
 pub mod driver;
 pub mod endpoint;
 pub mod listen;

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
-use tokio::runtime::{Builder, Runtime};
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedSender, channel, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use crate::proxy::chance;
 use crate::proxy::console::Console;
 use crate::proxy::dial::{Dialler, ServerConn};
 use crate::proxy::directory::Directory;
+use crate::proxy::door::Door;
 use crate::proxy::listen::{self, Listener};
 use crate::proxy::lobby::Lobby;
 use crate::proxy::login::Visitor;
@@ -73,7 +75,28 @@ pub struct LoginThreads {
     requests: UnboundedSender<FromWorker>,
     addresses: Vec<String>,
     accepting: Vec<JoinHandle<()>>,
+    doors: Mutex<Option<Vec<Door>>>,
     console: Mutex<Option<Receiver<Visitor>>>,
+}
+
+/// Who accepts TCP clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Porter {
+    /// The login threads: a client's pool may be any worker's.
+    LoginThreads,
+    /// The only worker, which so lets in without a change of threads.
+    Worker,
+}
+
+/// What a worker accepts with.
+#[derive(Debug)]
+pub struct Doors {
+    /// The sockets that are listened on.
+    pub doors: Vec<Door>,
+    /// What it shares with the login threads.
+    pub house: Arc<House>,
+    /// Where those go who need more time.
+    pub runtime: Handle,
 }
 
 /// Clients of the console that nobody has taken yet; further ones wait to be let in.
@@ -131,10 +154,16 @@ impl House {
 impl LoginThreads {
     /// Binds the configured addresses and starts serving them. `mailboxes` are the workers', in
     /// the order of their indexes; at least one. `incidents` is told what happens.
+    /// Where the `porter` is a worker, TCP clients wait until it has taken the [doors](Self::doors).
     ///
     /// # Errors
     /// When TLS cannot be set up, an address cannot be bound, or threads cannot be started.
-    pub fn start(settings: Settings, mailboxes: Vec<Mailbox>, incidents: Reporter) -> Result<Self> {
+    pub fn start(
+        settings: Settings,
+        mailboxes: Vec<Mailbox>,
+        incidents: Reporter,
+        porter: Porter,
+    ) -> Result<Self> {
         anyhow::ensure!(!mailboxes.is_empty(), "there must be at least one worker");
         let runtime = Builder::new_multi_thread()
             .worker_threads(usize::from(settings.workers.login_threads.max(1)))
@@ -165,10 +194,31 @@ impl LoginThreads {
         let (requests, inbox) = unbounded_channel();
         runtime.spawn(requests::serve(Arc::clone(&house), inbox));
         runtime.spawn(names::watch(Arc::clone(&house)));
-        let accept = |listener| runtime.spawn(listen::accept(Arc::clone(&house), listener));
-        let accepting = listeners.into_iter().map(accept).collect();
+        let mut doors = Vec::new();
+        let mut accepting = Vec::new();
+        for listener in listeners {
+            match listener {
+                Listener::Tcp(socket) if porter == Porter::Worker => doors.push(socket),
+                other => {
+                    accepting.push(runtime.spawn(listen::accept(Arc::clone(&house), other)));
+                }
+            }
+        }
+        let doors = Mutex::new((porter == Porter::Worker).then(|| {
+            let keepalive = &house.directory.load().settings.listen.keepalive;
+            let door = |socket: AsyncFd<_>| Door::new(socket.into_inner(), keepalive);
+            doors.into_iter().map(door).collect()
+        }));
         let console = Mutex::new(Some(console));
-        Ok(Self { runtime, house, requests, addresses, accepting, console })
+        Ok(Self { runtime, house, requests, addresses, accepting, doors, console })
+    }
+
+    /// What the first worker accepts TCP clients with, where it does. Given once.
+    #[must_use]
+    pub fn doors(&self) -> Option<Doors> {
+        let doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let (house, runtime) = (Arc::clone(&self.house), self.runtime.handle().clone());
+        Some(Doors { doors, house, runtime })
     }
 
     /// Where workers send their requests. Bounded by what they may ask for: a dial for each slot,
@@ -220,6 +270,10 @@ impl LoginThreads {
     /// way go on.
     pub fn stop_accepting(&self) {
         self.accepting.iter().for_each(JoinHandle::abort);
+        // Only the one who has doors has any to close.
+        for mailbox in &self.house.mailboxes {
+            mailbox.put(ToWorker::CloseDoors);
+        }
     }
 
     /// The runtime, for what else must run beside the workers.

@@ -16,12 +16,12 @@ pub(super) async fn ask(conn: &mut Conn, question: &[u8]) -> Result<Vec<u8>, End
     conn.send(question).await?;
     match conn.body_of(frontend::PASSWORD, ANSWER_MAX).await {
         Ok(body) => Ok(body),
-        Err(Broken::Malformed(error)) => Err(malformed(&error)),
+        Err(Broken::Malformed(error)) => Err(Ended::Refused(malformed(&error))),
         Err(broken) => Err(broken.into()),
     }
 }
 
 /// A message of the client, or a refusal of ours, that breaks the protocol.
-pub(super) fn malformed(error: &impl ToString) -> Ended {
-    Ended::Refused(Refusal::protocol(error.to_string()))
+pub(super) fn malformed(error: &impl ToString) -> Refusal {
+    Refusal::protocol(error.to_string())
 }

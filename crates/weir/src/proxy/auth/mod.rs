@@ -6,11 +6,14 @@
 
 mod exchange;
 mod external;
+mod hearing;
 mod password;
 pub mod query;
 mod scram;
 
 use std::sync::Arc;
+
+pub use hearing::{AtOnce, Claim, Heard, Hearing, at_once};
 
 use weir_core::config::choices::AuthMethod;
 use weir_core::config::hba::{Connection, Decision, HbaMethod, HbaRules};
@@ -41,6 +44,19 @@ enum Demand {
     Cert,
     /// The operating system's word.
     Peer,
+}
+
+impl Demand {
+    /// What is asked of somebody who is known, or not, by this: where the secret decides, it has.
+    fn narrowed(self, known: Option<&KnownUser>) -> Self {
+        let secret = known.map(|known| &known.secret);
+        match (self, secret) {
+            (Self::Md5, Some(UserSecret::Plain(_) | UserSecret::Md5(_)))
+            | (Self::Stored, Some(UserSecret::Md5(_))) => Self::Md5,
+            (Self::Md5 | Self::Stored | Self::Scram, _) => Self::Scram,
+            (Self::Trust | Self::Password | Self::Cert | Self::Peer, _) => self,
+        }
+    }
 }
 
 /// Everything the methods need to know about one client.
@@ -86,31 +102,19 @@ impl Client<'_> {
         directory: &Directory,
         demand: Demand,
     ) -> Result<Credential, Ended> {
-        let secret = self.known.as_ref().map(|known| known.secret.clone());
-        match (demand, secret) {
-            (Demand::Trust, _) => Ok(Credential::None),
-            (Demand::Cert, _) => {
-                external::by_certificate(self.conn, self.hello).map_err(Ended::Refused)
-            }
-            (Demand::Peer, _) => external::by_peer(self.hello, self.peer).map_err(Ended::Refused),
-            (Demand::Password, _) => Box::pin(password::clear(self, house)).await,
-            (Demand::Md5, Some(UserSecret::Plain(_) | UserSecret::Md5(_)))
-            | (Demand::Stored, Some(UserSecret::Md5(_))) => Box::pin(password::md5(self)).await,
-            (Demand::Md5 | Demand::Stored | Demand::Scram, _) => {
-                Box::pin(scram::scram(self, house, directory)).await
-            }
+        match demand.narrowed(self.known.as_deref()) {
+            Demand::Trust => Ok(Credential::None),
+            Demand::Cert => external::by_certificate(self.conn, self.hello).map_err(Ended::Refused),
+            Demand::Peer => external::by_peer(self.hello, self.peer).map_err(Ended::Refused),
+            Demand::Password => Box::pin(password::clear(self, house)).await,
+            Demand::Md5 => Box::pin(password::md5(self)).await,
+            Demand::Stored | Demand::Scram => Box::pin(scram::scram(self, house, directory)).await,
         }
     }
 
     fn refused(&self, reason: impl Into<String>) -> Ended {
         Ended::Refused(Refusal::authentication(&self.hello.user, reason))
     }
-}
-
-/// Whether the client is asked nothing, and its word is taken.
-#[must_use]
-pub fn asks_nothing(directory: &Directory, hello: &Hello, peer: &Peer) -> bool {
-    matches!(demand(directory, hello, peer), Ok(Demand::Trust))
 }
 
 /// The user's secret, from the configuration or from PostgreSQL.

@@ -31,7 +31,7 @@ pub(super) async fn clear(client: &mut Client<'_>, house: &House) -> Result<Cred
     let mut question = Vec::new();
     build::authentication_cleartext(&mut question);
     let body = ask(client.conn, &question).await?;
-    let answer = Password::parse(&body).map_err(|error| malformed(&error))?;
+    let answer = Password::parse(&body).map_err(|error| Ended::Refused(malformed(&error)))?;
     if !matches(client, house, answer.password).await? {
         return Err(client.refused("wrong password, or no such user"));
     }
@@ -79,7 +79,7 @@ pub(super) async fn md5(client: &mut Client<'_>) -> Result<Credential, Ended> {
     let mut question = Vec::new();
     build::authentication_md5(&mut question, salt);
     let body = ask(client.conn, &question).await?;
-    let answer = Password::parse(&body).map_err(|error| malformed(&error))?;
+    let answer = Password::parse(&body).map_err(|error| Ended::Refused(malformed(&error)))?;
     match hash {
         Some(hash) if hash.verify(salt, answer.password) => Ok(proof),
         Some(_) => Err(client.refused("wrong password")),

@@ -90,6 +90,20 @@ impl Secrets {
         Ok(user)
     }
 
+    /// An answer that is believed still, without asking; `None` when it would have to be asked for.
+    #[must_use]
+    pub fn remembered(
+        &self,
+        database: &Arc<str>,
+        user: &Arc<str>,
+    ) -> Option<Option<Arc<KnownUser>>> {
+        let key = (Arc::clone(database), Arc::clone(user));
+        let entry = Arc::clone(lock(&self.users).get(&key)?);
+        let answer = entry.try_lock().ok()?;
+        let known = answer.as_ref().filter(|known| known.at.elapsed() < BELIEVED)?;
+        Some(known.user.clone())
+    }
+
     /// Forgets an answer that a login failed with, unless it is fresh.
     pub fn forget(&self, database: &Arc<str>, user: &Arc<str>) {
         let mut users = lock(&self.users);

@@ -1,4 +1,7 @@
 //! SCRAM-SHA-256, with channel binding where TLS is spoken.
+//!
+//! [`Exchange`] is the exchange itself, which neither reads nor writes; [`scram`] runs it where a
+//! login is a task.
 
 use std::io;
 use std::sync::Arc;
@@ -6,13 +9,15 @@ use std::sync::Arc;
 use weir_core::config::settings::UserSecret;
 use weir_wire::build;
 use weir_wire::message::{SaslInitialResponse, SaslResponse};
-use weir_wire::scram::{Iterations, Keys, Mechanism, ScramError, Server, Verifier};
+use weir_wire::scram::{
+    Accepted, Iterations, Keys, Mechanism, Nonce, ScramError, Server, ServerChallenged, Verifier,
+};
 
 use super::Client;
 use super::exchange::{ask, malformed};
 use crate::proxy::chance;
 use crate::proxy::directory::{Directory, KnownUser};
-use crate::proxy::login::Ended;
+use crate::proxy::login::{Ended, Hello};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::target::{Credential, PassedKeys};
 use crate::proxy::threads::House;
@@ -24,75 +29,164 @@ pub(super) async fn scram(
     house: &House,
     directory: &Directory,
 ) -> Result<Credential, Ended> {
-    let count =
-        Iterations::new(directory.settings.auth.scram_iterations).unwrap_or(Iterations::DEFAULT);
-    let real = match &client.known {
+    let count = iterations(directory);
+    let verifier = match &client.known {
         Some(known) => verifier_of(house, known, count).await?,
         None => None,
     };
-    let mock = || Arc::new(Verifier::mock(&house.mock_secret, client.hello.user.as_bytes(), count));
-    let doomed = real.is_none();
-    let verifier = real.unwrap_or_else(mock);
     let end_point = directory
         .client_tls
         .as_ref()
         .filter(|_| client.hello.tls)
         .and_then(|tls| tls.end_point.clone());
-    match exchange(client, &verifier, end_point).await {
-        Ok(keys) => Ok(proof(client, keys, &verifier)),
-        Err(Ended::Refused(refusal)) if doomed => {
-            Err(Ended::Refused(refusal.log("no such user, or its secret does not serve SCRAM")))
-        }
-        Err(ended) => Err(ended),
-    }
-}
-
-/// A password that is known serves more servers than the keys of one verifier.
-fn proof(client: &Client<'_>, keys: Keys, verifier: &Verifier) -> Credential {
-    match client.known.as_ref().map(|known| &known.secret) {
-        Some(UserSecret::Plain(plain)) => Credential::Password(plain.reveal().to_owned()),
-        Some(UserSecret::None | UserSecret::Md5(_) | UserSecret::ScramVerifier(_)) | None => {
-            Credential::ScramKeys(Box::new(PassedKeys { keys, verifier: verifier.clone() }))
+    let claimant = Claimant::new(house, directory, client.hello, client.known.clone(), verifier);
+    let (mut exchange, mut question) =
+        Exchange::begin(claimant, end_point, chance::nonce()?).map_err(Ended::Refused)?;
+    loop {
+        let body = ask(client.conn, &question).await?;
+        match exchange.answer(&body).map_err(Ended::Refused)? {
+            Turn::Ask(next, more) => (exchange, question) = (next, more),
+            Turn::Proven { last, proof } => {
+                client.conn.hold(&last);
+                return Ok(proof);
+            }
         }
     }
 }
 
-async fn exchange(
-    client: &mut Client<'_>,
-    verifier: &Verifier,
-    end_point: Option<Vec<u8>>,
-) -> Result<Keys, Ended> {
-    let server = Server::new(verifier.clone(), end_point);
-    let names: Vec<&[u8]> = server.mechanisms().iter().map(|m| m.name().as_bytes()).collect();
-    let mut question = Vec::new();
-    build::authentication_sasl(&mut question, &names).map_err(|error| malformed(&error))?;
-    let body = ask(client.conn, &question).await?;
-    let first = SaslInitialResponse::parse(&body).map_err(|error| malformed(&error))?;
+/// Who has to prove something, and against what.
+pub(super) struct Claimant {
+    user: Arc<str>,
+    known: Option<Arc<KnownUser>>,
+    verifier: Arc<Verifier>,
+    /// Nothing that it could say proves anything.
+    doomed: bool,
+}
+
+impl Claimant {
+    /// `verifier` is the user's; without one the exchange is a sham.
+    pub(super) fn new(
+        house: &House,
+        directory: &Directory,
+        hello: &Hello,
+        known: Option<Arc<KnownUser>>,
+        verifier: Option<Arc<Verifier>>,
+    ) -> Self {
+        let mock = || {
+            let count = iterations(directory);
+            Arc::new(Verifier::mock(&house.mock_secret, hello.user.as_bytes(), count))
+        };
+        let doomed = verifier.is_none();
+        let verifier = verifier.unwrap_or_else(mock);
+        Self { user: Arc::clone(&hello.user), known, verifier, doomed }
+    }
+
+    fn refused(&self, error: &ScramError) -> Refusal {
+        let refusal = match error {
+            ScramError::Proof => Refusal::authentication(&self.user, "wrong password"),
+            other => Refusal::new(other.sqlstate(), other.to_string()),
+        };
+        if self.doomed {
+            return refusal.log("no such user, or its secret does not serve SCRAM");
+        }
+        refusal
+    }
+
+    /// A password that is known serves more servers than the keys of one verifier.
+    fn proof(&self, keys: Keys) -> Credential {
+        match self.known.as_ref().map(|known| &known.secret) {
+            Some(UserSecret::Plain(plain)) => Credential::Password(plain.reveal().to_owned()),
+            Some(UserSecret::None | UserSecret::Md5(_) | UserSecret::ScramVerifier(_)) | None => {
+                let verifier = (*self.verifier).clone();
+                Credential::ScramKeys(Box::new(PassedKeys { keys, verifier }))
+            }
+        }
+    }
+}
+
+/// An exchange that waits for the client's next answer.
+pub(super) struct Exchange {
+    claimant: Claimant,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The mechanisms have been offered.
+    Offered { server: Server, nonce: Nonce },
+    /// Salt and count have been told.
+    Challenged(ServerChallenged),
+}
+
+/// What follows from an answer.
+pub(super) enum Turn {
+    /// The next question, a whole message.
+    Ask(Exchange, Vec<u8>),
+    /// The client is who it says.
+    Proven {
+        /// Our own proof, a whole message, to be sent with what follows it.
+        last: Vec<u8>,
+        /// What the exchange revealed.
+        proof: Credential,
+    },
+}
+
+impl Exchange {
+    /// Begins with the first question, a whole message. `end_point` is the hash of our certificate
+    /// where TLS is spoken; the nonce is new.
+    pub(super) fn begin(
+        claimant: Claimant,
+        end_point: Option<Vec<u8>>,
+        nonce: Nonce,
+    ) -> Result<(Self, Vec<u8>), Refusal> {
+        let server = Server::new((*claimant.verifier).clone(), end_point);
+        let names: Vec<&[u8]> = server.mechanisms().iter().map(|m| m.name().as_bytes()).collect();
+        let mut question = Vec::new();
+        build::authentication_sasl(&mut question, &names).map_err(|error| malformed(&error))?;
+        Ok((Self { claimant, stage: Stage::Offered { server, nonce } }, question))
+    }
+
+    /// Goes on with the body of the client's message.
+    pub(super) fn answer(self, body: &[u8]) -> Result<Turn, Refusal> {
+        let Self { claimant, stage } = self;
+        let mut message = Vec::new();
+        match stage {
+            Stage::Offered { server, nonce } => {
+                let (server, challenge) = first(&claimant, server, &nonce, body)?;
+                build::authentication_sasl_continue(&mut message, &challenge)
+                    .map_err(|error| malformed(&error))?;
+                Ok(Turn::Ask(Self { claimant, stage: Stage::Challenged(server) }, message))
+            }
+            Stage::Challenged(server) => {
+                let accepted = server.client_final(SaslResponse::parse(body).data);
+                let Accepted { message: signature, client_key } =
+                    accepted.map_err(|error| claimant.refused(&error))?;
+                build::authentication_sasl_final(&mut message, &signature)
+                    .map_err(|error| malformed(&error))?;
+                let server = claimant.verifier.server_key().clone();
+                let proof = claimant.proof(Keys { client: client_key, server });
+                Ok(Turn::Proven { last: message, proof })
+            }
+        }
+    }
+}
+
+fn first(
+    claimant: &Claimant,
+    server: Server,
+    nonce: &Nonce,
+    body: &[u8],
+) -> Result<(ServerChallenged, Vec<u8>), Refusal> {
+    let first = SaslInitialResponse::parse(body).map_err(|error| malformed(&error))?;
     let mechanism = Mechanism::from_name(first.mechanism)
         .ok_or_else(|| malformed(&"client selected an invalid SASL authentication mechanism"))?;
-    let nonce = chance::nonce()?;
-    let (server, challenge) = server
-        .client_first(mechanism, first.data.unwrap_or_default(), &nonce)
-        .map_err(|error| refused(client, &error))?;
-    question.clear();
-    build::authentication_sasl_continue(&mut question, &challenge)
-        .map_err(|error| malformed(&error))?;
-    let body = ask(client.conn, &question).await?;
-    let accepted = server
-        .client_final(SaslResponse::parse(&body).data)
-        .map_err(|error| refused(client, &error))?;
-    question.clear();
-    build::authentication_sasl_final(&mut question, &accepted.message)
-        .map_err(|error| malformed(&error))?;
-    client.conn.hold(&question);
-    Ok(Keys { client: accepted.client_key, server: verifier.server_key().clone() })
+    server
+        .client_first(mechanism, first.data.unwrap_or_default(), nonce)
+        .map_err(|error| claimant.refused(&error))
 }
 
-fn refused(client: &Client<'_>, error: &ScramError) -> Ended {
-    match error {
-        ScramError::Proof => client.refused("wrong password"),
-        other => Ended::Refused(Refusal::new(other.sqlstate(), other.to_string())),
-    }
+/// The count that new verifiers, and those of users who do not exist, have.
+fn iterations(directory: &Directory) -> Iterations {
+    Iterations::new(directory.settings.auth.scram_iterations).unwrap_or(Iterations::DEFAULT)
 }
 
 /// The verifier of a known user; made once from a plain password.
@@ -101,18 +195,14 @@ async fn verifier_of(
     known: &KnownUser,
     count: Iterations,
 ) -> io::Result<Option<Arc<Verifier>>> {
+    if let Some(verifier) = known.verifier_at_hand() {
+        return Ok(verifier);
+    }
     let make = || async {
-        Ok::<_, io::Error>(
-            match &known.secret {
-                UserSecret::Plain(plain) => {
-                    let salt = chance::bytes()?;
-                    Some(house.scram_keys.verifier(plain.reveal(), salt, count).await?)
-                }
-                UserSecret::ScramVerifier(text) => Verifier::parse(text.reveal()),
-                UserSecret::Md5(_) | UserSecret::None => None,
-            }
-            .map(Arc::new),
-        )
+        let Some(plain) = known.secret.plain() else { return Ok::<_, io::Error>(None) };
+        let salt = chance::bytes()?;
+        let verifier = house.scram_keys.verifier(plain.reveal(), salt, count).await?;
+        Ok(Some(Arc::new(verifier)))
     };
     Ok(known.verifier.get_or_try_init(make).await?.clone())
 }

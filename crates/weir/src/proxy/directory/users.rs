@@ -22,6 +22,22 @@ impl KnownUser {
     pub fn new(secret: UserSecret) -> Self {
         Self { secret, verifier: OnceCell::new() }
     }
+
+    /// The verifier, `Some(None)` where the secret has none; `None` when it has to be made of a
+    /// password, which takes long.
+    pub(crate) fn verifier_at_hand(&self) -> Option<Option<Arc<Verifier>>> {
+        if let Some(verifier) = self.verifier.get() {
+            return Some(verifier.clone());
+        }
+        let verifier = match &self.secret {
+            UserSecret::Plain(_) => return None,
+            UserSecret::ScramVerifier(text) => Verifier::parse(text.reveal()).map(Arc::new),
+            UserSecret::Md5(_) | UserSecret::None => None,
+        };
+        // Whoever was faster has made the same.
+        let _ = self.verifier.set(verifier.clone());
+        Some(verifier)
+    }
 }
 
 impl fmt::Debug for KnownUser {

@@ -24,13 +24,17 @@ const SCRATCH_KEPT: usize = 4;
 /// What each connection is registered for.
 const READING: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(EventFlags::ET);
 
-/// Names the bell among events; no connection has this place.
-const BELL: u64 = u64::MAX;
+/// What is only watched has names from here down; no connection has such a place.
+const WATCHED: u64 = u64::MAX;
+
+/// What that is registered for: each time something comes.
+const WATCHING: EventFlags = EventFlags::IN.union(EventFlags::ET);
 
 /// The epoll driver.
 pub struct Epoll {
     epoll: OwnedFd,
-    bell: Option<Token>,
+    /// What is only watched, by place.
+    watched: Vec<Option<Token>>,
     events: Vec<Event>,
     conns: Slab<Conn>,
     /// Closed connections that still send.
@@ -77,7 +81,7 @@ impl Epoll {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            bell: None,
+            watched: Vec::new(),
             events: Vec::with_capacity(EVENTS_PER_TURN),
             conns: Slab::default(),
             closing: Vec::new(),
@@ -86,10 +90,25 @@ impl Epoll {
         })
     }
 
-    pub(super) fn watch_bell(&mut self, bell: BorrowedFd<'_>, token: Token) -> io::Result<()> {
-        epoll::add(&self.epoll, bell, EventData::new_u64(BELL), EventFlags::IN)?;
-        self.bell = Some(token);
+    pub(super) fn watch(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        let name = WATCHED - self.watched.len() as u64;
+        epoll::add(&self.epoll, fd, EventData::new_u64(name), WATCHING)?;
+        self.watched.push(Some(token));
         Ok(())
+    }
+
+    pub(super) fn unwatch(&mut self, fd: BorrowedFd<'_>, token: Token) {
+        for watched in self.watched.iter_mut().filter(|watched| **watched == Some(token)) {
+            *watched = None;
+            // It is registered, and goes with its descriptor otherwise.
+            let _ = epoll::delete(&self.epoll, fd);
+        }
+    }
+
+    pub(super) fn rename(&mut self, at: u32, token: Token) {
+        if let Some(conn) = self.conns.get_mut(at) {
+            conn.token = token;
+        }
     }
 
     pub(super) fn open(&mut self, fd: OwnedFd, token: Token) -> io::Result<Link> {
@@ -135,8 +154,10 @@ impl Epoll {
     /// Remembers what the kernel says, and sends what it takes now.
     #[inline]
     fn note(&mut self, flags: EventFlags, data: u64) -> Option<Readiness> {
-        if data == BELL {
-            return self.bell.map(Readiness::of);
+        if data > WATCHED - self.watched.len() as u64 {
+            // The difference is below the number of those that are watched.
+            #[expect(clippy::cast_possible_truncation)]
+            return self.watched[(WATCHED - data) as usize].map(Readiness::of);
         }
         // The lower half is the place, the upper its generation.
         #[expect(clippy::cast_possible_truncation)]

@@ -12,6 +12,8 @@
 //! * Of one that is [paused](Driver::pause) nothing is told in the next wait, except of its end.
 //!   Reading it may bring something all the same.
 //! * A connection that is not read takes no more than a bounded number of bytes from its peer.
+//! * A descriptor that is only [watched](Driver::watch) (the bell of a letter box, a listening
+//!   socket) is told of each time something comes; whoever is told takes all there is.
 //! * Bytes given to [`Driver::send`] leave in order. What the kernel refused counts as
 //!   [unsent](Driver::unsent); when it has taken all of it, [`Readiness::drained`] says so.
 //! * [`Driver::close`] ends a connection. What was given to be sent before is still sent if the
@@ -34,7 +36,7 @@ use weir_core::time::Instant;
 use epoll::Epoll;
 use uring::Uring;
 
-/// Names a connection, or the bell; comes back with all news of it.
+/// Names a connection, or what is watched; comes back with all news of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Token(pub u64);
 
@@ -183,14 +185,22 @@ impl Driver {
         })
     }
 
-    /// Watches the bell of a letter box: there is news as long as it can be read.
+    /// Watches a descriptor that is read elsewhere: there is news each time something comes.
     ///
     /// # Errors
     /// When the process has no descriptor left, or the kernel's limit on watches is reached.
-    pub fn watch_bell(&mut self, bell: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+    pub fn watch(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
         match self {
-            Self::Epoll(driver) => driver.watch_bell(bell, token),
-            Self::Uring(driver) => driver.watch_bell(bell, token),
+            Self::Epoll(driver) => driver.watch(fd, token),
+            Self::Uring(driver) => driver.watch(fd, token),
+        }
+    }
+
+    /// Watches it no more: from the next [wait](Self::wait) on nothing here keeps it open.
+    pub fn unwatch(&mut self, fd: BorrowedFd<'_>, token: Token) {
+        match self {
+            Self::Epoll(driver) => driver.unwatch(fd, token),
+            Self::Uring(driver) => driver.unwatch(token),
         }
     }
 
@@ -202,6 +212,14 @@ impl Driver {
         match self {
             Self::Epoll(driver) => driver.open(socket, token),
             Self::Uring(driver) => Ok(driver.open(socket, token)),
+        }
+    }
+
+    /// Gives a connection another name; news of it comes under this one from now on.
+    pub fn rename(&mut self, link: &Link, token: Token) {
+        match self {
+            Self::Epoll(driver) => driver.rename(link.at, token),
+            Self::Uring(driver) => driver.rename(link.at, token),
         }
     }
 

@@ -342,7 +342,7 @@ fn a_driver_may_be_dropped_with_everything_under_way() {
 fn a_bell_is_heard_each_time() {
     each(|driver| {
         let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).unwrap();
-        driver.watch_bell(bell.as_fd(), Token(9)).unwrap();
+        driver.watch(bell.as_fd(), Token(9)).unwrap();
         for _ in 0..3 {
             rustix::io::write(&bell, &1_u64.to_ne_bytes()).unwrap();
             until(driver, "the bell", |_, news| news.iter().any(|event| event.token == Token(9)));
@@ -408,6 +408,43 @@ fn a_large_transfer_comes_in_order_and_in_large_reads() {
         assert!(largest > RECEIVE_BUFFER_BYTES, "never more than {largest} bytes in one read");
         driver.close(link, Farewell::AtOnce);
         peer.join().unwrap();
+    });
+}
+
+#[test]
+fn what_is_not_watched_any_more_is_not_heard_nor_kept_open() {
+    each(|driver| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        driver.watch(ours.as_fd(), Token(5)).unwrap();
+        (&theirs).write_all(b"a").unwrap();
+        until(driver, "the first", |_, news| news.iter().any(|event| event.token == Token(5)));
+        driver.unwatch(ours.as_fd(), Token(5));
+        (&theirs).write_all(b"b").unwrap();
+        assert_eq!(turn(driver), []);
+        drop(ours);
+        until(driver, "the end", |_, news| {
+            assert_eq!(news, []);
+            (&theirs).write_all(b"c").is_err()
+        });
+    });
+}
+
+#[test]
+fn news_comes_under_the_latest_name() {
+    each(|driver| {
+        let (link, mut theirs) = connect(driver, 1);
+        for name in 2..5 {
+            driver.rename(&link, Token(name));
+            theirs.write_all(b"x").unwrap();
+            until(driver, "news", |_, news| {
+                assert!(news.iter().all(|event| event.token == Token(name)));
+                !news.is_empty()
+            });
+            let mut got = Vec::new();
+            drain(driver, &link, &mut got);
+            assert_eq!(got, b"x");
+        }
+        driver.close(link, Farewell::AtOnce);
     });
 }
 

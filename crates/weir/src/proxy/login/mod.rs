@@ -7,6 +7,7 @@
 mod cancel;
 mod console;
 mod doorstep;
+mod guest;
 mod hello;
 mod opening;
 mod peer;
@@ -23,9 +24,11 @@ use weir_wire::error::SqlState;
 use weir_wire::startup::Startup;
 
 pub use console::{Access, Visitor};
-pub use doorstep::{Doorstep, let_in};
+pub use doorstep::{Doorstep, Knock, knock, let_in};
+pub use guest::{Guest, Reply};
 pub use hello::Hello;
 pub use peer::Peer;
+pub use route::Arrival;
 
 use crate::proxy::auth;
 use crate::proxy::conn::{Broken, Conn};
@@ -83,7 +86,7 @@ pub async fn serve(
     let opening = within(deadline, opening::open(came, directory.client_tls.as_ref()));
     let opened = tokio::select! {
         // A client that has said nothing by then is not told either.
-        opened = opening => opened.unwrap_or_else(|| Err(timed_out())),
+        opened = opening => opened.unwrap_or_else(|| Err(Ended::Refused(timed_out()))),
         Ok(()) = eviction => Err(crowded_out()),
     };
     place.spoke();
@@ -111,11 +114,8 @@ async fn within<T>(deadline: Option<Instant>, future: impl Future<Output = T>) -
     }
 }
 
-fn timed_out() -> Ended {
-    Ended::Refused(Refusal::new(
-        SqlState::QUERY_CANCELED,
-        "canceling authentication due to timeout",
-    ))
+fn timed_out() -> Refusal {
+    Refusal::new(SqlState::QUERY_CANCELED, "canceling authentication due to timeout")
 }
 
 fn crowded_out() -> Ended {
@@ -133,7 +133,7 @@ async fn log_in(
     (peer, deadline): (&Peer, Option<Instant>),
 ) -> Result<(), Ended> {
     let admission = within(deadline, admit(house, directory, &mut conn, startup, peer)).await;
-    match admission.unwrap_or_else(|| Err(timed_out())) {
+    match admission.unwrap_or_else(|| Err(Ended::Refused(timed_out()))) {
         Ok(admission) => admission.hand_over(house, conn, peer).await,
         Err(Ended::Refused(refusal)) => Err(Box::pin(turn_away(conn, refusal)).await),
         Err(broken) => Err(broken),
@@ -173,16 +173,21 @@ pub(crate) async fn turn_away(mut conn: Conn, refusal: Refusal) -> Ended {
     Ended::Refused(refusal)
 }
 
-fn log_end(directory: &Directory, peer: &Peer, ended: &Ended) {
-    match ended {
-        Ended::Refused(refusal) if directory.settings.log.pooler_errors => info!(
+fn log_refusal(directory: &Directory, peer: &Peer, refusal: &Refusal) {
+    if directory.settings.log.pooler_errors {
+        info!(
             client = %peer,
             sqlstate = %refusal.sqlstate,
             reason = refusal.log.as_deref().or(refusal.detail.as_deref()),
             "refused: {}",
             refusal.message
-        ),
-        Ended::Refused(_) => {}
+        );
+    }
+}
+
+fn log_end(directory: &Directory, peer: &Peer, ended: &Ended) {
+    match ended {
+        Ended::Refused(refusal) => log_refusal(directory, peer, refusal),
         // TLS that cannot be agreed on (certificates, versions) is for the operator to see.
         Ended::Broken(Broken::Io(error)) if error.kind() == ErrorKind::InvalidData => {
             info!(client = %peer, "TLS with the client failed: {error}");

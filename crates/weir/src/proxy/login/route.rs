@@ -125,12 +125,42 @@ impl Admission {
     }
 }
 
+/// A client on its way to its worker, without its connection.
+pub struct Arrival {
+    /// The pool may exist with an older target, and has to be told of this one first.
+    pub changed: bool,
+    /// Everything else.
+    pub client: Admitted<()>,
+}
+
+impl Arrival {
+    /// Gives it to its worker, with its connection.
+    pub(super) fn deliver(self, house: &House, parts: Parts<rustls::ServerConnection>) {
+        let Self { changed, client } = self;
+        if changed {
+            house.reconfigure(&client.pool, Some(&client.target));
+        }
+        let mailbox = house.mailbox(&client.pool, &client.target);
+        let (client, ()) = client.swap(parts.socket);
+        let client = Admitted { tls: parts.tls, ..client };
+        mailbox.put(ToWorker::Admit(Box::new(client)));
+    }
+}
+
 impl Entrant {
     /// Gives the connection to its worker, which says `AuthenticationOk` with its greeting.
-    pub(super) fn enter(self, house: &House, parts: Parts<rustls::ServerConnection>, peer: &Peer) {
+    fn enter(self, house: &House, mut parts: Parts<rustls::ServerConnection>, peer: &Peer) {
+        let held = std::mem::take(&mut parts.held);
+        let leftover = std::mem::take(&mut parts.leftover);
+        self.arrive(held, leftover, peer).deliver(house, parts);
+    }
+
+    /// What its worker has to know. `held` is what it has to be told before that it is in,
+    /// `leftover` what it said already behind its login.
+    pub(super) fn arrive(self, held: Vec<u8>, leftover: Vec<u8>, peer: &Peer) -> Arrival {
         let Self { mut hello, route, slot, directory } = self;
         let settings = &directory.settings;
-        let mut prelude = parts.held;
+        let mut prelude = held;
         build::authentication_ok(&mut prelude);
         if let Some(notice) = &settings.session.login_notice {
             build::notice_response(&mut prelude, &Report::notice(notice));
@@ -141,13 +171,10 @@ impl Entrant {
         if settings.log.connections {
             info!(client = %peer, user = %hello.user, database = %hello.database, "connected");
         }
-        if route.changed {
-            house.reconfigure(&route.pool, Some(&route.target));
-        }
-        house.mailbox(&route.pool, &route.target).put(ToWorker::Admit(Box::new(Admitted {
-            socket: parts.socket,
-            tls: parts.tls,
-            leftover: parts.leftover,
+        let client = Admitted {
+            socket: (),
+            tls: None,
+            leftover,
             prelude,
             pool: route.pool,
             slot,
@@ -155,7 +182,8 @@ impl Entrant {
             parameters: hello.parameters,
             address: peer.into(),
             minor_version: if hello.version.minor() == 2 { 2 } else { 0 },
-        })));
+        };
+        Arrival { changed: route.changed, client }
     }
 }
 

@@ -5,6 +5,7 @@ mod basic;
 mod client;
 mod dial;
 mod dial_tls;
+mod door;
 mod opening;
 mod passthrough;
 mod server;

@@ -20,7 +20,7 @@ use weir_wire::startup::ProtocolVersion;
 
 use crate::incident::Reporter;
 use crate::proxy::mail::{Admitted, FromWorker, Mailbox, ToWorker};
-use crate::proxy::threads::LoginThreads;
+use crate::proxy::threads::{LoginThreads, Porter};
 
 /// How long a test waits for something that must come.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -41,8 +41,9 @@ impl Drop for World {
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
         let mailbox = Mailbox::new().unwrap();
+        let (mailboxes, porter) = (vec![mailbox.clone()], Porter::LoginThreads);
         let threads =
-            LoginThreads::start(settings, vec![mailbox.clone()], Reporter::default()).unwrap();
+            LoginThreads::start(settings, mailboxes, Reporter::default(), porter).unwrap();
         let (sender, letters) = channel();
         let over = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&over);

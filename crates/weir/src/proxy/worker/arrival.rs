@@ -15,7 +15,7 @@ use crate::proxy::worker::lending::Lent;
 use crate::proxy::worker::socket::{Socket, Tls};
 use crate::proxy::worker::state::{Client, Holder, Home, Latest, Place, Secret, Server, Stage};
 use crate::proxy::worker::totals::Told;
-use crate::proxy::worker::{Worker, notice, token};
+use crate::proxy::worker::{Kind, Worker, notice, token};
 
 /// Bits of the process id that name the client; the bits above name the worker.
 const CLIENT_BITS: u32 = 24;
@@ -23,14 +23,28 @@ const CLIENT_BITS: u32 = 24;
 const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
 
 impl Worker {
-    pub(super) fn admit(&mut self, client: Admitted) {
+    /// A client that logged in elsewhere.
+    pub(super) fn admit(&mut self, mut client: Admitted) {
+        let (at, generation) = self.clients.next();
+        let tls = client.tls.take().map(Tls::Client);
+        let (client, socket) = client.swap(());
+        match self.driver.open(socket, token(at, generation, Kind::Client)) {
+            Ok(link) => self.settle(client.swap(Socket::new(link, tls)).0),
+            Err(error) => {
+                tracing::error!(%error, "cannot watch a client's connection; it is closed");
+            }
+        }
+    }
+
+    /// A client that logged in, and whose connection bears the name of the next client already.
+    pub(super) fn settle(&mut self, client: Admitted<Socket>) {
         let pool = self.pool_for(&client.pool, &client.target);
         let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
         let application = client.parameters.iter().find(|(name, _)| name == "application_name");
         let application = application.map_or("", |(_, value)| value.as_str());
         let (application, caller) = self.caller_of(pool, application, client.slot.user());
         let id = self.next_number();
-        let (at, generation) = self.clients.next();
+        let at = self.clients.next().0;
         let secret = match client.minor_version {
             0 | 1 => self.chance.take().map(Secret::Short),
             2.. => self.chance.take().map(|bytes| Secret::Long(Box::new(bytes))),
@@ -39,14 +53,7 @@ impl Worker {
             Ok(secret) => secret,
             Err(error) => {
                 tracing::error!(%error, "no random bytes; a client's connection is closed");
-                return;
-            }
-        };
-        let link = match self.driver.open(client.socket, token(at, generation, false)) {
-            Ok(link) => link,
-            Err(error) => {
-                tracing::error!(%error, "cannot watch a client's connection; it is closed");
-                return;
+                return client.socket.close(&mut self.driver);
             }
         };
         let home = &mut self.homes[pool.0 as usize];
@@ -55,7 +62,7 @@ impl Worker {
         self.clients.insert(Client {
             id,
             session: Session::new(startup),
-            socket: Socket::new(link, client.tls.map(Tls::Client)),
+            socket: client.socket,
             stage: Stage::Greeting,
             pool,
             server: None,
@@ -140,7 +147,7 @@ impl Worker {
             home.welcome = Some(Welcome { parameters: server.parameters });
         }
         let generation = self.servers.generation(id.0);
-        let link = match self.driver.open(server.socket, token(id.0, generation, true)) {
+        let link = match self.driver.open(server.socket, token(id.0, generation, Kind::Server)) {
             Ok(link) => link,
             Err(error) => {
                 tracing::error!(%error, "cannot watch a server connection; it is closed");

@@ -39,6 +39,7 @@ impl Worker {
                 self.pools.stop(self.now);
                 self.perform_effects();
                 self.stop_idle_clients();
+                self.sweep_newcomers();
             }
         }
     }

@@ -9,6 +9,7 @@
 //! | `client` | a client's bytes: read, offer to its session, park what was not taken |
 //! | `server` | a server's bytes, likewise; the end of a lease |
 //! | `arrival` | clients and server connections that come from the login threads |
+//! | `door` | clients that this worker accepts itself |
 //! | `departure` | clients and server connections that go |
 //! | `effects` | what the pools decided |
 //! | `cancel` | cancel requests, from clients and our own |
@@ -35,6 +36,7 @@ mod classes;
 mod client;
 mod command;
 mod departure;
+mod door;
 mod effects;
 mod evict;
 mod heal;
@@ -57,6 +59,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::time::{ClockId, Timespec, clock_gettime};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::config::limits;
 use weir_core::console::{Holds, Serial};
@@ -72,6 +75,7 @@ use crate::proxy::shares::Common;
 use crate::proxy::slab::Slab;
 use crate::proxy::target::PoolKey;
 use cancel::Cancels;
+use door::{Newcomers, Porch};
 use heal::Healing;
 use pace::Paced;
 use state::{Client, Home, Pauser, Server};
@@ -94,6 +98,9 @@ pub struct Worker {
     homes: Vec<Home>,
     by_key: HashMap<PoolKey, PoolId>,
     budgets: HashMap<Common, BudgetId>,
+    /// Where clients come in; only in a worker that accepts them.
+    porch: Option<Porch>,
+    newcomers: Newcomers,
     clients: Slab<Client>,
     servers: Slab<Server>,
     shared: Shared,
@@ -136,13 +143,25 @@ struct Desk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Named {
     Bell,
+    Door(usize),
     Client(u32),
+    Newcomer(u32),
     Server(u32),
     Gone,
 }
 
+/// Whose place a token has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Client = 0,
+    Newcomer = 1,
+    Server = 2,
+}
+
 const BELL: Token = Token(u64::MAX);
-const SERVER_BIT: u64 = 1 << 63;
+/// Above the place and its generation: which slab is meant; neither, with all bits set.
+const KIND_SHIFT: u32 = 62;
+const GENERATION_MASK: u32 = (1 << (KIND_SHIFT - 32)) - 1;
 
 /// Nanoseconds on the kernel's monotonic clock. It is read once a turn, so without the checks of
 /// the standard library's type.
@@ -151,10 +170,14 @@ fn monotonic_ns() -> u64 {
     tv_sec.cast_unsigned() * 1_000_000_000 + tv_nsec.cast_unsigned()
 }
 
-fn token(at: u32, generation: u32, server: bool) -> Token {
-    // A generation loses its highest bit: the token's highest bit says which slab is meant.
-    let kind = if server { SERVER_BIT } else { 0 };
-    Token(kind | u64::from(generation & 0x7fff_ffff) << 32 | u64::from(at))
+fn token(at: u32, generation: u32, kind: Kind) -> Token {
+    let generation = u64::from(generation & GENERATION_MASK);
+    Token((kind as u64) << KIND_SHIFT | generation << 32 | u64::from(at))
+}
+
+/// Names one of the doors: below the bell.
+fn door_token(index: usize) -> Token {
+    Token(BELL.0 - 1 - index as u64)
 }
 
 impl Worker {
@@ -168,7 +191,7 @@ impl Worker {
         requests: UnboundedSender<FromWorker>,
     ) -> Result<Self> {
         let mut driver = Driver::new(options.driver).context("cannot start the event loop")?;
-        driver.watch_bell(mailbox.bell(), BELL).context("cannot watch the letter box")?;
+        driver.watch(mailbox.bell(), BELL).context("cannot watch the letter box")?;
         let pools =
             if options.ledger { Pools::seeded(options.seed) } else { Pools::without_ledger() };
         let statements = Statements::new(options.seed, limits::STATEMENTS_UNUSED);
@@ -183,6 +206,8 @@ impl Worker {
             homes: Vec::new(),
             by_key: HashMap::new(),
             budgets: HashMap::new(),
+            porch: None,
+            newcomers: Newcomers::default(),
             clients: Slab::default(),
             servers: Slab::default(),
             shared: Shared { statements, overrides: OverrideBook::default() },
@@ -210,6 +235,9 @@ impl Worker {
     /// # Errors
     /// Only when the kernel refuses to wait for events, which is a bug.
     pub fn run(mut self) -> Result<()> {
+        // Those who need more time than there is here become tasks.
+        let runtime = self.porch.as_ref().map(|porch| porch.runtime.clone());
+        let _context = runtime.as_ref().map(Handle::enter);
         let mut news: Vec<Readiness> = Vec::new();
         let mut letters = Vec::new();
         while !self.is_done() {
@@ -220,7 +248,9 @@ impl Worker {
             for event in &news {
                 match self.named(event.token) {
                     Named::Bell => self.read_letters(&mut letters),
+                    Named::Door(index) => self.called(index),
                     Named::Client(at) => self.client_ready(at, *event),
+                    Named::Newcomer(at) => self.newcomer_ready(at, *event),
                     Named::Server(at) => self.server_ready(at, *event),
                     Named::Gone => {}
                 }
@@ -247,6 +277,7 @@ impl Worker {
             return Duration::ZERO;
         }
         let due = self.pools.deadline().map_or(self.sweep_at, |due| due.min(self.sweep_at));
+        let due = self.next_call().map_or(due, |call| call.min(due));
         let due = self.paced.due().map_or(due, |read| due.min(read));
         due.since(self.now)
     }
@@ -254,6 +285,9 @@ impl Worker {
     fn upkeep(&mut self) {
         if !self.again_servers.is_empty() || !self.again.is_empty() {
             self.read_on();
+        }
+        if self.next_call().is_some_and(|call| call <= self.now) {
+            self.answer_doors();
         }
         if self.paced.due().is_some_and(|due| due <= self.now) {
             self.read_paced();
@@ -283,17 +317,16 @@ impl Worker {
         if token == BELL {
             return Named::Bell;
         }
-        let server = token.0 & SERVER_BIT != 0;
-        // The lower half is the place.
+        // The lower half is the place, the upper its generation.
         #[expect(clippy::cast_possible_truncation)]
-        let at = token.0 as u32;
-        let generation = (token.0 >> 32) & 0x7fff_ffff;
-        let current =
-            if server { self.servers.generation(at) } else { self.clients.generation(at) };
-        if u64::from(current & 0x7fff_ffff) != generation {
-            return Named::Gone;
-        }
-        if server { Named::Server(at) } else { Named::Client(at) }
+        let (at, generation) = (token.0 as u32, (token.0 >> 32) as u32 & GENERATION_MASK);
+        let (current, named) = match token.0 >> KIND_SHIFT {
+            0 => (self.clients.generation(at), Named::Client(at)),
+            1 => (self.newcomers.generation(at), Named::Newcomer(at)),
+            2 => (self.servers.generation(at), Named::Server(at)),
+            _ => return Named::Door(usize::try_from(BELL.0 - 1 - token.0).unwrap_or(usize::MAX)),
+        };
+        if current & GENERATION_MASK == generation { named } else { Named::Gone }
     }
 
     fn read_letters(&mut self, letters: &mut Vec<ToWorker>) {
@@ -311,6 +344,7 @@ impl Worker {
                     // Whoever asked may have gone.
                     let _ = answer.send(self.snapshot(detail));
                 }
+                ToWorker::CloseDoors => self.close_doors(),
                 ToWorker::Command(command) => self.command(command),
             }
             self.perform_effects();

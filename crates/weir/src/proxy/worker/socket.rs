@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use rustix::net::getsockname;
 use weir_core::time::Instant;
 
-use crate::proxy::driver::{Chunk, Driver, Farewell, Link, Received};
+use crate::proxy::driver::{Chunk, Driver, Farewell, Link, Received, Token};
 use crate::proxy::endpoint::Endpoint;
 
 /// TLS state of either side.
@@ -36,6 +36,11 @@ impl Socket {
     /// A connection that may have bytes waiting.
     pub(super) fn new(link: Link, tls: Option<Tls>) -> Self {
         Self { link, tls: tls.map(|tls| Secured { tls, over: false }) }
+    }
+
+    /// Has news of it come under another name.
+    pub(super) fn rename(&self, driver: &mut Driver, token: Token) {
+        driver.rename(&self.link, token);
     }
 
     /// Whether TLS is on.

@@ -89,6 +89,7 @@ impl Worker {
             self.close_idle_clients();
         }
         self.stop_idle_clients();
+        self.sweep_newcomers();
     }
 
     fn close_idle_clients(&mut self) {
@@ -134,6 +135,7 @@ impl Worker {
     pub(super) fn is_done(&self) -> bool {
         self.stopping.is_some()
             && self.clients.is_empty()
+            && self.newcomers.is_empty()
             && self.servers.is_empty()
             && self.driver.is_idle()
     }

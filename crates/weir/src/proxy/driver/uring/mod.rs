@@ -41,15 +41,19 @@ use ring::{Key, Op, Ring};
 
 pub(super) use probe::probe;
 
-/// The bell's place among operations.
-const BELL: Key = Key { at: u32::MAX, generation: 0 };
+/// The place among operations of what is only watched; no connection has it.
+fn watch_key(index: usize) -> Key {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    Key { at: u32::MAX - index, generation: 0 }
+}
 
 /// The io_uring driver.
 #[derive(Debug)]
 pub struct Uring {
     ring: Ring,
     conns: Slab<Conn>,
-    bell: Option<Bell>,
+    /// What is only watched, by place.
+    watched: Vec<Option<Watched>>,
     /// Connections with something to send.
     dirty: Vec<u32>,
     /// Connections that may have to be received from, or watched.
@@ -69,12 +73,14 @@ pub struct Uring {
 }
 
 #[derive(Debug)]
-struct Bell {
+struct Watched {
     fd: OwnedFd,
     token: Token,
     rang: bool,
     /// The kernel does not watch it any more.
     stopped: bool,
+    /// It goes when the kernel does not watch it any more.
+    unwanted: bool,
 }
 
 impl Uring {
@@ -82,7 +88,7 @@ impl Uring {
         Ok(Self {
             ring: Ring::new()?,
             conns: Slab::default(),
-            bell: None,
+            watched: Vec::new(),
             dirty: Vec::new(),
             idle: Vec::new(),
             paused: Vec::new(),
@@ -94,11 +100,32 @@ impl Uring {
         })
     }
 
-    pub(super) fn watch_bell(&mut self, bell: BorrowedFd<'_>, token: Token) -> io::Result<()> {
-        let fd = bell.try_clone_to_owned()?;
-        self.ring.watch_bell(BELL, fd.as_fd());
-        self.bell = Some(Bell { fd, token, rang: false, stopped: false });
+    pub(super) fn watch(&mut self, fd: BorrowedFd<'_>, token: Token) -> io::Result<()> {
+        let fd = fd.try_clone_to_owned()?;
+        self.ring.watch_always(watch_key(self.watched.len()), fd.as_fd());
+        let watched = Watched { fd, token, rang: false, stopped: false, unwanted: false };
+        self.watched.push(Some(watched));
         Ok(())
+    }
+
+    pub(super) fn unwatch(&mut self, token: Token) {
+        for (index, place) in self.watched.iter_mut().enumerate() {
+            let Some(watched) = place.as_mut().filter(|watched| watched.token == token) else {
+                continue;
+            };
+            if watched.stopped {
+                *place = None;
+            } else {
+                watched.unwanted = true;
+                self.ring.cancel(watch_key(index), Op::Bell);
+            }
+        }
+    }
+
+    pub(super) fn rename(&mut self, at: u32, token: Token) {
+        if let Some(conn) = self.conns.get_mut(at) {
+            conn.token = token;
+        }
     }
 
     pub(super) fn open(&mut self, fd: OwnedFd, token: Token) -> Link {

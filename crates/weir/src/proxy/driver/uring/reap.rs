@@ -7,21 +7,17 @@ use rustix::io::Errno;
 
 use super::conn::Listening;
 use super::ring::{Completion, Flight, Key, What};
-use super::{BELL, Uring};
+use super::{Uring, Watched};
 use crate::proxy::driver::{Chunk, Farewell, Origin, Readiness};
 
 impl Uring {
     #[inline]
     pub(super) fn complete(&mut self, completion: Completion) {
         let Completion { key, more, what } = completion;
-        if key == BELL {
-            if let Some(bell) = &mut self.bell {
-                bell.rang = true;
-                bell.stopped = !more;
-            }
-            return;
-        }
         let at = key.at;
+        if let Some(place) = self.watched.get_mut((u32::MAX - at) as usize) {
+            return rang(place, more);
+        }
         debug_assert!(
             key.is(at, self.conns.generation(at)),
             "an operation outlived its connection"
@@ -135,10 +131,10 @@ impl Uring {
 
     /// Tells the worker.
     pub(super) fn tell(&mut self, news: &mut Vec<Readiness>) {
-        if let Some(bell) = &mut self.bell
-            && mem::take(&mut bell.rang)
-        {
-            news.push(Readiness::of(bell.token));
+        for watched in self.watched.iter_mut().flatten() {
+            if mem::take(&mut watched.rang) {
+                news.push(Readiness::of(watched.token));
+            }
         }
         for at in self.listed.drain(..) {
             let Some(conn) = self.conns.get_mut(at) else { continue };
@@ -152,5 +148,16 @@ impl Uring {
                 });
             }
         }
+    }
+}
+
+/// Something came where nothing is received; unless there is `more` to come, the kernel does not
+/// watch there any more.
+fn rang(place: &mut Option<Watched>, more: bool) {
+    let Some(watched) = place else { return };
+    watched.rang = !watched.unwanted;
+    watched.stopped = !more;
+    if watched.unwanted && !more {
+        *place = None;
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum Op {
     Send,
     /// Waits for the peer to hang up.
     Watch,
-    /// Waits for the bell, again and again.
+    /// Waits for something to come where nothing is received, again and again.
     Bell,
     /// Cancels another one.
     Cancel,
@@ -91,7 +91,7 @@ pub(super) enum What {
     Sent { flight: Flight, result: Result<usize, Errno> },
     /// The peer has hung up, and how.
     Watched(Result<PollFlags, Errno>),
-    /// The bell rang.
+    /// Something came where nothing is received.
     Rang,
 }
 
@@ -199,7 +199,7 @@ impl Ring {
     }
 
     /// Waits for a descriptor to become readable, again and again.
-    pub(super) fn watch_bell(&mut self, key: Key, fd: BorrowedFd<'_>) {
+    pub(super) fn watch_always(&mut self, key: Key, fd: BorrowedFd<'_>) {
         let conditions = u32::from(PollFlags::IN.bits());
         let entry = opcode::PollAdd::new(Fd(fd.as_raw_fd()), conditions).multi(true).build();
         self.push(entry, key.with(Op::Bell));

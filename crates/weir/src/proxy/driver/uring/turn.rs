@@ -7,7 +7,7 @@ use rustix::event::PollFlags;
 
 use super::conn::Listening;
 use super::ring::{Flight, Key, Op};
-use super::{BELL, Uring};
+use super::{Uring, watch_key};
 use crate::proxy::driver::Farewell;
 
 impl Uring {
@@ -55,9 +55,11 @@ impl Uring {
                 self.ring.watch(key, conn.fd.as_fd(), half | bytes);
             }
         }
-        if let Some(bell) = self.bell.as_mut().filter(|bell| bell.stopped) {
-            bell.stopped = false;
-            self.ring.watch_bell(BELL, bell.fd.as_fd());
+        for (index, place) in self.watched.iter_mut().enumerate() {
+            if let Some(watched) = place.as_mut().filter(|watched| watched.stopped) {
+                watched.stopped = false;
+                self.ring.watch_always(watch_key(index), watched.fd.as_fd());
+            }
         }
     }
 
