@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::ring::Op;
-use super::{BELL, Uring, probe};
+use super::{Uring, probe, watch_key};
 use crate::proxy::driver::Token;
 
 /// Turns without news before the test gives up: a minute.
@@ -34,9 +34,9 @@ fn a_bell_is_watched_again_when_the_kernel_has_stopped_to() {
     }
     let mut driver = Uring::new().unwrap();
     let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).unwrap();
-    driver.watch_bell(bell.as_fd(), RINGER).unwrap();
+    driver.watch(bell.as_fd(), RINGER).unwrap();
     for _ in 0..3 {
-        driver.ring.cancel(BELL, Op::Bell);
+        driver.ring.cancel(watch_key(0), Op::Bell);
         hear(&mut driver, "at the end of its watch, where it may have rung unseen");
         rustix::io::write(&bell, &1_u64.to_ne_bytes()).unwrap();
         hear(&mut driver, "after its watch had ended");
