@@ -154,7 +154,7 @@ impl House {
 impl LoginThreads {
     /// Binds the configured addresses and starts serving them. `mailboxes` are the workers', in
     /// the order of their indexes; at least one. `incidents` is told what happens.
-    /// Where the `porter` is a worker, TCP clients wait until it has taken the [doors](Self::doors).
+    /// Where the `porter` is a worker, TCP clients wait until it has the [doors](Self::doors).
     ///
     /// # Errors
     /// When TLS cannot be set up, an address cannot be bound, or threads cannot be started.
