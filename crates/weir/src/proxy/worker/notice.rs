@@ -31,7 +31,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
                 }
                 None => describe(counts),
             },
-            hint: "SHOW CLIENTS on the console (database weir) says who holds the connections."
+            hint: "SHOW HOLDERS on the console (database weir) says who has the connections."
                 .into(),
         },
         Refusal::Overload(why) => Notice {
@@ -102,7 +102,7 @@ pub(super) fn removed() -> Notice {
 /// A notice for a client that waits for a server connection behind `ahead` others.
 pub(super) fn waiting(ahead: usize, view: &PoolView) -> Vec<u8> {
     let message = format!(
-        "waiting for a server connection: {ahead} clients are ahead, {} of {} server connections \
+        "waiting for a server connection: {ahead} ahead in the queue, {} of {} server connections \
          are in use",
         view.active, view.size_max
     );
@@ -172,7 +172,7 @@ pub(super) fn server_lost() -> Notice {
 
 fn describe(counts: &Counts) -> String {
     format!(
-        "{} of {} server connections are in use, {} are being opened, {} clients wait.",
+        "{} of {} server connections are in use, {} are being opened; waiting clients: {}.",
         counts.active, counts.size_max, counts.dialling, counts.waiting
     )
 }
