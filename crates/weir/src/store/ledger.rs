@@ -84,7 +84,7 @@ impl LedgerStore {
     /// As [`open`].
     pub fn open(dir: &Path, bytes_max: u64) -> Result<Self, StoreError> {
         let store = Self { connection: open(dir, &SCHEMA)?, row_count: "row_count" };
-        store.limit(bytes_max).map_err(|source| failed(dir, source))?;
+        store.limit(bytes_max).map_err(|reason| failed(dir, reason))?;
         Ok(store)
     }
 
@@ -197,7 +197,7 @@ impl LedgerStore {
         until: Wall,
         most: usize,
     ) -> Result<Vec<Summary>, StoreError> {
-        self.read(since, until, most).map_err(|source| failed(dir, source))
+        self.read(since, until, most).map_err(|reason| failed(dir, reason))
     }
 
     fn filled(&self, id: i64, mut summary: Summary) -> rusqlite::Result<Summary> {
@@ -242,8 +242,8 @@ impl LedgerStore {
     }
 }
 
-fn failed(dir: &Path, source: rusqlite::Error) -> StoreError {
-    StoreError::Sqlite { path: dir.join(SCHEMA.file), source }
+fn failed(dir: &Path, reason: rusqlite::Error) -> StoreError {
+    StoreError::Sqlite { path: dir.join(SCHEMA.file), reason }
 }
 
 fn put(change: &Transaction<'_>, stretch: &Summary) -> rusqlite::Result<()> {
