@@ -45,7 +45,7 @@ pub struct Options {
     pub state_dir: Option<String>,
     /// Where clients connect.
     pub listen: ListenOptions,
-    /// The API, the metrics and the dashboard.
+    /// Health, metrics and the API.
     pub http: HttpOptions,
     /// The threads that relay between clients and servers.
     pub workers: WorkerOptions,
