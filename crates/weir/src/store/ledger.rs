@@ -37,7 +37,7 @@ impl LedgerStore {
     /// As [`open`].
     pub fn open(dir: &Path, bytes_max: u64) -> Result<Self, StoreError> {
         let store = Self { connection: open(dir, &SCHEMA)?, row_count: "row_count" };
-        store.limit(bytes_max).map_err(|source| failed(dir, source))?;
+        store.limit(bytes_max).map_err(|reason| failed(dir, reason))?;
         Ok(store)
     }
 
@@ -128,8 +128,8 @@ impl LedgerStore {
     }
 }
 
-fn failed(dir: &Path, source: rusqlite::Error) -> StoreError {
-    StoreError::Sqlite { path: dir.join(SCHEMA.file), source }
+fn failed(dir: &Path, reason: rusqlite::Error) -> StoreError {
+    StoreError::Sqlite { path: dir.join(SCHEMA.file), reason }
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ fn shutdown_wait_for_clients_serves_those_who_are_there() {
     // New transactions too: only newcomers are turned away.
     assert_eq!(client.value("SELECT 1").unwrap(), "1");
     assert_eq!(client.value("SELECT 2").unwrap(), "2");
-    assert_eq!(console.query("SHOW STATE").unwrap().len(), 4);
+    assert_eq!(console.query("SHOW STATE").unwrap().len(), 5);
     drop(client);
     assert!(stage.weir.wait().unwrap().success());
 }

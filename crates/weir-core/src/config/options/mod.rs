@@ -10,6 +10,7 @@ mod healing;
 mod incident;
 mod ledger;
 mod operation;
+mod part;
 mod pool;
 mod secret;
 
@@ -27,6 +28,7 @@ pub use ledger::{LedgerOptions, OtlpOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
+pub use part::Part;
 pub use pool::{DatabaseOptions, PoolOptions};
 pub use secret::UpstreamUrl;
 

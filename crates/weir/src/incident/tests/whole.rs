@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use weir_core::alert::More;
 use weir_core::config::Settings;
 use weir_core::config::choices::{AlertKind, Language};
 use weir_core::config::settings::{Receiver, Secret};
@@ -43,7 +44,7 @@ fn what_a_receiver_is_told_is_on_disk_already() {
         receivers: [("hook".to_owned(), receiver(port))].into(),
         ..Settings::default()
     };
-    let kept_here = Incidents::start(&settings).unwrap();
+    let kept_here = Incidents::start(&settings, More::Nowhere).unwrap();
     let incidents = kept_here.reporter().clone();
     assert!(incidents.open().is_none() && incidents.shelf().all().is_empty());
     incidents.observe(Look { findings: Vec::new(), signals: Signals::default() });
@@ -67,7 +68,7 @@ fn what_a_receiver_is_told_is_on_disk_already() {
     assert_eq!(last["kind"], "config-changed");
     let shelf = incidents.shelf().all();
     assert_eq!((shelf.len(), &shelf[0].events), (1, &events), "memory has what the disk has");
-    let again = Incidents::start(&settings).unwrap();
+    let again = Incidents::start(&settings, More::Nowhere).unwrap();
     let remembered = again.reporter().shelf().find(id).unwrap();
     assert_eq!(remembered.incident.state, State::Closed, "the process before had left it open");
     assert_eq!(remembered.events.len(), events.len() + 2);

@@ -44,7 +44,7 @@ impl LedgerStore {
         until: Wall,
         most: usize,
     ) -> Result<Vec<Summary>, StoreError> {
-        self.read(since, until, most).map_err(|source| failed(dir, source))
+        self.read(since, until, most).map_err(|reason| failed(dir, reason))
     }
 
     fn filled(&self, id: i64, mut summary: Summary) -> rusqlite::Result<Summary> {
