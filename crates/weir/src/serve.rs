@@ -1,5 +1,7 @@
 //! `weir up`: starts the threads, tells when it serves, and waits for signals.
 
+mod told;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,9 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
-use tokio::sync::{Semaphore, oneshot};
 use weir_core::alert::More;
 use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
@@ -30,6 +31,7 @@ use crate::proxy::mail::{Command, Mailbox, ToWorker};
 use crate::proxy::threads::{LoginThreads, Porter};
 use crate::proxy::worker::{Worker, WorkerOptions};
 use crate::state_dir::StateDir;
+use told::{Event, Signals};
 
 /// Orders of console sessions that wait for their turn; each session has at most one.
 const ORDERS_QUEUED: usize = 16;
@@ -292,21 +294,6 @@ async fn deserted(logins: &LoginThreads, awaited: bool) {
     }
 }
 
-/// What the process is told.
-enum Event {
-    Stop(Shutdown),
-    Reload(Option<oneshot::Sender<Result<(), String>>>),
-}
-
-impl From<Order> for Event {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::Stop(how) => Self::Stop(how),
-            Order::Reload(answer) => Self::Reload(Some(answer)),
-        }
-    }
-}
-
 /// Prints the one line that scripts wait for: `ready listen=ADDRESS,… http=ADDRESS`, where HTTP is
 /// `off` when it is not served.
 ///
@@ -317,31 +304,6 @@ pub fn announce(addresses: &[String], http: Option<SocketAddr>) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "ready listen={} http={http}", addresses.join(","))?;
     Ok(out.flush()?)
-}
-
-/// The signals that tell the process something.
-struct Signals {
-    term: Signal,
-    int: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Event {
-        tokio::select! {
-            _ = self.term.recv() => Event::Stop(Shutdown::WaitForServers),
-            _ = self.int.recv() => Event::Stop(Shutdown::WaitForServers),
-            _ = self.hangup.recv() => Event::Reload(None),
-        }
-    }
 }
 
 fn serve_http(settings: &Http, logins: &LoginThreads, shown: Shown) -> Result<SocketAddr> {
