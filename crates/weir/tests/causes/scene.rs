@@ -168,7 +168,7 @@ impl Scene {
     /// What `weir check` says of the server, with these lines in `[guard]`.
     pub(crate) fn check(&self, guard: &str) -> Value {
         let file = self.home.path().join("weir.toml");
-        // It could not serve: nobody could log in, and a certificate is missing. Neither is used.
+        // Nobody could log in to a proxy of it, and its certificate is missing: neither is used.
         let text = format!(
             "[tls.client]\nmode = \"require\"\n[http]\naddress = \"0.0.0.0:1\"\n\
              [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"postgres\"\n\

@@ -1,12 +1,12 @@
 //! `weir watch`: incidents without a proxy, as lines, on disk and for receivers.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use weir_testkit::{
-    Account, Kept, Launch, Options, PgServer, Scratch, Signal, Want, output_within, until,
+    Account, Kept, Launch, Options, PgServer, Post, Scratch, Signal, Want, output_within, until,
 };
 
 use crate::stage::PATIENCE;
@@ -29,22 +29,8 @@ fn take(receiver: &TcpListener) -> Value {
     let stream = next.unwrap().0;
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    serde_json::from_slice(&body).unwrap()
+    let post = Post::take(&stream, "200 OK").unwrap();
+    serde_json::from_slice(&post.body).unwrap()
 }
 
 #[test]

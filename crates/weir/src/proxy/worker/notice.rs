@@ -101,7 +101,7 @@ pub(super) fn removed() -> Notice {
 /// A notice for a client that waits for a server connection behind `ahead` others.
 pub(super) fn waiting(ahead: usize, view: &PoolView) -> Vec<u8> {
     let message = format!(
-        "waiting for a server connection: {ahead} clients are ahead, {} of {} server connections \
+        "waiting for a server connection: {ahead} ahead in the queue, {} of {} server connections \
          are in use",
         view.active, view.size_max
     );
