@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use weir_core::alert::More;
 use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
@@ -84,7 +85,7 @@ impl Proxy {
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
-        let incidents = Incidents::start(settings)?;
+        let incidents = Incidents::start(settings, More::Proxy)?;
         let reporter = incidents.reporter().clone();
         // With several workers a client's pool may be another's.
         let porter = if count == 1 { Porter::Worker } else { Porter::LoginThreads };
@@ -107,6 +108,7 @@ impl Proxy {
             house: Arc::clone(&house),
             lookout: lookout.clone(),
             history: Arc::clone(&history),
+            player: Arc::new(Semaphore::new(1)),
             guarded: settings.http.as_ref().is_some_and(|http| http.token.is_some()),
         };
         let http = settings.http.as_ref();
