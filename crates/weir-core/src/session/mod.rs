@@ -40,6 +40,7 @@ mod client;
 mod due;
 mod effects;
 mod encoding;
+mod ending;
 mod evict;
 mod extended;
 mod failed;
