@@ -12,6 +12,7 @@ use crate::config::limits::STATEMENT_NAME_BYTES;
 use crate::ledger::Mark;
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::effects::{EMPTY_NAME, Place, prepare_empty};
+use crate::session::ending::usual_end;
 use crate::session::schema;
 use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::PoolMode;
@@ -34,9 +35,9 @@ impl Session {
             };
         };
         let again = self.parse_again(&cx.shared.statements, body);
-        let parse = match &again {
-            Some((parse, _)) => *parse,
-            None => Parse::parse(body).map_err(Fault::Client)?,
+        let (parse, known) = match again {
+            Some((parse, look)) => (parse, Some(look)),
+            None => (Parse::parse(body).map_err(Fault::Client)?, self.asked_look()),
         };
         if cx.settings.mode == PoolMode::Statement {
             let facts = cx.shared.statements.look(parse.text).facts;
@@ -44,24 +45,25 @@ impl Session {
                 return self.refuse_parse(cx, message);
             }
         }
-        let look = again.map(|(_, look)| look).or_else(|| self.asked_look());
-        let look = look.unwrap_or_else(|| cx.shared.statements.look(parse.text));
+        let look = known.unwrap_or_else(|| cx.shared.statements.look(parse.text));
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for(cx, parse.text, look);
             return Ok(Progress::Checkout);
         }
         let mark = cx.tell(Some((parse.text, look.template)), self.asked_mark());
         cx.tally.client_parses += 1;
-        if parse.name.is_empty() {
-            self.parse_unnamed(cx, message, &parse, (look.facts, mark))
-        } else {
-            self.parse_named(cx, message, &parse)
+        if !parse.name.is_empty() {
+            return self.parse_named(cx, message, &parse);
         }
+        if again.is_none() && !self.retain_unnamed(cx, &parse) {
+            return Ok(too_many_statements(cx, message.input));
+        }
+        self.parse_unnamed(cx, message, &parse, (look.facts, mark))
     }
 
     /// The unnamed statement keeps its name; its text is remembered, because a later Bind may meet
     /// another server connection.
-    #[inline(never)]
+    #[inline]
     fn parse_unnamed(
         &mut self,
         cx: &mut Context<'_>,
@@ -69,9 +71,6 @@ impl Session {
         parse: &Parse<'_>,
         (facts, mark): (Facts, Option<Mark>),
     ) -> Result<Progress, Fault> {
-        let Some(id) = self.retain_unnamed(cx, parse) else {
-            return Ok(too_many_statements(cx, message.input));
-        };
         let renamed = match self.names {
             Some(_) if facts.flags.intersects(Flags::DEALLOCATE | Flags::EXECUTE) => {
                 self.rename(cx, message.input, parse.text, Place::Pipeline)?
@@ -81,8 +80,8 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
         server.lease.unsynced = true;
         server.lease.unread = false;
-        server.lease.parsed = mark.map(|mark| (id, mark));
-        server.unnamed = Some(id);
+        server.lease.parsed = self.unnamed.zip(mark);
+        server.unnamed = self.unnamed;
         cx.tally.server_parses += 1;
         let Some(renamed) = renamed else {
             server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
@@ -93,8 +92,8 @@ impl Session {
         Ok(Progress::Taken(message.present()))
     }
 
-    /// The client's last unnamed statement, if it is prepared again, by a comparison: most drivers
-    /// prepare the same text time and again.
+    /// The client's last unnamed statement, if it is prepared again and still means the same, by a
+    /// comparison: most drivers prepare the same text time and again.
     #[inline]
     pub(super) fn parse_again<'a>(
         &self,
@@ -102,31 +101,32 @@ impl Session {
         body: &'a [u8],
     ) -> Option<(Parse<'a>, Look)> {
         let known = all.get(self.unnamed?)?;
-        let text = body.strip_prefix(b"\0")?;
-        let (text, rest) = text.split_at_checked(known.text.len())?;
-        let types = rest.strip_prefix(b"\0")?.strip_prefix(&known.types_count())?;
         // Neither the text nor the types can go on: the known text holds no zero byte, and the
         // types end with the message.
-        (*text == *known.text && *types == *known.types)
-            .then(|| (Parse { name: b"", text, types }, known.look()))
+        let (text, rest) = body.strip_prefix(b"\0")?.split_at_checked(known.text.len())?;
+        let types = rest.get(3..)?;
+        let is_seen = matches!(self.asked, Some(Asked { said: Said::Again(_), .. }));
+        let is_same = || {
+            let [high, low] = known.types_count();
+            rest[..3] == [0, high, low] && *text == *known.text && *types == *known.types
+        };
+        let again = all.means_the_same(known, &self.overrides) && (is_seen || is_same());
+        again.then(|| (Parse { name: b"", text, types }, known.look()))
     }
 
-    /// Makes a text the client's unnamed statement. `None`: there is no room for it.
-    #[inline]
-    fn retain_unnamed(&mut self, cx: &mut Context<'_>, parse: &Parse<'_>) -> Option<StatementId> {
+    /// Makes a text the client's unnamed statement. Returns whether there was room for it.
+    #[inline(never)]
+    fn retain_unnamed(&mut self, cx: &mut Context<'_>, parse: &Parse<'_>) -> bool {
         let all = &mut cx.shared.statements;
-        let scope = all.scope(&self.overrides);
-        if let Some(id) = self.unnamed.filter(|&id| all.is(id, parse.text, parse.types, scope)) {
-            return Some(id);
-        }
         if !all.make_room(parse.text, parse.types) {
-            return None;
+            return false;
         }
+        let scope = all.scope(&self.overrides);
         let id = all.retain(parse.text, parse.types, scope);
         if let Some(old) = self.unnamed.replace(id) {
             all.release(old);
         }
-        Some(id)
+        true
     }
 
     #[inline(never)]
@@ -230,7 +230,7 @@ impl Session {
         };
         let meant = match self.asked.map(|asked| asked.said) {
             Some(Said::Statement(meant)) => meant,
-            Some(Said::Text(_)) | None => self.meaning(bind.statement),
+            Some(Said::Text(_) | Said::Again(_)) | None => self.meaning(bind.statement),
         };
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for_statement(cx, meant);
@@ -244,13 +244,18 @@ impl Session {
             self.note_statement_effects(cx, id, facts);
         }
         cx.push_reply(Reply::Bind);
-        let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
-        let rest_len = message.header.body_len as usize - bind.head_len();
-        build::bind_head(cx.to_server.own(message.input), bind.portal, &name, rest_len)?;
-        let rest_at = message.end() - bind.rest.len();
-        cx.to_server.forward(message.input, rest_at..message.end());
+        match renamed {
+            None => cx.to_server.forward(message.input, message.at..message.end()),
+            Some(name) => {
+                let rest_len = message.header.body_len as usize - bind.head_len();
+                build::bind_head(cx.to_server.own(message.input), bind.portal, &name, rest_len)?;
+                let rest_at = message.end() - bind.rest.len();
+                cx.to_server.forward(message.input, rest_at..message.end());
+            }
+        }
         self.rest = Rest { left: message.missing(), forward: true };
-        Ok(Progress::Taken(message.present()))
+        let ending = usual_end(cx, message.input, message.end());
+        Ok(Progress::Taken(message.present() + ending))
     }
 
     #[inline(never)]

@@ -51,14 +51,15 @@ impl Session {
         tag: u8,
         body: &'a [u8],
     ) -> Option<(Said, (&'a [u8], u64))> {
-        let (text, look) = match tag {
+        let (said, text, look) = match tag {
             frontend::QUERY => {
                 let text = body.strip_suffix(b"\0")?;
-                (text, statements.look_again(text, self.hint)?)
+                let look = statements.look_again(text, self.hint)?;
+                (Said::Text(look), text, look)
             }
             frontend::PARSE => {
                 let (parse, look) = self.parse_again(statements, body)?;
-                (parse.text, look)
+                (Said::Again(look), parse.text, look)
             }
             frontend::BIND => {
                 let meant = self.meaning(Bind::parse(body).ok()?.statement)?;
@@ -68,7 +69,7 @@ impl Session {
             _ => return None,
         };
         // Where a transaction begins or ends, a server connection may not be needed.
-        needs_server(look).then_some((Said::Text(look), (text, look.template)))
+        needs_server(look).then_some((said, (text, look.template)))
     }
 }
 

@@ -39,6 +39,7 @@ mod client;
 mod due;
 mod effects;
 mod encoding;
+mod ending;
 mod evict;
 mod extended;
 mod failed;

@@ -4,15 +4,46 @@ use weir_wire::frame::backend;
 
 use crate::session::server::Reply;
 
-/// The messages that a reply is plainly made of: a bit for each of a few tags ([`bit`]).
+/// The messages that a reply is plainly made of, in one number: one is looked up for each message
+/// of the extended protocol. From bit 0 on: a bit for each tag ([`bit`]) of its parts, which pass
+/// as they come; from bit 8 on the same for its end, or that of one command of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Plain {
-    /// Parts of it, which pass as they come.
-    pub(super) parts: u8,
-    /// The end of it, or of one command of it.
-    pub(super) ends: u8,
+pub(super) struct Plain(u16);
+
+/// More of it follows such an end.
+const GOES_ON: u16 = 1 << 15;
+
+/// We give it, so the server says nothing to it.
+const OURS: u16 = 1 << 7;
+
+impl Plain {
+    const fn new(parts: u8, ends: u8) -> Self {
+        Self(parts as u16 | (ends as u16) << 8)
+    }
+
+    /// A tag of this bit is a part of it.
+    #[inline]
+    pub(super) const fn has_part(self, bit: u8) -> bool {
+        self.0 & bit as u16 != 0
+    }
+
+    /// A tag of this bit ends it, or one command of it.
+    #[inline]
+    pub(super) const fn ends_with(self, bit: u8) -> bool {
+        self.0 & (bit as u16) << 8 != 0
+    }
+
     /// More of it follows such an end.
-    pub(super) goes_on: bool,
+    #[inline]
+    pub(super) const fn goes_on(self) -> bool {
+        self.0 & GOES_ON != 0
+    }
+
+    /// We give it, or nobody does.
+    #[inline]
+    pub(super) const fn is_ours(self) -> bool {
+        self.0 & OURS != 0
+    }
 }
 
 /// The end of a command, whose tag is to be looked at.
@@ -49,21 +80,45 @@ impl Reply {
     /// The messages that it is plainly made of.
     #[inline]
     pub(super) const fn plain(&self) -> Plain {
-        let (parts, ends) = match self {
-            Self::Query => (ROW | DESCRIPTION, COMMAND),
-            Self::Execute => (ROW, COMMAND),
-            Self::Parse { undo: false, .. } => (0, PARSED),
-            Self::Bind => (0, BOUND),
-            Self::Close => (0, CLOSED),
-            Self::Describe => (0, DESCRIPTION | NO_DATA),
-            Self::Parse { undo: true, .. }
-            | Self::LocalParse
-            | Self::Refused(_)
-            | Self::LocalClose
-            | Self::Ready
-            | Self::CopyEnd
-            | Self::Hidden(_) => (0, 0),
-        };
-        Plain { parts, ends, goes_on: matches!(self, Self::Query) }
+        match self {
+            Self::Query => Plain(Plain::new(ROW | DESCRIPTION, COMMAND).0 | GOES_ON),
+            Self::Execute => Plain::new(ROW, COMMAND),
+            Self::Parse { undo: false, .. } => Plain::new(0, PARSED),
+            Self::Bind => Plain::new(0, BOUND),
+            Self::Close => Plain::new(0, CLOSED),
+            Self::Describe => Plain::new(0, DESCRIPTION | NO_DATA),
+            Self::LocalParse | Self::LocalClose | Self::CopyEnd => Plain(OURS),
+            Self::Parse { undo: true, .. } | Self::Refused(_) | Self::Ready | Self::Hidden(_) => {
+                Plain(0)
+            }
+        }
+    }
+}
+
+const _: () = assert!((ROW | COMMAND | DESCRIPTION | NO_DATA | PARSED | BOUND | CLOSED) >> 7 == 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::server::{Hidden, Slot};
+
+    #[test]
+    fn what_we_give_is_what_the_server_says_nothing_to() {
+        for reply in [
+            Reply::Query,
+            Reply::Parse { slot: Slot::Unnamed, undo: false },
+            Reply::Parse { slot: Slot::Unnamed, undo: true },
+            Reply::LocalParse,
+            Reply::Bind,
+            Reply::Describe,
+            Reply::Execute,
+            Reply::Close,
+            Reply::LocalClose,
+            Reply::Ready,
+            Reply::CopyEnd,
+            Reply::Hidden(Hidden::Begin),
+        ] {
+            assert_eq!(reply.plain().is_ours(), reply.is_local(), "{reply:?}");
+        }
     }
 }

@@ -381,13 +381,13 @@ impl ServerState {
         input: &[u8],
         begin: usize,
     ) -> Result<usize, Malformed> {
-        let due = &*self.replies;
-        let Some(mut plain) = due.first().map(|reply| reply.plain()) else { return Ok(begin) };
+        let mut due = self.replies.iter().map(Reply::plain);
+        let Some(mut plain) = due.next() else { return Ok(begin) };
         let (mut end, mut given) = (begin, 0);
         while let Some(header) = Header::parse(&input[end..])? {
             let (start, bit) = (end, bit(header.tag));
             end += header.total_len();
-            if plain.parts & bit != 0 {
+            if plain.has_part(bit) {
                 if end <= input.len() {
                     continue;
                 }
@@ -395,22 +395,18 @@ impl ServerState {
                 end = input.len();
                 break;
             }
-            let Some(message) = input.get(start..end).filter(|_| plain.ends & bit != 0) else {
+            let next = if plain.goes_on() { Some(plain) } else { due.next() };
+            // Nothing passes before a reply of ours: that is to be given before anything else.
+            let passes = end <= input.len()
+                && plain.ends_with(bit)
+                && next.is_some_and(|next| !next.is_ours())
+                && (bit != COMMAND || self.lease.pass_command(&input[start + HEADER_LEN..end]));
+            let (Some(next), true) = (next, passes) else {
                 end = start;
                 break;
             };
-            // Not if a reply of ours is behind it: that is to be given before anything else.
-            let next = due.get(given + 1).filter(|next| !next.is_local());
-            let passes = (plain.goes_on || next.is_some())
-                && (bit != COMMAND || self.lease.pass_command(&message[HEADER_LEN..]));
-            if !passes {
-                end = start;
-                break;
-            }
-            if let Some(next) = next.filter(|_| !plain.goes_on) {
-                plain = next.plain();
-                given += 1;
-            }
+            given += usize::from(!plain.goes_on());
+            plain = next;
         }
         self.replies.drop_front(given);
         if end > begin {

@@ -66,6 +66,8 @@ pub(super) struct Asked {
 pub(super) enum Said {
     /// A text of this meaning.
     Text(Look),
+    /// The Parse of the client's unnamed statement, once more.
+    Again(Look),
     /// A statement that was prepared.
     Statement(Option<StatementId>),
 }
@@ -428,7 +430,7 @@ impl Session {
     #[inline]
     pub(super) fn asked_look(&self) -> Option<Look> {
         match self.asked.as_ref()?.said {
-            Said::Text(look) => Some(look),
+            Said::Text(look) | Said::Again(look) => Some(look),
             Said::Statement(_) => None,
         }
     }

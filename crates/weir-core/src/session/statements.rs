@@ -188,13 +188,10 @@ impl Statements {
         self.insert(hash, text, types, scope)
     }
 
-    /// Whether that is what [`Self::retain`] would find for a statement that has a user.
+    /// Whether a statement would mean now what it meant when it was prepared: see [`Self::scope`].
     #[inline]
-    #[must_use]
-    pub fn is(&self, id: StatementId, text: &[u8], types: &[u8], scope: u64) -> bool {
-        self.by_id.get(&id).is_some_and(|known| {
-            *known.text == *text && *known.types == *types && known.scope == scope
-        })
+    pub(super) fn means_the_same(&self, known: &Statement, overrides: &[Override]) -> bool {
+        known.scope == self.scope(overrides)
     }
 
     /// What decides, beside its text, what a statement means when it is parsed now: where names

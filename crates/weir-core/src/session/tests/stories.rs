@@ -42,6 +42,36 @@ fn a_deferred_begin_is_sent_with_the_first_statement() {
 }
 
 #[test]
+fn the_usual_end_of_a_pipeline_is_as_any_other() {
+    play(
+        "
+        a> P - select 1 | B - | D P - | E | S
+        s< P - select 1 | B - | D P - | E | S
+        s> 1 | 2 | T | D 1 | C SELECT 1 | Z I
+        a< 1 | 2 | T | D 1 | C SELECT 1 | Z I
+        s: free
+        a> B - | E | S | B - | D P - | E | S
+        s< B - | E | S | B - | D P - | E | S
+        s> 2 | D 1 | C SELECT 1 | Z I
+        a< 2 | D 1 | C SELECT 1 | Z I
+        s: a
+        s> 2 | T | D 1 | C SELECT 1 | Z I
+        a< 2 | T | D 1 | C SELECT 1 | Z I
+        s: free
+        a> P - oops | H
+        s< P - oops | H
+        s> E 42601 syntax error
+        a< E 42601 syntax error
+        a> B - | D P - | E | S
+        s< S
+        s> Z I
+        a< Z I
+        s: free
+        ",
+    );
+}
+
+#[test]
 fn behind_an_error_all_is_dropped_until_the_sync() {
     play(
         "
