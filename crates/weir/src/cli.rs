@@ -230,6 +230,9 @@ pub enum ConfigCommand {
 pub struct ConfigArgs {
     /// A TOML file, or a pgbouncer.ini.
     pub config: Option<String>,
+    /// The same, as the other commands take it.
+    #[arg(long = "config", value_name = "FILE", conflicts_with = "config")]
+    pub config_flag: Option<String>,
     /// PostgreSQL, as postgres://user:password@host:port/db. Serves that database; every one
     /// of the server where the URL names none.
     #[arg(long, value_name = "URL")]
@@ -264,6 +267,12 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
+    /// The configuration file, however it was named.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.config.as_deref().or(self.config_flag.as_deref())
+    }
+
     /// Lets the flags override the options; their places become the flags.
     pub fn apply(&self, options: &mut Options, places: &mut Places) {
         let mut put = |flag: &str, path: &str| places.insert(path, Place::flag(flag));

@@ -40,7 +40,7 @@ pub fn load_as(
     change: impl FnOnce(Options) -> Options,
 ) -> Result<Loaded, Vec<Problem>> {
     let mut warnings = Vec::new();
-    let (mut options, mut places) = match &args.config {
+    let (mut options, mut places) = match args.file() {
         Some(name) => read_options(name, &mut warnings)?,
         None => (Options::default(), Places::default()),
     };
@@ -48,7 +48,7 @@ pub fn load_as(
     let options = change(options);
     // What is nowhere in the file is a problem of the file as a whole.
     let somewhere = |mut problem: Problem| {
-        problem.place = problem.place.or_else(|| args.config.as_deref().map(Place::flag));
+        problem.place = problem.place.or_else(|| args.file().map(Place::flag));
         problem
     };
     let sources = Sources { file: &read_file, env: &|name| std::env::var(name).ok() };

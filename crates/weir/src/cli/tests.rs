@@ -46,6 +46,20 @@ fn the_stable_flags_are_understood() {
 }
 
 #[test]
+fn the_file_may_be_named_by_a_flag_as_elsewhere() {
+    let file = |words: &[&str]| {
+        let cli = Cli::try_parse_from([&["weir", "up"], words].concat()).map_err(|e| e.kind())?;
+        let Command::Up(args) = cli.command else { panic!("not up") };
+        Ok(args.file().map(str::to_owned))
+    };
+    assert_eq!(file(&["weir.toml"]), Ok(Some("weir.toml".into())));
+    assert_eq!(file(&["--config", "weir.toml"]), Ok(Some("weir.toml".into())));
+    assert_eq!(file(&[]), Ok(None));
+    let both = file(&["a.toml", "--config", "b.toml"]);
+    assert_eq!(both, Err(clap::error::ErrorKind::ArgumentConflict));
+}
+
+#[test]
 fn a_url_without_a_database_serves_all_of_them() {
     let settings = up("", "--upstream postgres://u@h --auth trust").unwrap();
     assert_eq!(settings.plan("any", "u").unwrap().dbname, "any");
