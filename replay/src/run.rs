@@ -128,8 +128,8 @@ pub async fn run(
         outages: Vec::new(),
     };
     let directing = tokio::spawn(director.direct(service));
-    if let Some(address) = ground.dashboard {
-        told(&format!("  Weir shows itself on http://{address}/ while this runs"));
+    if let Some(address) = ground.http {
+        told(&format!("  `weir top --http {address}` looks into Weir while this runs"));
     }
     told(&format!("  traffic begins: {:.0} s", plan.length().as_secs_f64()));
     let mut seen = load.drive(plan.arrivals()).await;

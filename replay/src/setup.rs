@@ -92,8 +92,8 @@ pub struct Ground {
     pub program: Program,
     /// Where it will listen, also after a restart.
     pub address: SocketAddr,
-    /// Where Weir shows itself meanwhile, where it stands between.
-    pub dashboard: Option<SocketAddr>,
+    /// Weir's HTTP address, where Weir stands between.
+    pub http: Option<SocketAddr>,
     pooler: Pooler,
     // Kept for the run.
     _port: TcpSocket,
@@ -106,7 +106,7 @@ enum Pooler {
 }
 
 impl Pooler {
-    fn dashboard(&self) -> Option<SocketAddr> {
+    fn http(&self) -> Option<SocketAddr> {
         match self {
             Self::None | Self::PgBouncer { .. } => None,
             Self::Weir { running, .. } => running.http(),
@@ -210,8 +210,8 @@ impl World {
             // application servers had processors of their own, this machine has not.
             .set("interpreter-us-per-row", "10")
             .set("stop-limit-ms", "1000");
-        let dashboard = pooler.dashboard();
-        Ok(Ground { database, program, address, dashboard, pooler, _port: port })
+        let http = pooler.http();
+        Ok(Ground { database, program, address, http, pooler, _port: port })
     }
 
     /// Ends what is left of a run, once Weir's incident has ended.

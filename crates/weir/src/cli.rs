@@ -237,7 +237,7 @@ pub struct ConfigArgs {
     /// Where clients connect: HOST:PORT or unix:/DIR. Can be given several times.
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Vec<String>,
-    /// Where the API and the dashboard are served: HOST:PORT or off.
+    /// Where health, metrics and the API are served: HOST:PORT or off.
     #[arg(long, value_name = "ADDRESS")]
     pub http: Option<String>,
     /// Server connections of each pool, at most.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use weir_core::config::limits::CONFIG_FILE_BYTES;
+use weir_core::config::options::Part;
 use weir_core::config::{
     Options, Place, Places, Problem, Settings, Sources, import, read, resolve,
 };
@@ -27,12 +28,24 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of the configuration.
 pub fn load(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
+    load_as(args, |options| options)
+}
+
+/// The same for a command that uses a part of it, or of which it is the base.
+///
+/// # Errors
+/// Every problem of what is left.
+pub fn load_as(
+    args: &ConfigArgs,
+    change: impl FnOnce(Options) -> Options,
+) -> Result<Loaded, Vec<Problem>> {
     let mut warnings = Vec::new();
     let (mut options, mut places) = match &args.config {
         Some(name) => read_options(name, &mut warnings)?,
         None => (Options::default(), Places::default()),
     };
     args.apply(&mut options, &mut places);
+    let options = change(options);
     // What is nowhere in the file is a problem of the file as a whole.
     let somewhere = |mut problem: Problem| {
         problem.place = problem.place.or_else(|| args.config.as_deref().map(Place::flag));
@@ -45,13 +58,13 @@ pub fn load(args: &ConfigArgs) -> Result<Loaded, Vec<Problem>> {
     }
 }
 
-/// Reads a file that a command names beside its own flags.
+/// Reads where a file keeps what was recorded, for a command that reads that.
 ///
 /// # Errors
-/// Every problem of the configuration, a line each.
-pub fn load_file(file: &str) -> anyhow::Result<Loaded> {
+/// Every problem of that part of it, a line each.
+pub fn load_kept(file: &str) -> anyhow::Result<Loaded> {
     let args = ConfigArgs { config: Some(file.to_owned()), ..ConfigArgs::default() };
-    load(&args).map_err(|problems| {
+    load_as(&args, |options| options.only(Part::Kept)).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(lines.join("\n"))
     })

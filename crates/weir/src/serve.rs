@@ -1,5 +1,7 @@
 //! `weir up`: starts the threads, tells when it serves, and waits for signals.
 
+mod told;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,9 +10,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
-use tokio::sync::oneshot;
+use weir_core::alert::More;
 use weir_core::config::choices::DriverChoice;
 use weir_core::config::settings::{Http, Settings};
 use weir_core::console::{ConfigRow, Shutdown};
@@ -29,6 +31,7 @@ use crate::proxy::mail::{Command, Mailbox, ToWorker};
 use crate::proxy::threads::{LoginThreads, Porter};
 use crate::proxy::worker::{Worker, WorkerOptions};
 use crate::state_dir::StateDir;
+use told::{Event, Signals};
 
 /// Orders of console sessions that wait for their turn; each session has at most one.
 const ORDERS_QUEUED: usize = 16;
@@ -84,7 +87,7 @@ impl Proxy {
         let mailboxes: Vec<Mailbox> =
             (0..count).map(|_| Mailbox::new()).collect::<Result<_, _>>()?;
         let (orders, ordered) = channel(ORDERS_QUEUED);
-        let incidents = Incidents::start(settings)?;
+        let incidents = Incidents::start(settings, More::Proxy)?;
         let reporter = incidents.reporter().clone();
         // With several workers a client's pool may be another's.
         let porter = if count == 1 { Porter::Worker } else { Porter::LoginThreads };
@@ -107,6 +110,7 @@ impl Proxy {
             house: Arc::clone(&house),
             lookout: lookout.clone(),
             history: Arc::clone(&history),
+            player: Arc::new(Semaphore::new(1)),
             guarded: settings.http.as_ref().is_some_and(|http| http.token.is_some()),
         };
         let http = settings.http.as_ref();
@@ -290,21 +294,6 @@ async fn deserted(logins: &LoginThreads, awaited: bool) {
     }
 }
 
-/// What the process is told.
-enum Event {
-    Stop(Shutdown),
-    Reload(Option<oneshot::Sender<Result<(), String>>>),
-}
-
-impl From<Order> for Event {
-    fn from(order: Order) -> Self {
-        match order {
-            Order::Stop(how) => Self::Stop(how),
-            Order::Reload(answer) => Self::Reload(Some(answer)),
-        }
-    }
-}
-
 /// Prints the one line that scripts wait for: `ready listen=ADDRESS,… http=ADDRESS`, where HTTP is
 /// `off` when it is not served.
 ///
@@ -315,31 +304,6 @@ pub fn announce(addresses: &[String], http: Option<SocketAddr>) -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "ready listen={} http={http}", addresses.join(","))?;
     Ok(out.flush()?)
-}
-
-/// The signals that tell the process something.
-struct Signals {
-    term: Signal,
-    int: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Event {
-        tokio::select! {
-            _ = self.term.recv() => Event::Stop(Shutdown::WaitForServers),
-            _ = self.int.recv() => Event::Stop(Shutdown::WaitForServers),
-            _ = self.hangup.recv() => Event::Reload(None),
-        }
-    }
 }
 
 fn serve_http(settings: &Http, logins: &LoginThreads, shown: Shown) -> Result<SocketAddr> {

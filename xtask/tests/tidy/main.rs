@@ -5,5 +5,6 @@
 mod bounds;
 mod code;
 mod crates;
+mod pages;
 mod source;
 mod text;

@@ -88,16 +88,3 @@ fn files_end_with_one_line_end_and_lines_with_none_of_their_own() {
     }
     none(&breaches, "no blanks at the end of lines, one line end at the end of files");
 }
-
-#[test]
-fn every_cause_has_its_page_and_names_rules_that_exist() {
-    let all = files();
-    let exists = |path: &str| all.iter().any(|file| file.path == path);
-    let mut breaches = Vec::new();
-    for cause in weir_core::diagnosis::Cause::ALL {
-        let page = format!("docs/{}", cause.page());
-        let rules = cause.checks().iter().map(|rule| format!("docs/using/rules/{rule}.md"));
-        breaches.extend(std::iter::once(page).chain(rules).filter(|path| !exists(path)));
-    }
-    none(&breaches, "a cause links to pages that exist");
-}

@@ -34,6 +34,8 @@ struct Known {
     arrivals: Usual,
     /// Rows a transaction, when some ended last.
     rows: Option<f64>,
+    /// What was last said of it.
+    told: Option<ClassState>,
 }
 
 impl Books {
@@ -75,11 +77,13 @@ impl Books {
             hold: Usual::default(),
             arrivals: Usual::default(),
             rows: None,
+            told: None,
         };
         let known = self.classes.entry(row.key).or_insert_with(first);
         let span = now.since(known.at);
         if span < SPAN_MIN {
-            return None;
+            let told = known.told.clone();
+            return told.map(|told| ClassState { held: row.holding, ..told });
         }
         let since = row.sums.since(&known.sums);
         (known.at, known.sums) = (now, row.sums);
@@ -93,7 +97,7 @@ impl Books {
         // Without an end, all that is known is that one holds for at least so long.
         let hold = held.as_secs_f64() / ended.max(1.0);
         let arrivals = claims / span.as_secs_f64();
-        Some(ClassState {
+        known.told = Some(ClassState {
             route: row.label.to_string(),
             held: row.holding,
             arrivals_per_second: arrivals,
@@ -105,7 +109,8 @@ impl Books {
                 .and_then(|usual| Duration::try_from_secs_f64(usual).ok()),
             rows_per_transaction: known.rows,
             gap: longest_gap(all, row),
-        })
+        });
+        known.told.clone()
     }
 }
 
@@ -215,6 +220,20 @@ mod tests {
         assert_eq!((holder.pid, holder.phase), (Pid(42), Phase::IdleInTransaction));
         assert_eq!((holder.route.as_deref(), holder.host.as_str()), (Some("/pay"), "10.0.0.7"));
         assert_eq!(holder.gap.as_ref().unwrap().verb(), "insert");
+    }
+
+    #[test]
+    fn between_two_looks_in_quick_succession_routes_are_what_they_were() {
+        let mut books = Books::default();
+        let mut proxy = proxy_with(vec![pool(2)]);
+        let mut note = |millis, claims| {
+            books.note(Instant::from_millis(millis), &ledger(claims, Duration::ZERO), &mut proxy);
+            proxy.classes.first().map(|class| class.arrivals_per_second)
+        };
+        assert_eq!(note(0, 0), None);
+        assert_eq!(note(500, 10), Some(20.0));
+        assert_eq!(note(600, 500), Some(20.0));
+        assert_eq!(note(1000, 510), Some(1000.0));
     }
 
     #[test]

@@ -14,6 +14,17 @@ pub enum Occasion {
     Test,
 }
 
+/// Where the rest of an incident is to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum More {
+    /// In this state directory.
+    Kept(String),
+    /// With the proxy, as long as it runs.
+    Proxy,
+    /// Nowhere: who tells of it keeps no more.
+    Nowhere,
+}
+
 /// What a receiver is told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
@@ -26,21 +37,60 @@ pub struct Message {
     /// Changes of the same incident that this message stands for as well, because they came faster
     /// than the receiver takes them.
     pub merged: u32,
+    /// Where the rest is.
+    pub more: More,
+}
+
+impl More {
+    fn words(&self, id: &IncidentId) -> String {
+        match self {
+            Self::Kept(dir) => format!("More: `{}`", show(id, dir)),
+            Self::Proxy => format!(
+                "More, until Weir stops: `SHOW INCIDENT \"{id}\"` on the console, or GET \
+                 /api/v1/incidents/{id}. `state_dir` keeps it for longer"
+            ),
+            Self::Nowhere => {
+                "No more is kept of it: with --state-dir DIR the next one can be read later".into()
+            }
+        }
+    }
+
+    fn words_zh(&self, id: &IncidentId) -> String {
+        match self {
+            Self::Kept(dir) => format!("详情：`{}`", show(id, dir)),
+            Self::Proxy => format!(
+                "详情（Weir 停止前）：控制台 `SHOW INCIDENT \"{id}\"` 或 GET \
+                 /api/v1/incidents/{id}；设置 `state_dir` 可长期保存"
+            ),
+            Self::Nowhere => "没有保存更多内容：加上 --state-dir DIR，以后的事件可随时查看".into(),
+        }
+    }
+}
+
+/// The command, to be copied.
+fn show(id: &IncidentId, dir: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%:,".contains(&byte);
+    let dir = match dir.bytes().all(plain) {
+        true => dir.to_owned(),
+        false => format!("'{}'", dir.replace('\'', r"'\''")),
+    };
+    format!("weir incident show {id} --state-dir {dir}")
 }
 
 impl Message {
     /// Tells of a change.
     #[must_use]
-    pub fn change(installation: &str, incident: Incident) -> Self {
+    pub fn change(installation: &str, incident: Incident, more: More) -> Self {
         let at = incident.updated;
         let occasion = Occasion::Change(Box::new(incident));
-        Self { installation: installation.to_owned(), occasion, at, merged: 0 }
+        Self { installation: installation.to_owned(), occasion, at, merged: 0, more }
     }
 
     /// A try.
     #[must_use]
     pub fn test(installation: &str, at: Wall) -> Self {
-        Self { installation: installation.to_owned(), occasion: Occasion::Test, at, merged: 0 }
+        let (installation, more) = (installation.to_owned(), More::Nowhere);
+        Self { installation, occasion: Occasion::Test, at, merged: 0, more }
     }
 
     /// The incident it tells of.
@@ -125,10 +175,11 @@ impl Message {
                 Language::Zh => format!("合并了之前的 {} 次变化", self.merged),
             });
         }
-        let show = format!("weir incident show {}", incident.id);
         lines.push(match language {
-            Language::En => format!("Since {}. More: `{show}`", incident.opened),
-            Language::Zh => format!("开始于 {}。详情：`{show}`", incident.opened),
+            Language::En => format!("Since {}. {}", incident.opened, self.more.words(&incident.id)),
+            Language::Zh => {
+                format!("开始于 {}。{}", incident.opened, self.more.words_zh(&incident.id))
+            }
         });
         lines
     }
@@ -140,16 +191,35 @@ impl Message {
     }
 }
 
+/// What it did, as far as that is known: who only watches a server sees no requests.
 fn impact(incident: &Incident, language: Language) -> String {
+    let known = incident.impact.requests > 0 || incident.impact.lost() > 0;
+    let requests = known.then(|| requests(incident, language));
+    let connections = incident.impact.connections_max.map(|(used, limit)| match language {
+        Language::En => format!("at most {used} of {limit} connections used"),
+        Language::Zh => format!("连接使用峰值 {used} / {limit}"),
+    });
+    let parts: Vec<String> = requests.into_iter().chain(connections).collect();
+    let lasted = words::duration(Duration::from_millis(incident.impact.lasted_ms), language);
+    match (language, parts.is_empty()) {
+        (Language::En, true) => format!("For {lasted}"),
+        (Language::En, false) => format!("For {lasted}: {}", parts.join("; ")),
+        (Language::Zh, true) => format!("持续 {lasted}"),
+        (Language::Zh, false) => format!("持续 {lasted}：{}", parts.join("；")),
+    }
+}
+
+fn requests(incident: &Incident, language: Language) -> String {
     let impact = &incident.impact;
-    let lasted = words::duration(Duration::from_millis(impact.lasted_ms), language);
     let (refused, failed, percent) = (impact.refused, impact.failed, impact.failure_percent_max);
-    match language {
-        Language::En => format!(
-            "For {lasted}: {refused} requests refused, {failed} failed, {percent} % at the peak"
-        ),
-        Language::Zh => {
-            format!("持续 {lasted}：拒绝 {refused} 个请求，失败 {failed} 个，失败率峰值 {percent}%")
-        }
+    let lost = match language {
+        Language::En => format!("{refused} requests refused, {failed} failed"),
+        Language::Zh => format!("拒绝 {refused} 个请求，失败 {failed} 个"),
+    };
+    // Of few requests no rate is made.
+    match (language, percent) {
+        (_, 0) => lost,
+        (Language::En, percent) => format!("{lost}, {percent} % at the peak"),
+        (Language::Zh, percent) => format!("{lost}，失败率峰值 {percent}%"),
     }
 }

@@ -15,7 +15,7 @@ mod render;
 mod sign;
 
 pub use destination::{Destination, MailServer, WebAddress};
-pub use message::{Message, Occasion};
+pub use message::{Message, More, Occasion};
 pub use outbox::{Outbox, Settled};
 pub use render::{Header, Mail, Outgoing, Request, Sender, Verdict, render, verdict};
 

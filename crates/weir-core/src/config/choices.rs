@@ -114,8 +114,8 @@ pub enum Rotation {
     Lifo,
     /// The one unused for longest: load is even over all of them.
     RoundRobin,
-    /// Round-robin, and a client is given another connection for each transaction where there
-    /// is a choice. For finding code that depends on its connection.
+    /// The one used last, but never twice in a row for the same client where there is a choice.
+    /// For finding code that depends on its connection.
     EveryTransaction,
     /// A random one, from this seed; for tests that want the same order twice.
     Random(u64),

@@ -1,9 +1,7 @@
 //! Values with units: times ("30s", "500ms", "15min", "off") and sizes ("256KiB").
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The schema format of a [`TimeSpan`].
@@ -114,23 +112,25 @@ fn write(value: u64, units: &[(&str, u64)]) -> String {
     format!("{}{name}", value / factor)
 }
 
+/// The schema of a type that is written as text, of this format where it has one.
 macro_rules! string_schema {
-    ($name:ident, $format:expr) => {
-        impl JsonSchema for $name {
+    ($name:ident $(, $format:expr)?) => {
+        impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
             }
 
-            fn schema_name() -> Cow<'static, str> {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "format": $format })
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string" $(, "format": $format)? })
             }
         }
     };
 }
+pub(super) use string_schema;
 
 string_schema!(TimeSpan, SPAN_FORMAT);
 string_schema!(TimeLimit, LIMIT_FORMAT);

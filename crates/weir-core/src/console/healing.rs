@@ -173,6 +173,28 @@ impl Intervention {
     }
 }
 
+impl Intervention {
+    /// What its answer does not show: that it was a try, or what has changed where it hits nobody.
+    #[must_use]
+    pub fn remark(&self, dry_run: bool, hits: usize) -> Option<String> {
+        if dry_run {
+            return Some("this was a try: nothing is done".to_owned());
+        }
+        match self {
+            Self::Freeze => Some("healing ladder and caps stand still until UNFREEZE".to_owned()),
+            Self::Unfreeze => Some("healing ladder and caps act again".to_owned()),
+            Self::Exempt { off, .. } if hits == 0 => Some(format!(
+                "{self} is {} exempt; it has no server connection at this moment",
+                if *off { "no longer" } else { "now" }
+            )),
+            Self::Exempt { .. }
+            | Self::Cap { .. }
+            | Self::Evict { .. }
+            | Self::Quarantine { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Intervention {
     /// Whom it is about.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,7 +3,9 @@
 //!
 //! | file | job |
 //! | --- | --- |
-//! | `command` | what can be asked, with its documentation |
+//! | `command` | what one statement asks for |
+//! | `topic` | what SHOW shows |
+//! | `usage` | the commands' documentation |
 //! | `parse` | text to commands |
 //! | `heal` | likewise, those to the healers |
 //! | `snapshot` | what workers tell of themselves |
@@ -37,10 +39,12 @@ mod reference;
 mod snapshot;
 mod table;
 mod tables;
+mod topic;
 mod totals;
+mod usage;
 mod view;
 
-pub use command::{COMMANDS, Command, Means, Needs, Operation, Parameter, Shutdown, Topic, usage};
+pub use command::{Command, Means, Operation, Parameter, Shutdown};
 pub use exposition::metrics;
 pub use healing::{
     ActionRow, CapRow, HealingRequest, HealingSnapshot, Hit, Intervention, Victims, WardRow,
@@ -54,7 +58,9 @@ pub use snapshot::{
 };
 pub use table::{Answer, Heading, Kind, Relation, Value};
 pub use tables::{event_headings, event_rows};
+pub use topic::{Needs, Topic};
 pub use totals::{History, PoolTotals, Totals};
+pub use usage::{COMMANDS, usage};
 pub use view::{ConfigRow, View};
 
 #[cfg(test)]

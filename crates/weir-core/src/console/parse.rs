@@ -4,8 +4,10 @@ use weir_wire::error::SqlState;
 use weir_wire::sql;
 use weir_wire::sql::lex::{Kind, Lexer, Token};
 
-use super::command::{COMMANDS, Command, Means, Operation, Parameter, Shutdown, Topic};
+use super::command::{Command, Means, Operation, Parameter, Shutdown};
 use super::heal;
+use super::topic::Topic;
+use super::usage::COMMANDS;
 use crate::config::nearest;
 use crate::session::Notice;
 

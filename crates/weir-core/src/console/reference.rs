@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::command::{COMMANDS, Topic};
 use super::healing_metrics::HEALING_METRICS;
 use super::ledger_metrics::LEDGER_METRICS;
 use super::metrics::METRICS;
 use super::table::{Heading, Relation};
+use super::topic::Topic;
+use super::usage::COMMANDS;
 
 const INTRODUCTION: &str = "\
 # Console

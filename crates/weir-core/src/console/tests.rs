@@ -10,7 +10,7 @@ use crate::healing::{
     Door, Exempted, Healer, Origin, Record, Rules, Scene, Sign, Step, Subject, Ward,
 };
 use crate::ids::{ClassId, PoolId};
-use crate::incident::report::Story;
+use crate::incident::report::{Otherwise, Story};
 use crate::incident::{self, Flight, IncidentDesk, Moment, Signals};
 use crate::ledger::{
     ClassKind, ClassRow, ClassSums, GapRow, GapSums, Histogram, HolderRow, LedgerSnapshot, Phase,
@@ -315,7 +315,7 @@ fn story() -> Story {
         events: Vec::new(),
         flight: Flight::default(),
         price: None,
-        replayed: None,
+        otherwise: Otherwise::NotRecorded,
         routes: Vec::new(),
     }
 }

@@ -51,7 +51,8 @@ impl Why {
 pub struct Verdict {
     /// What follows from it.
     pub why: Why,
-    /// Slot time for each transaction lately, open ones included.
+    /// Slot time lately, that of open transactions included, for each that ended; all of it while
+    /// none has.
     pub hold: Duration,
     /// The usual slot time; none while too little was seen.
     pub usual: Option<Duration>,
@@ -97,7 +98,7 @@ impl fmt::Display for Explanation {
         if let Some(cap) = self.cap {
             write!(f, ", at most {cap} allowed")?;
         }
-        write!(f, "; {hold:.1?} for each transaction")?;
+        write!(f, "; {hold:.1?} of slots for each transaction that ended")?;
         if let Some(usual) = usual {
             write!(f, " (usual: {usual:.1?})")?;
         }

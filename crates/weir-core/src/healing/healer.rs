@@ -80,6 +80,8 @@ pub struct Order {
     pub number: u64,
     /// What.
     pub step: Step,
+    /// It is taken back.
+    pub lifts: bool,
     /// About what.
     pub subject: Subject,
     /// The class it is about.
@@ -158,7 +160,8 @@ impl Healer {
         let Sign { number, step, route, slots, why } = sign;
         let subject = Subject::Route(Arc::clone(&route));
         let who = Who::default();
-        let order = Order { number, step, subject, route, holder: None, slots, why, who };
+        let lifts = false;
+        let order = Order { number, step, lifts, subject, route, holder: None, slots, why, who };
         let prediction = predict(scene.waiting, slots);
         self.record(now, scene, (order, Origin::Healer, verdict), prediction);
     }
@@ -238,6 +241,7 @@ impl Healer {
         let order = Order {
             number: number(),
             step: Step::Quarantine,
+            lifts: false,
             subject: subject.clone(),
             route: Arc::clone(route),
             holder: None,
@@ -263,6 +267,7 @@ impl Healer {
             at: now,
             pool: scene.pool,
             step: order.step,
+            lifts: order.lifts,
             subject: order.subject,
             route: order.route,
             origin,
@@ -374,6 +379,7 @@ fn describe(proposal: &Proposal, (number, who): (u64, Who)) -> Order {
     Order {
         number,
         step: *step,
+        lifts: false,
         subject: Subject::Holder(holder.server),
         route: Arc::clone(&holder.route),
         holder: Some(holder.clone()),

@@ -87,6 +87,8 @@ pub struct Record {
     pub pool: PoolId,
     /// What.
     pub step: Step,
+    /// It was taken back.
+    pub lifts: bool,
     /// About what.
     pub subject: Subject,
     /// The class it is about.

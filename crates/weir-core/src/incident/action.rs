@@ -37,6 +37,8 @@ pub enum Reason {
     Repeated,
     /// An operator said so.
     Operator,
+    /// An operator took it back.
+    TakenBack,
 }
 
 impl Reason {
@@ -91,6 +93,7 @@ impl Action {
     #[must_use]
     pub fn of(record: &healing::Record) -> Option<Self> {
         let reason = match (record.origin, record.doing, record.step) {
+            (Origin::Operator, _, _) if record.lifts => Reason::TakenBack,
             (Origin::Operator, _, _) => Reason::Operator,
             (Origin::Healer, Some(doing), _) => Reason::of_holder(doing)?,
             (Origin::Healer, None, Step::Quarantine) => Reason::Repeated,

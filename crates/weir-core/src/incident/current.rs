@@ -10,7 +10,7 @@ use super::event::{EventKind, seconds};
 use super::flight::Recorder;
 use super::impact::Tally;
 use super::machine::{Machine, State, Step};
-use super::moment::Moment;
+use super::moment::{Moment, Wall};
 use super::prelude::Before;
 use super::rules::Rules;
 use super::signals::Server;
@@ -45,6 +45,10 @@ pub(super) struct Current {
     server_down: Option<Instant>,
     /// When people are told of the opening, should no cause be found before.
     tell_by: Option<Instant>,
+    /// How long that waits.
+    name_wait: Duration,
+    /// When it opened, or trouble last came back.
+    stretch: Wall,
     summary_at: Instant,
     flight_at: Instant,
 }
@@ -71,6 +75,8 @@ impl Current {
             counterfactuals: Vec::new(),
             server_down: None,
             tell_by: Some(now.mono + rules.name_wait),
+            name_wait: rules.name_wait,
+            stretch: now.wall,
             summary_at: now.mono,
             flight_at: now.mono,
         };
@@ -106,7 +112,7 @@ impl Current {
         notes.into_iter().for_each(|note| self.catch_up(Some(note), records));
         if let Some(step) = self.machine.reopen(now.mono) {
             self.reopened += 1;
-            self.change(now, step, records);
+            self.come_back(now, step, records);
         }
         self.act(now, acts, records);
     }
@@ -127,8 +133,12 @@ impl Current {
                 let calm = Moment { mono: self.opened.mono + lasted, ..now };
                 let kind = EventKind::Recovered { seconds: seconds(lasted) };
                 self.event(calm, kind, records);
+                self.change(now, step, records);
+            } else if step.from == State::Watching && step.to != State::Closed {
+                self.come_back(now, step, records);
+            } else {
+                self.change(now, step, records);
             }
-            self.change(now, step, records);
         }
         if let Some(percent) = self.tally.add(look, self.lasted()) {
             self.event(now, EventKind::FailureRate { percent }, records);
@@ -211,7 +221,7 @@ impl Current {
             updated,
             closed: closed.then(|| self.opened.wall_at(self.state_since())),
             reopened: self.reopened,
-            suspects: self.suspects.as_slice().to_vec(),
+            suspects: self.suspects.told((!closed).then_some(self.stretch)),
             impact: self.tally.impact().clone(),
             actions: u32::try_from(self.actions.len()).unwrap_or(u32::MAX),
             slots_freed: self.slots_freed,
@@ -271,16 +281,25 @@ impl Current {
     fn blame(&mut self, now: Moment, findings: &[Finding], records: &mut Vec<Record>) {
         let at = self.opened.wall_at(now.mono);
         for finding in self.suspects.see(findings, at) {
-            if let Some(rank) = self.suspects.place(&finding) {
+            if let Some(rank) = self.suspects.place(&finding, self.stretch) {
                 let finding = Box::new(finding);
                 self.event(now, EventKind::Offender { rank, finding }, records);
             }
         }
     }
 
+    /// Trouble is here again. Its cause may be another one than before, so people are told as of
+    /// an opening: when it is known.
+    fn come_back(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
+        self.stretch = self.opened.wall_at(now.mono);
+        self.tell_by = Some(now.mono + self.name_wait);
+        self.change_quietly(now, step, records);
+    }
+
     /// The opening is told as soon as a cause is known, else after a short wait.
     fn tell_of_opening(&mut self, now: Moment, records: &mut Vec<Record>) {
-        if self.tell_by.is_some_and(|by| self.suspects.named() || now.mono >= by) {
+        let named = || self.suspects.named_since(self.stretch);
+        if self.tell_by.is_some_and(|by| named() || now.mono >= by) {
             self.tell_by = None;
             records.push(Record::Tell(Box::new(self.incident())));
         }

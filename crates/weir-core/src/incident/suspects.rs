@@ -112,19 +112,28 @@ impl Suspects {
         new
     }
 
-    pub(super) fn as_slice(&self) -> &[Suspect] {
-        &self.list
+    /// All of them, in their order. While trouble lasts that began at `since`, those that were
+    /// seen in it come before those of earlier trouble.
+    pub(super) fn told(&self, since: Option<Wall>) -> Vec<Suspect> {
+        let mut told = self.list.clone();
+        if let Some(since) = since {
+            told.sort_by_key(|suspect| suspect.last < since);
+        }
+        told
     }
 
-    /// Whether something better than a symptom is known.
-    pub(super) fn named(&self) -> bool {
-        self.list.iter().any(|suspect| !suspect.finding.cause.is_symptom())
+    /// Whether something better than a symptom was seen since then.
+    pub(super) fn named_since(&self, since: Wall) -> bool {
+        let here = |suspect: &&Suspect| suspect.last >= since;
+        self.list.iter().filter(here).any(|suspect| !suspect.finding.cause.is_symptom())
     }
 
-    /// The place of a finding's suspect, from 1; `None` when it was crowded out.
-    pub(super) fn place(&self, finding: &Finding) -> Option<u32> {
+    /// The place of a finding's suspect in the trouble that began at `since`, from 1; `None` when
+    /// it was crowded out.
+    pub(super) fn place(&self, finding: &Finding, since: Wall) -> Option<u32> {
         let key = Key::of(finding);
-        let at = self.list.iter().position(|known| Key::of(&known.finding) == key)?;
+        let told = self.told(Some(since));
+        let at = told.iter().position(|known| Key::of(&known.finding) == key)?;
         u32::try_from(at + 1).ok()
     }
 }
@@ -160,7 +169,7 @@ mod tests {
             suspects.see(&[finding(Cause::WaitsOnApplication, "bulk", 40.0)], Wall(2)).is_empty()
         );
         suspects.see(&[finding(Cause::WaitsOnApplication, "bulk", 5.0)], Wall(3));
-        let [only] = suspects.as_slice() else { panic!("{suspects:?}") };
+        let [only] = suspects.list.as_slice() else { panic!("{suspects:?}") };
         assert_eq!(
             (only.explains(), only.looks, only.first, only.last),
             (40.0, 3, Wall(1), Wall(3))
@@ -178,9 +187,9 @@ mod tests {
             ],
             Wall(1),
         );
-        let order: Vec<Cause> = suspects.as_slice().iter().map(|one| one.finding.cause).collect();
+        let order: Vec<Cause> = suspects.list.iter().map(|one| one.finding.cause).collect();
         assert_eq!(order, [Cause::WaitsOnApplication, Cause::LongStatement, Cause::LimitNear]);
-        assert_eq!(suspects.place(&finding(Cause::LongStatement, "report", 1.0)), Some(2));
+        assert_eq!(suspects.place(&finding(Cause::LongStatement, "report", 1.0), Wall(0)), Some(2));
     }
 
     #[test]
@@ -188,9 +197,9 @@ mod tests {
         let mut suspects = Suspects::default();
         let too_small = finding(Cause::PoolTooSmall, "", 40.0);
         suspects.see(std::slice::from_ref(&too_small), Wall(1));
-        assert!(suspects.named(), "alone it is a cause");
+        assert!(suspects.named_since(Wall(0)), "alone it is a cause");
         suspects.see(&[finding(Cause::WaitsOnApplication, "bulk", 29.0)], Wall(2));
-        assert_eq!(suspects.place(&too_small), Some(2));
+        assert_eq!(suspects.place(&too_small, Wall(0)), Some(2));
     }
 
     #[test]
@@ -200,7 +209,7 @@ mod tests {
             let one = finding(Cause::LongStatement, &format!("r{number}"), f64::from(number));
             suspects.see(&[one], Wall(number.into()));
         }
-        assert_eq!(suspects.as_slice().len(), INCIDENT_SUSPECTS);
-        assert_eq!(suspects.as_slice()[0].explains(), 999.0);
+        assert_eq!(suspects.list.len(), INCIDENT_SUSPECTS);
+        assert_eq!(suspects.list[0].explains(), 999.0);
     }
 }

@@ -20,7 +20,6 @@
 //!
 //! A server connection goes back when `ReadyForQuery` says that no transaction is open, nothing
 //! else is under way, and the client has left no session state that only this connection has.
-
 //!
 //! Differs from PostgreSQL, on purpose or because it cannot be otherwise:
 //!

@@ -393,7 +393,7 @@ impl Session {
     pub fn greet(
         &self,
         out: &mut Vec<u8>,
-        welcome: &Welcome,
+        welcome: &mut Welcome,
         pid: i32,
         secret: &[u8],
     ) -> Result<(), Fault> {

@@ -113,8 +113,9 @@ impl Recorded<'_> {
         let around = u64::try_from(AROUND.as_millis()).unwrap_or(u64::MAX);
         let at = |wall: u64| self.stretches.partition_point(|one| one.until.0 <= wall);
         let upto = |wall: u64| self.stretches.partition_point(|one| one.from.0 < wall);
-        let first = at(self.from.0.saturating_sub(around));
+        // Each end is held to its neighbour: after a clock was set back they could cross.
         let from = at(self.from.0);
+        let first = at(self.from.0.saturating_sub(around)).min(from);
         let until = upto(self.until.0).max(from);
         let last = upto(self.until.0.saturating_add(around)).max(until);
         Parts {

@@ -17,6 +17,8 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The way to one mail server.
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// Where it is, for messages.
+    place: String,
     from: Mailbox,
     to: Vec<Mailbox>,
 }
@@ -46,7 +48,8 @@ impl Mailer {
             }
             (None, _) | (_, None) => builder.build(),
         };
-        Ok(Self { transport, from, to })
+        let place = format!("{}:{}", server.host, server.port);
+        Ok(Self { transport, place, from, to })
     }
 
     /// Sends, and says what became of it.
@@ -55,10 +58,11 @@ impl Mailer {
             Ok(message) => message,
             Err(why) => return Verdict::Refused { why: format!("{why:#}") },
         };
+        let told = |error: &dyn std::fmt::Display| format!("mail server {}: {error}", self.place);
         match self.transport.send(message).await {
             Ok(_) => Verdict::Delivered,
-            Err(error) if error.is_permanent() => Verdict::Refused { why: error.to_string() },
-            Err(error) => Verdict::Failed { why: error.to_string(), retry_after: None },
+            Err(error) if error.is_permanent() => Verdict::Refused { why: told(&error) },
+            Err(error) => Verdict::Failed { why: told(&error), retry_after: None },
         }
     }
 

@@ -12,6 +12,8 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
+use weir_core::alert::More;
+use weir_core::config::options::Part;
 use weir_core::config::{Problem, Settings, config_rows};
 use weir_core::console::ConfigRow;
 use weir_core::diagnosis::health::{Health, Status};
@@ -33,7 +35,7 @@ use crate::state_dir::StateDir;
 /// # Errors
 /// Every problem of the configuration.
 pub(super) fn load(args: &WatchArgs) -> Result<Loaded, Vec<Problem>> {
-    let mut loaded = wanted::load(&args.wanted)?;
+    let mut loaded = wanted::load(&args.wanted, Part::Watch)?;
     let dir = args.state_dir.clone();
     loaded.settings.state_dir = dir.or_else(|| loaded.settings.state_dir.take());
     Ok(loaded)
@@ -53,7 +55,7 @@ pub(super) async fn follow(args: &WatchArgs, loaded: Loaded) -> Result<ExitCode>
     let outside = || Outside::new(Arc::clone(&thresholds), tell.clone(), lookout.clone());
     let mut watch = Watch {
         watchers: Watchers::new(lookout.clone(), outside),
-        incidents: Incidents::start(&settings)?,
+        incidents: Incidents::start(&settings, More::Nowhere)?,
         teller: Teller::new(args.json, &settings),
         config: config_rows(&loaded.options),
         ticks: ticks(settings.guard.interval),

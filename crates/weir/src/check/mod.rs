@@ -20,6 +20,7 @@ use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use weir_core::activity::Proxy;
+use weir_core::config::options::Part;
 use weir_core::config::{Problem, Settings};
 use weir_core::diagnosis::Thresholds;
 use weir_core::diagnosis::health::{Answer, Health, Status, nagios, prometheus, text};
@@ -42,9 +43,9 @@ pub const CANNOT_TELL: u8 = Status::Unknown.exit_code();
 /// # Errors
 /// When TLS cannot be set up, or nothing can be printed.
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
-    let settings = match wanted::load(&args.wanted) {
+    let settings = match wanted::load(&args.wanted, Part::Look) {
         Ok(loaded) => loaded.settings,
-        Err(problems) => return cannot_tell(&problems),
+        Err(problems) => return cannot_look(&problems, args.format()),
     };
     let answer = Answer::of(runtime()?.block_on(look(&settings))?);
     io::stdout().write_all(shown(&answer, args.format()).as_bytes())?;
@@ -117,6 +118,16 @@ fn shown(answer: &Answer, format: Format) -> String {
         Format::Nagios => nagios(&answer.servers),
         Format::Prometheus => prometheus(&answer.servers),
     }
+}
+
+/// Nagios shows its operators what stands on standard output, and nothing else.
+fn cannot_look(problems: &[Problem], format: Format) -> Result<ExitCode> {
+    if let (Format::Nagios, Some(problem)) = (format, problems.first()) {
+        let line = problem.to_string().replace('|', "/");
+        let line: Vec<&str> = line.lines().map(str::trim).collect();
+        writeln!(io::stdout(), "WEIR UNKNOWN - {}", line.join("; "))?;
+    }
+    cannot_tell(problems)
 }
 
 fn cannot_tell(problems: &[Problem]) -> Result<ExitCode> {

@@ -7,14 +7,14 @@ use arc_swap::ArcSwap;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 use weir_core::activity::Proxy;
-use weir_core::alert::Message;
+use weir_core::alert::{Message, More};
 use weir_core::config::Settings;
 use weir_core::config::choices::Language;
 use weir_core::diagnosis::health::{Health, Status, text};
 use weir_core::diagnosis::{Cause, Severity, Thresholds};
-use weir_core::incident::{Incident, IncidentId, State};
+use weir_core::incident::{IncidentId, State};
 
-use crate::incident::Reporter;
+use crate::incident::{Reporter, more};
 use crate::monitor::guard::Lookout;
 use crate::monitor::watcher::{Seen, Surroundings};
 
@@ -23,13 +23,16 @@ pub(super) struct Teller {
     json: bool,
     /// What this place is called in messages.
     name: String,
+    /// Where more is to be read.
+    more: More,
     /// The incident and the state that were told last.
     told: Option<(IncidentId, State)>,
 }
 
 impl Teller {
     pub(super) fn new(json: bool, settings: &Settings) -> Self {
-        Self { json, name: settings.incidents.name.clone(), told: None }
+        let (name, more) = (settings.incidents.name.clone(), more(settings, More::Nowhere));
+        Self { json, name, more, told: None }
     }
 
     /// The place may be called otherwise now.
@@ -52,7 +55,8 @@ impl Teller {
         let news = self.told != state && (self.told.is_some() || incident.state != State::Closed);
         if news {
             self.told = state;
-            self.print(|| json!({ "incident": incident }), || words(&self.name, incident))?;
+            let message = || Message::change(&self.name, incident.clone(), self.more.clone());
+            self.print(|| json!({ "incident": incident }), || words(&message()))?;
         }
         Ok(())
     }
@@ -72,11 +76,11 @@ impl Teller {
     }
 }
 
-fn words(name: &str, incident: &Incident) -> String {
-    let message = Message::change(name, incident.clone());
-    let lines: Vec<String> =
-        message.lines(Language::En).into_iter().map(|line| format!("  {line}\n")).collect();
-    format!("{} ({})\n{}", message.title(Language::En), incident.id, lines.concat())
+fn words(message: &Message) -> String {
+    let lines = message.lines(Language::En).into_iter().map(|line| format!("  {line}\n"));
+    let lines: String = lines.collect();
+    let id = message.id().map(ToString::to_string).unwrap_or_default();
+    format!("{} ({id})\n{lines}", message.title(Language::En))
 }
 
 /// What must differ to be told: status, and causes with their severities.

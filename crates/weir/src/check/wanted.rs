@@ -1,8 +1,8 @@
 //! From the command line to settings.
 
-use weir_core::config::choices::AuthMethod;
+use weir_core::config::options::{GuardOptions, Part};
 use weir_core::config::settings::{Secret, Settings};
-use weir_core::config::{Place, Problem, parse_upstream};
+use weir_core::config::{Options, Place, Problem, parse_upstream};
 
 use super::args::Wanted;
 use crate::cli::ConfigArgs;
@@ -15,18 +15,20 @@ const URL: &str = "--url";
 /// environment in them.
 ///
 /// # Errors
-/// Every problem of the configuration, and a URL that is none.
-pub(super) fn load(wanted: &Wanted) -> Result<Loaded, Vec<Problem>> {
+/// Every problem of that part of the configuration, and a URL that is none.
+pub(super) fn load(wanted: &Wanted, part: Part) -> Result<Loaded, Vec<Problem>> {
     let args = ConfigArgs {
         config: wanted.config.clone(),
         upstream: wanted.url.clone(),
-        // Without a file nobody is served, so nobody needs a password to come in.
-        auth: wanted.config.is_none().then_some(AuthMethod::Trust),
         ..ConfigArgs::default()
     };
-    let mut loaded = config::load(&args).map_err(as_url)?;
-    if let Some(url) = &wanted.url {
-        only(&mut loaded.settings, url);
+    let url = wanted.url.as_deref();
+    let change = |options: Options| match url {
+        Some(url) => only(options, url).only(part),
+        None => options.only(part),
+    };
+    let mut loaded = config::load_as(&args, change).map_err(as_url)?;
+    if let Some(url) = url {
         environment(&mut loaded.settings, url, |name| std::env::var(name).ok());
         if !names_a_role(&loaded.settings, url) {
             let problem = Problem::new("", "nobody is named to log in as").at(Place::flag(URL));
@@ -52,17 +54,21 @@ fn names_a_role(settings: &Settings, url: &str) -> bool {
     settings.guard.user.is_some() || parse_upstream(url).is_ok_and(|url| url.user.is_some())
 }
 
-/// Leaves only the database of the URL: the file's others are not asked about.
-fn only(settings: &mut Settings, url: &str) {
+/// Leaves only the database of the URL, looked at as the role of the URL: the file's others are
+/// not asked about.
+fn only(mut options: Options, url: &str) -> Options {
     let name = parse_upstream(url).ok().and_then(|upstream| upstream.dbname);
-    match name {
-        Some(name) => {
-            settings.databases.retain(|known, _| *known == name);
-            settings.wildcard = None;
-        }
-        None => settings.databases.clear(),
-    }
-    settings.guard.user = None;
+    let name = name.as_deref().unwrap_or("*");
+    options.databases.retain(|known, _| known == name);
+    let guard = options.guard;
+    options.guard = GuardOptions {
+        user: None,
+        password: None,
+        password_env: None,
+        password_file: None,
+        ..guard
+    };
+    options
 }
 
 /// Takes from the environment what the URL leaves out, as libpq does.
@@ -96,10 +102,10 @@ mod tests {
     #[test]
     fn a_url_is_enough_and_the_only_server_asked() {
         let url = Some("postgres://u:p@h:1/d".to_owned());
-        let loaded = load(&Wanted { url, config: None }).unwrap();
+        let loaded = load(&Wanted { url, config: None }, Part::Look).unwrap();
         assert_eq!(loaded.settings.databases.keys().collect::<Vec<_>>(), ["d"]);
         let wrong = Wanted { url: Some("mysql://h".into()), config: None };
-        let problem = load(&wrong).unwrap_err()[0].to_string();
+        let problem = load(&wrong, Part::Look).unwrap_err()[0].to_string();
         assert!(problem.starts_with("--url: the URL does not begin with postgres://"), "{problem}");
     }
 }

@@ -71,10 +71,14 @@ async fn order(
     };
     match intervene(&house, &order, dry_run).await {
         Ok(hits) => {
+            let remark = order.remark(dry_run, hits.len());
             let rows = Hit::answer(&hits, CONSOLE_ROWS).json(&Hit::headings());
-            reply(StatusCode::OK, &json!({ "done": !dry_run, "hits": rows }))
+            reply(StatusCode::OK, &json!({ "done": !dry_run, "hits": rows, "remark": remark }))
         }
-        Err(notice) => wrong(StatusCode::CONFLICT, &notice.message),
+        Err(notice) => {
+            let body = json!({ "error": notice.message, "hint": notice.hint });
+            reply(StatusCode::CONFLICT, &body)
+        }
     }
 }
 

@@ -3,15 +3,19 @@
 
 use std::path::Path as Dir;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::task::JoinError;
 use weir_core::config::choices::Language;
 use weir_core::config::settings::Settings;
+use weir_core::incident::needed;
 use weir_core::incident::report::Story;
 
 use super::Shown;
@@ -20,6 +24,9 @@ use crate::store::IncidentStore;
 
 /// The name of the latest incident, where a name is asked for.
 const LATEST: &str = "latest";
+
+/// How long a report waits for its incident to be played again. Shorter than a request may take.
+const PLAY_MAX: Duration = Duration::from_secs(5);
 
 /// What a report may do in a browser: nothing but be seen.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -69,11 +76,22 @@ pub(super) async fn one(State(shown): State<Shown>, Path(name): Path<String>) ->
 pub(super) async fn report(
     State(shown): State<Shown>,
     Path(name): Path<String>,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Response {
+    let wanted = match wanted {
+        Ok(Query(wanted)) => wanted,
+        Err(why) => {
+            let hint = "format=html|md, lang=en|zh";
+            let body = json!({ "error": why.body_text(), "hint": hint });
+            return reply(StatusCode::BAD_REQUEST, &body);
+        }
+    };
     let story = match find(&shown, &name).await {
         Ok(story) => story,
         Err(none) => return none,
+    };
+    let Ok(story) = with_history(&shown, story).await else {
+        return broken("stopping");
     };
     let language = match wanted.lang {
         Some(Lang::En) => Language::En,
@@ -90,6 +108,32 @@ pub(super) async fn report(
             let head = [(CONTENT_TYPE, "text/markdown; charset=utf-8")];
             (head, story.markdown(language)).into_response()
         }
+    }
+}
+
+/// The story with what the ledger's history adds to it, as `weir incident report` has it. An
+/// incident that takes too long to play again, or while another is played, comes without that.
+async fn with_history(shown: &Shown, story: Arc<Story>) -> Result<Story, JoinError> {
+    let history = Arc::clone(&shown.history);
+    let read = move || {
+        let (since, until) = needed(&story.incident);
+        let known = history.read(since, until);
+        if let Some(why) = known.unread {
+            tracing::warn!("a report does without the ledger's history: {why}");
+        }
+        (Story::clone(&story).with_routes(&known.stretches), known.stretches)
+    };
+    let (story, stretches) = tokio::task::spawn_blocking(read).await?;
+    let Ok(player) = Arc::clone(&shown.player).try_acquire_owned() else { return Ok(story) };
+    let unplayed = story.clone();
+    let play = tokio::task::spawn_blocking(move || {
+        // Given back when it has been played, whether somebody still waits for it or not.
+        let _player = player;
+        unplayed.with_history(&stretches)
+    });
+    match tokio::time::timeout(PLAY_MAX, play).await {
+        Ok(played) => played,
+        Err(_) => Ok(story),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Shown {
     pub lookout: Lookout,
     /// What is kept of the ledger.
     pub history: Arc<History>,
+    /// Who plays incidents again, one at a time: it takes a processor.
+    pub player: Arc<Semaphore>,
     /// A token is asked for.
     pub guarded: bool,
 }

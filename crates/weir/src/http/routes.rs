@@ -151,6 +151,7 @@ async fn not_found() -> Response {
         "/api/v1/incidents/{id}",
         "/api/v1/incidents/{id}/report?format=html|md&lang=en|zh",
         "/api/v1/ledger/history",
+        "POST /api/v1/healing/{exempt|cap|evict|quarantine|freeze|unfreeze}",
     ];
     reply(StatusCode::NOT_FOUND, &json!({ "error": "there is nothing here", "paths": paths }))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use weir_core::config::choices::Language;
 use weir_core::config::settings;
-use weir_core::incident::report::{RouteUse, Story};
+use weir_core::incident::report::Story;
 use weir_core::incident::{Incident, Replayed, needed, words};
 use weir_core::ledger::Summary;
 
@@ -43,7 +43,8 @@ pub fn run(command: &IncidentCommand, out: &mut dyn Write) -> Result<ExitCode> {
         IncidentCommand::Report { id, place, format } => {
             let opened = open(place)?;
             let language = opened.language;
-            let story = opened.story(id)?;
+            let stretches = opened.history(&opened.incident(id)?)?;
+            let story = opened.story(id)?.with_history(&stretches);
             let page = match format {
                 ReportFormat::Markdown => story.markdown(language),
                 ReportFormat::Html => story.html(language),
@@ -98,28 +99,41 @@ impl Opened {
 
     fn story(self, id: &str) -> Result<Story> {
         let incident = self.incident(id)?;
-        // A report does without, where the history lacks the incident.
-        let stretches = self.history(&incident)?;
-        let replayed = Replayed::of(&incident, &stretches).ok();
-        let routes = RouteUse::of(&incident, &stretches);
-        Ok(Story { replayed, routes, ..self.store.story(incident, self.incidents.price)? })
+        Ok(self.store.story(incident, self.incidents.price)?)
     }
 }
 
 fn open(place: &IncidentPlace) -> Result<Opened> {
     let (dir, incidents) = match &place.config {
         Some(file) => {
-            let loaded = config::load_file(file)?;
+            let loaded = config::load_kept(file)?;
             (loaded.settings.state_dir, loaded.settings.incidents)
         }
         None => (None, settings::Incidents::default()),
     };
     let dir = place.state_dir.clone().or(dir);
-    let dir = dir.context("where are the incidents? name --state-dir DIR, or --config FILE")?;
+    let dir = dir.with_context(|| nowhere(place.config.as_deref(), "incidents"))?;
+    if !IncidentStore::exists(Path::new(&dir)) {
+        bail!(
+            "no incidents are kept in {dir}: weir up and weir watch keep theirs in the state_dir \
+             that they are given"
+        );
+    }
     let store = IncidentStore::open_to_read(Path::new(&dir))
-        .with_context(|| format!("no incidents are kept in {dir}"))?;
+        .with_context(|| format!("the incidents in {dir} cannot be read"))?;
     let language = place.lang.unwrap_or(incidents.language);
     Ok(Opened { store, dir, incidents, language })
+}
+
+/// Why it is not known where something is kept.
+pub fn nowhere(config: Option<&str>, what: &str) -> String {
+    match config {
+        Some(file) => format!(
+            "{file} has no state_dir, so {what} are kept in memory by the process that runs: set \
+             it, or name --state-dir DIR"
+        ),
+        None => format!("where are the {what}? name --state-dir DIR, or --config FILE"),
+    }
 }
 
 fn list(incidents: &[Incident], language: Language, json: bool, out: &mut dyn Write) -> Result<()> {

@@ -20,7 +20,7 @@ pub use feed::{feed, look};
 pub use keeper::Keeper;
 pub use reporter::{Look, Open, Reporter};
 pub use shelf::Shelf;
-pub use thread::{Incidents, TOLD};
+pub use thread::{Incidents, TOLD, more};
 
 #[cfg(test)]
 mod tests;

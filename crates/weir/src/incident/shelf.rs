@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weir_core::config::limits::INCIDENTS_AT_HAND;
-use weir_core::incident::report::Story;
+use weir_core::incident::report::{Otherwise, Story};
 use weir_core::incident::{Flight, Incident, IncidentId, Price, Record};
 
 /// The latest incidents, the oldest first.
@@ -55,7 +55,7 @@ impl Shelf {
                     events: Vec::new(),
                     flight: Flight::default(),
                     price: price.cloned(),
-                    replayed: None,
+                    otherwise: Otherwise::NotRecorded,
                     routes: Vec::new(),
                 })),
             }

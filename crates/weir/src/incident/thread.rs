@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use weir_core::alert::Message;
+use weir_core::alert::{Message, More};
+use weir_core::config::choices::Language;
 use weir_core::config::limits::INCIDENTS_AT_HAND;
 use weir_core::config::settings::{self, Settings};
 use weir_core::incident::{Incident, IncidentDesk, Record, State, Wall, words};
@@ -28,11 +29,12 @@ pub struct Incidents {
 }
 
 impl Incidents {
-    /// Starts the thread, and that of the receivers.
+    /// Starts the thread, and that of the receivers. Without a state directory, `otherwise` says
+    /// where more is to be read about an incident.
     ///
     /// # Errors
     /// When the system gives no thread or no chance.
-    pub fn start(settings: &Settings) -> Result<Self> {
+    pub fn start(settings: &Settings, otherwise: More) -> Result<Self> {
         let (reporter, orders) = Reporter::new();
         let wall = wall();
         let dir = settings.state_dir.as_deref().map(Path::new);
@@ -47,6 +49,7 @@ impl Incidents {
             keeper,
             alerts: Alerts::start(settings)?,
             settings: settings.incidents.clone(),
+            more: more(settings, otherwise),
             reporter: reporter.clone(),
         };
         let thread = std::thread::Builder::new()
@@ -78,7 +81,18 @@ struct Desk {
     keeper: Keeper,
     alerts: Alerts,
     settings: settings::Incidents,
+    more: More,
     reporter: Reporter,
+}
+
+/// Where more is to be read about incidents.
+pub fn more(settings: &Settings, otherwise: More) -> More {
+    // Who reads the message stands in another directory.
+    let whole = |dir: &String| match std::path::absolute(dir) {
+        Ok(path) => path.to_string_lossy().into_owned(),
+        Err(_) => dir.clone(),
+    };
+    settings.state_dir.as_ref().map_or(otherwise, |dir| More::Kept(whole(dir)))
 }
 
 impl Desk {
@@ -120,18 +134,22 @@ impl Desk {
     }
 
     fn tell(&self, incident: Incident) {
-        log(&self.settings, &incident);
-        self.alerts.tell(Message::change(&self.settings.name, incident));
+        let message = Message::change(&self.settings.name, incident, self.more.clone());
+        log(self.settings.language, &message);
+        self.alerts.tell(message);
     }
 }
 
 /// The log is told of everything, openings at the critical level.
-fn log(settings: &settings::Incidents, incident: &Incident) {
-    let message = Message::change(&settings.name, incident.clone());
-    let (title, id) = (message.title(settings.language), incident.id.to_string());
-    let lines = message.lines(settings.language).join("; ");
-    let state = words::state(incident.state, settings.language);
-    match incident.state {
+fn log(language: Language, message: &Message) {
+    let title = message.title(language);
+    let id = message.id().map(ToString::to_string).unwrap_or_default();
+    let lines: Vec<String> = message.lines(language);
+    // Some are sentences.
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end_matches(['.', '。'])).collect();
+    let lines = lines.join("; ");
+    let state = words::state(message.state(), language);
+    match message.state() {
         State::Open | State::Mitigating => {
             tracing::error!(target: TOLD, severity = "critical", incident = %id, state, "{title}: {lines}");
         }

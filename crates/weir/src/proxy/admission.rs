@@ -7,16 +7,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use weir_wire::error::SqlState;
 
 use crate::proxy::refusal::Refusal;
 
+/// Tallies that are kept without a look at whether they are of nobody.
+const TALLIES_KEPT: usize = 64;
+
 /// Counts the clients of this process. Cheap to clone; all clones count together.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
-    counts: Arc<Mutex<Counts>>,
+    counts: Arc<Counts>,
 }
 
 /// What one client is counted under. An address of `None` is a Unix socket; those count as one.
@@ -45,30 +49,57 @@ pub struct Bounds {
 
 /// The right of one client to be connected; given back on drop.
 pub struct ClientSlot {
-    counts: Arc<Mutex<Counts>>,
-    claim: Claim,
+    counts: Arc<Counts>,
+    user: Arc<Tally<Arc<str>>>,
+    database: Arc<Tally<Arc<str>>>,
+    address: Arc<Tally<Option<IpAddr>>>,
 }
 
 impl ClientSlot {
     /// The user that it is counted under; clients of one user share the text.
     #[must_use]
     pub fn user(&self) -> &Arc<str> {
-        &self.claim.user
+        &self.user.name
     }
 }
 
 impl fmt::Debug for ClientSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ClientSlot").field(&self.claim).finish()
+        let Self { user, database, address, counts: _ } = self;
+        let names = (&user.name, &database.name, &address.name);
+        f.debug_tuple("ClientSlot").field(&names).finish()
     }
 }
 
+/// Counts grow under the lock of the lists, so that no two clients take the last place. They
+/// shrink without it.
 #[derive(Debug, Default)]
 struct Counts {
-    total: u32,
-    users: HashMap<Arc<str>, u32>,
-    databases: HashMap<Arc<str>, u32>,
-    addresses: HashMap<Option<IpAddr>, u32>,
+    total: AtomicU32,
+    lists: Mutex<Lists>,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    users: List<Arc<str>>,
+    databases: List<Arc<str>>,
+    addresses: List<Option<IpAddr>>,
+}
+
+/// The clients of one user, database or address.
+#[derive(Debug)]
+struct Tally<K> {
+    name: K,
+    clients: AtomicU32,
+}
+
+/// A tally for each name. One of nobody is kept for a while: a user whose clients come and go is
+/// not entered anew each time.
+#[derive(Debug)]
+struct List<K> {
+    tallies: HashMap<K, Arc<Tally<K>>>,
+    /// With so many of them, those of nobody are forgotten.
+    forget_at: usize,
 }
 
 impl Admission {
@@ -77,49 +108,98 @@ impl Admission {
     /// # Errors
     /// A refusal with 53300 that names the limit.
     pub fn enter(&self, claim: Claim, bounds: Bounds) -> Result<ClientSlot, Refusal> {
-        let mut counts = lock(&self.counts);
-        counts.check(&claim, bounds)?;
-        counts.total += 1;
-        let user = arrive(&mut counts.users, claim.user);
-        let database = arrive(&mut counts.databases, claim.database);
-        *counts.addresses.entry(claim.address).or_default() += 1;
-        drop(counts);
-        let claim = Claim { user, database, ..claim };
-        Ok(ClientSlot { counts: Arc::clone(&self.counts), claim })
+        let mut lists = self.counts.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = ClientSlot {
+            counts: Arc::clone(&self.counts),
+            user: lists.users.of(claim.user),
+            database: lists.databases.of(claim.database),
+            address: lists.addresses.of(claim.address),
+        };
+        // It counts itself first, so that it gives back what it took if it is one too many.
+        slot.take();
+        slot.check(bounds)?;
+        Ok(slot)
     }
 
     /// Clients that are here now.
     #[must_use]
     pub fn total(&self) -> u32 {
-        lock(&self.counts).total
+        self.counts.total.load(Ordering::Relaxed)
     }
 }
 
-impl Counts {
-    fn check(&self, claim: &Claim, bounds: Bounds) -> Result<(), Refusal> {
-        let of = |count: Option<&u32>| count.copied().unwrap_or(0);
-        let user = of(self.users.get(&claim.user));
-        let database = of(self.databases.get(&claim.database));
-        let address = of(self.addresses.get(&claim.address));
-        if self.total >= bounds.total {
-            return Err(full("clients_max", bounds.total, "in all"));
+impl<K> Default for List<K> {
+    fn default() -> Self {
+        Self { tallies: HashMap::new(), forget_at: TALLIES_KEPT }
+    }
+}
+
+impl<K: Clone + Eq + Hash> List<K> {
+    fn of(&mut self, name: K) -> Arc<Tally<K>> {
+        if let Some(tally) = self.tallies.get(&name) {
+            return Arc::clone(tally);
         }
-        let rows = [
-            (user, bounds.user, "clients_per_user_max", format!("of user \"{}\"", claim.user)),
-            (
-                database,
-                bounds.database,
-                "clients_per_database_max",
-                format!("of database \"{}\"", claim.database),
-            ),
-            (address, bounds.address, "clients_per_address_max", from(claim.address)),
-        ];
-        for (count, bound, name, whose) in rows {
-            if let Some(bound) = bound.filter(|&bound| count >= bound) {
-                return Err(full(name, bound, &whose));
-            }
+        if self.tallies.len() >= self.forget_at {
+            self.tallies.retain(|_, tally| tally.count() > 0);
+            self.forget_at = (self.tallies.len() * 2).max(TALLIES_KEPT);
+        }
+        let tally = Arc::new(Tally { name: name.clone(), clients: AtomicU32::new(0) });
+        self.tallies.insert(name, Arc::clone(&tally));
+        tally
+    }
+}
+
+impl<K> Tally<K> {
+    fn count(&self) -> u32 {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    fn add(&self) {
+        self.clients.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn subtract(&self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ClientSlot {
+    fn take(&self) {
+        self.counts.total.fetch_add(1, Ordering::Relaxed);
+        self.user.add();
+        self.database.add();
+        self.address.add();
+    }
+
+    /// Whether it, which is counted already, is one too many.
+    fn check(&self, bounds: Bounds) -> Result<(), Refusal> {
+        let Self { counts, user, database, address } = self;
+        let passed = |count: u32, bound: Option<u32>| bound.filter(|&bound| count > bound);
+        let total = counts.total.load(Ordering::Relaxed);
+        if let Some(bound) = passed(total, Some(bounds.total)) {
+            return Err(full("clients_max", bound, "in all"));
+        }
+        if let Some(bound) = passed(user.count(), bounds.user) {
+            let whose = format!("of user \"{}\"", user.name);
+            return Err(full("clients_per_user_max", bound, &whose));
+        }
+        if let Some(bound) = passed(database.count(), bounds.database) {
+            let whose = format!("of database \"{}\"", database.name);
+            return Err(full("clients_per_database_max", bound, &whose));
+        }
+        if let Some(bound) = passed(address.count(), bounds.address) {
+            return Err(full("clients_per_address_max", bound, &from(address.name)));
         }
         Ok(())
+    }
+}
+
+impl Drop for ClientSlot {
+    fn drop(&mut self) {
+        self.counts.total.fetch_sub(1, Ordering::Relaxed);
+        self.user.subtract();
+        self.database.subtract();
+        self.address.subtract();
     }
 }
 
@@ -134,37 +214,6 @@ fn full(limit: &str, bound: u32, whose: &str) -> Refusal {
     Refusal::new(SqlState::TOO_MANY_CONNECTIONS, "too many client connections")
         .detail(format!("The limit of {bound} client connections {whose} is reached."))
         .hint(format!("Close connections that are not needed, or raise {limit} in the proxy."))
-}
-
-impl Drop for ClientSlot {
-    fn drop(&mut self) {
-        let mut counts = lock(&self.counts);
-        counts.total = counts.total.saturating_sub(1);
-        leave(&mut counts.users, &self.claim.user);
-        leave(&mut counts.databases, &self.claim.database);
-        leave(&mut counts.addresses, &self.claim.address);
-    }
-}
-
-/// Adds one. Returns the name as the first of them brought it, so that it is kept once.
-fn arrive(counts: &mut HashMap<Arc<str>, u32>, name: Arc<str>) -> Arc<str> {
-    let entry = counts.entry(name);
-    let name = Arc::clone(entry.key());
-    *entry.or_default() += 1;
-    name
-}
-
-/// Takes one off, and forgets those of whom nobody is left.
-fn leave<K: Hash + Eq>(counts: &mut HashMap<K, u32>, key: &K) {
-    let Some(count) = counts.get_mut(key) else { return };
-    *count = count.saturating_sub(1);
-    if *count == 0 {
-        counts.remove(key);
-    }
-}
-
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
-    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -200,16 +249,32 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_slot_leaves_nothing_behind() {
+    fn a_dropped_slot_gives_its_place_back_and_so_does_a_refused_one() {
         let admission = Admission::default();
         let slot = admission.enter(claim("u", "d", 1), OPEN).unwrap();
         assert_eq!(admission.total(), 1);
         let second = admission.enter(claim("u", "d", 1), OPEN).unwrap();
         assert!(Arc::ptr_eq(slot.user(), second.user()));
         drop(second);
+        let one = Bounds { user: Some(1), database: Some(1), address: Some(1), total: 1 };
+        for _ in 0..3 {
+            admission.enter(claim("u", "d", 1), one).unwrap_err();
+        }
+        assert_eq!(admission.total(), 1);
         drop(slot);
         assert_eq!(admission.total(), 0);
-        assert!(lock(&admission.counts).users.is_empty());
-        assert!(lock(&admission.counts).addresses.is_empty());
+        drop(admission.enter(claim("u", "d", 1), one).unwrap());
+    }
+
+    #[test]
+    fn names_of_nobody_are_forgotten_and_others_are_not() {
+        let admission = Admission::default();
+        let stays = admission.enter(claim("stays", "d", 1), OPEN).unwrap();
+        for number in 0..10 * TALLIES_KEPT {
+            drop(admission.enter(claim(&number.to_string(), "d", 1), OPEN).unwrap());
+        }
+        assert!(admission.counts.lists.lock().unwrap().users.tallies.len() <= TALLIES_KEPT);
+        let second = admission.enter(claim("stays", "d", 1), OPEN).unwrap();
+        assert!(Arc::ptr_eq(stays.user(), second.user()));
     }
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::SocketFlags;
 use socket2::{SockRef, Socket as RawSocket};
 use tracing::{error, info};
@@ -74,6 +75,15 @@ impl Door {
                 }
             }
         }
+    }
+
+    /// Whether somebody waits. Asked before a second accept: one in vain costs seven times as much,
+    /// because the kernel makes the socket before it looks for a client.
+    #[must_use]
+    pub fn is_waited_at(&self) -> bool {
+        let mut door = [PollFd::new(&self.socket, PollFlags::IN)];
+        // A failure is for the accept to find.
+        poll(&mut door, Some(&Timespec::default())).map_or(true, |ready| ready > 0)
     }
 }
 
@@ -144,4 +154,27 @@ pub(super) fn is_the_clients(error: &io::Error) -> bool {
             | io::ErrorKind::Interrupted
             | io::ErrorKind::PermissionDenied
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn it_is_known_whether_somebody_waits() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let keepalive = Keepalive::default();
+        let mut door = Door::new(RawSocket::from(listener), &keepalive);
+        assert!(!door.is_waited_at());
+        let _clients = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
+        for others in [true, false] {
+            assert!(door.is_waited_at());
+            assert!(matches!(door.accept(&keepalive), Caller::Client(..)));
+            assert_eq!(door.is_waited_at(), others);
+        }
+        assert!(matches!(door.accept(&keepalive), Caller::Nobody));
+    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
-use weir_core::incident::report::Story;
+use weir_core::incident::report::{Otherwise, Story};
 use weir_core::incident::{Event, Flight, Incident, IncidentId, Price, Record, Wall, interrupted};
 
 use super::open::{Schema, StoreError, open, open_to_read};
@@ -34,6 +34,12 @@ impl IncidentStore {
     /// As [`open`].
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         Ok(Self { connection: open(dir, &SCHEMA)? })
+    }
+
+    /// Whether a directory has one.
+    #[must_use]
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(SCHEMA.file).exists()
     }
 
     /// Opens it to read, while a proxy may write.
@@ -147,7 +153,14 @@ impl IncidentStore {
     pub fn story(&self, incident: Incident, price: Option<Price>) -> rusqlite::Result<Story> {
         let events = self.events(&incident.id)?;
         let flight = self.flight(&incident.id)?;
-        Ok(Story { incident, events, flight, price, replayed: None, routes: Vec::new() })
+        Ok(Story {
+            incident,
+            events,
+            flight,
+            price,
+            otherwise: Otherwise::NotRecorded,
+            routes: Vec::new(),
+        })
     }
 
     /// Makes the disk full: the file gets no further pages.

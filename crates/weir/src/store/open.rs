@@ -27,12 +27,12 @@ pub struct Schema {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// SQLite says no.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {reason}")]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// SQLite's reason.
-        source: rusqlite::Error,
+        reason: rusqlite::Error,
     },
     /// It was written by an earlier version and could only be read.
     #[error(
@@ -63,7 +63,7 @@ pub enum StoreError {
 /// When it cannot be opened, is no database, or is of a newer version.
 pub fn open(dir: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     let path = dir.join(schema.file);
-    let failed = |source| StoreError::Sqlite { path: path.clone(), source };
+    let failed = |reason| StoreError::Sqlite { path: path.clone(), reason };
     let mut connection = Connection::open(&path).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
@@ -80,7 +80,7 @@ pub fn open(dir: &Path, schema: &Schema) -> Result<Connection, StoreError> {
 /// When it is missing, is no database, or is of a version that is not read.
 pub fn open_to_read(dir: &Path, schema: &Schema) -> Result<(Connection, usize), StoreError> {
     let path = dir.join(schema.file);
-    let failed = |source| StoreError::Sqlite { path: path.clone(), source };
+    let failed = |reason| StoreError::Sqlite { path: path.clone(), reason };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_WAIT).map_err(failed)?;

@@ -64,11 +64,9 @@ fn clients_that_cancel_in_masses() {
 /// has seen a minute of it.
 const USUAL: u64 = 65;
 
-#[test]
-fn far_more_work_than_usual() {
-    let scene = Scene::new();
-    let own = "slot_wait = \"100ms\"\nlong_statement = \"1h\"";
-    let proxied = Proxied::before(&scene.server, 1, own);
+/// A proxy with so many slots that has seen a minute of usual work of the route `/usual`.
+fn after_a_usual_minute(scene: &Scene, slots: u32, own: &str) -> Proxied {
+    let proxied = Proxied::before(&scene.server, slots, own);
     let done = Arc::new(AtomicU64::new(0));
     let (mut client, counted) = (proxied.client(), Arc::clone(&done));
     let usual = move || {
@@ -81,15 +79,25 @@ fn far_more_work_than_usual() {
     let enough = || Ok((done.load(Ordering::Relaxed) >= USUAL).then_some(()));
     until("a minute of usual work", PATIENCE * 5, enough).unwrap();
     drop(usual);
-    let surge = |mut client: Session| -> Box<dyn FnMut() + Send> {
+    proxied
+}
+
+/// So many clients that ask this again and again. Who is refused comes again, as clients do.
+fn again(proxied: &Proxied, clients: usize, sql: &'static str) -> Flood {
+    let one = |mut client: Session| -> Box<dyn FnMut() + Send> {
         Box::new(move || {
-            // Who is refused comes again, as clients do.
-            let _ = client.query("SELECT pg_sleep(0.02) /*route='/usual'*/");
+            let _ = client.query(sql);
         })
     };
-    let _surge = Flood::of((0..20).map(|_| surge(proxied.client())).collect());
-    proxied.until_first("arrival-surge");
-    // Of the whole server at first; of a route as soon as that has a rate.
+    Flood::of((0..clients).map(|_| one(proxied.client())).collect())
+}
+
+#[test]
+fn far_more_work_than_usual() {
+    let scene = Scene::new();
+    let own = "slot_wait = \"100ms\"\nlong_statement = \"1h\"";
+    let proxied = after_a_usual_minute(&scene, 1, own);
+    let _surge = again(&proxied, 20, "SELECT pg_sleep(0.02) /*route='/usual'*/");
     let named = || {
         let health = proxied.health();
         let issue = &health["servers"][0]["issues"][0];
@@ -97,6 +105,31 @@ fn far_more_work_than_usual() {
         Ok(named.then_some(()))
     };
     until("the route to be named", PATIENCE, named).unwrap();
+}
+
+#[test]
+fn a_slow_route_because_of_which_others_come_again_and_again() {
+    let scene = Scene::new();
+    let own = "long_statement = \"1h\"\nslow_statement = \"100ms\"";
+    let proxied = after_a_usual_minute(&scene, 4, own);
+    proxied.asking(3, "SELECT pg_sleep(3600) /*route='/search'*/");
+    let search = "state = 'active' AND query LIKE '%/search%'";
+    let run = || Ok((scene.count(search) == 3).then_some(()));
+    until("the searches to run", PATIENCE, run).unwrap();
+    // Through the one slot that is left come many times the usual, and their clients wait.
+    let _again = again(&proxied, 20, "SELECT pg_sleep(0.01) /*route='/usual'*/");
+    let health = proxied.until_first("slow-route");
+    assert_eq!(health["servers"][0]["issues"][0]["culprit"]["route"], "/search");
+    // And so it stays when all rates have been measured.
+    let mut looks = 0;
+    until("fifty more looks", PATIENCE, || {
+        let health = proxied.health();
+        let found = causes(&health);
+        assert_ne!(found.first().map(String::as_str), Some("arrival-surge"), "{health:#}");
+        looks += 1;
+        Ok((looks >= 50).then_some(()))
+    })
+    .unwrap();
 }
 
 /// Descriptors that the proxy may have.

@@ -168,9 +168,11 @@ impl Scene {
     /// What `weir check` says of the server, with these lines in `[guard]`.
     pub(crate) fn check(&self, guard: &str) -> Value {
         let file = self.home.path().join("weir.toml");
+        // Nobody could log in to a proxy of it, and its certificate is missing: neither is used.
         let text = format!(
-            "[auth]\nmethod = \"trust\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\n\
-             user = \"postgres\"\n[guard]\n{guard}\n",
+            "[tls.client]\nmode = \"require\"\n[http]\naddress = \"0.0.0.0:1\"\n\
+             [databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"postgres\"\n\
+             [guard]\n{guard}\n",
             self.server.port()
         );
         std::fs::write(&file, text).unwrap();

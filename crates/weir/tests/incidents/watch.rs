@@ -1,12 +1,12 @@
 //! `weir watch`: incidents without a proxy, as lines, on disk and for receivers.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use weir_testkit::{
-    Account, Kept, Launch, Options, PgServer, Scratch, Signal, Want, output_within, until,
+    Account, Kept, Launch, Options, PgServer, Post, Scratch, Signal, Want, output_within, until,
 };
 
 use crate::stage::PATIENCE;
@@ -29,22 +29,8 @@ fn take(receiver: &TcpListener) -> Value {
     let stream = next.unwrap().0;
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    serde_json::from_slice(&body).unwrap()
+    let post = Post::take(&stream, "200 OK").unwrap();
+    serde_json::from_slice(&post.body).unwrap()
 }
 
 #[test]
@@ -56,8 +42,8 @@ fn watch_opens_an_incident_tells_a_receiver_and_keeps_it() {
     let (port, dir) = (receiver.local_addr().unwrap().port(), home.path().join("state"));
     let file = home.path().join("weir.toml");
     let text = format!(
-        "[auth]\nmethod = \"trust\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\n\
-         user = \"postgres\"\n[guard]\ninterval = \"100ms\"\n[incident]\nname = \"till\"\n\
+        "[auth]\nfile = \"/nowhere\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\n\
+         user = \"postgres\"\npassword = \"any\"\n[guard]\ninterval = \"100ms\"\n[incident]\nname = \"till\"\n\
          [alerts.hook]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\n",
         server.port()
     );
@@ -92,6 +78,34 @@ fn watch_opens_an_incident_tells_a_receiver_and_keeps_it() {
     let kept: Value = serde_json::from_str(&output_within(PATIENCE, &mut list).unwrap()).unwrap();
     assert_eq!(kept[0]["id"], incident["id"]);
     assert_eq!(kept[0]["impact"]["connections_max"][1], 10, "{kept:#}");
+}
+
+#[test]
+fn without_a_state_directory_nobody_is_sent_to_one() {
+    let options = Options::new(Want::major(15)).set("max_connections", "13");
+    let server = PgServer::start(options).unwrap();
+    let url = format!("postgres://postgres@127.0.0.1:{}/postgres", server.port());
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_weir"));
+    watch.args(["watch", "--url", &url]).stdout(Stdio::piped());
+    let mut watch = Watch(watch.spawn().unwrap());
+    let mut lines = BufReader::new(watch.0.stdout.take().unwrap()).lines();
+    let mut until_line = move |part: &str| -> String {
+        loop {
+            let line = lines.next().expect("it goes on").unwrap();
+            if line.contains(part) {
+                return line;
+            }
+        }
+    };
+    until_line("nothing is wrong");
+    let one = |_| until("a connection", PATIENCE, || Ok(server.session("postgres").ok())).unwrap();
+    let _crowd: Vec<_> = (0..12).map(one).collect();
+    until_line("PostgreSQL connections, open");
+    // It sees no requests, and says what it sees.
+    let impact = until_line("  For ");
+    assert!(impact.contains("of 10 connections used") && !impact.contains("requests"), "{impact}");
+    let more = until_line("  Since ");
+    assert!(more.contains("--state-dir") && !more.contains("weir incident"), "{more}");
 }
 
 /// A `weir watch` that reads `weir.toml` of its home, and logs there.
@@ -141,7 +155,7 @@ impl Reloaded {
 
 fn write(home: &Scratch, server: &PgServer, receiver: u16, more: &str) {
     let text = format!(
-        "[auth]\nmethod = \"trust\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\n\
+        "[tls.client]\nmode = \"require\"\n[databases.\"*\"]\nhost = \"127.0.0.1\"\nport = {}\n\
          user = \"postgres\"\n[alerts.hook]\nkind = \"webhook\"\n\
          url = \"http://127.0.0.1:{receiver}/\"\n[guard]\ninterval = \"100ms\"\n{more}",
         server.port()

@@ -214,8 +214,14 @@ fn a_dry_run_of_freeze_names_what_it_then_lifts() {
     assert_eq!(tried(&stage, "FREEZE").len(), 1);
     assert_eq!(names(stage.show("SHOW QUARANTINE")), ["/orders"]);
     stage.show("UNFREEZE DRY RUN");
+    let frozen = || {
+        let states = stage.show("SHOW STATE").into_iter();
+        states.filter(|row| row["key"] == "healing_frozen").map(|row| row["value"].clone()).next()
+    };
+    assert_eq!(frozen().as_deref(), Some("yes"));
     assert!(stage.http("/metrics", "").contains("\nweir_healing_frozen 1\n"));
     stage.show("UNFREEZE");
+    assert_eq!(frozen().as_deref(), Some("no"));
     assert!(stage.http("/metrics", "").contains("\nweir_healing_frozen 0\n"));
 }
 

@@ -1,12 +1,11 @@
 //! Metrics reach an OpenTelemetry collector, and one that is dead hinders nobody.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use serde_json::Value;
-use weir_testkit::until;
+use weir_testkit::{Post, until};
 
 use crate::stage::{PATIENCE, Stage};
 
@@ -31,18 +30,9 @@ fn collector(statuses: &'static [&'static str]) -> (u16, Receiver<Got>) {
     (port, requests)
 }
 
-fn serve(mut stream: &TcpStream, status: &str) -> std::io::Result<Got> {
+fn serve(stream: &TcpStream, status: &str) -> std::io::Result<Got> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut reader = BufReader::new(stream);
-    let mut head = String::new();
-    while reader.read_line(&mut head)? > 2 {}
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body)?;
-    write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}")?;
+    let Post { head, body } = Post::take(stream, status)?;
     Ok((head, serde_json::from_slice(&body)?))
 }
 

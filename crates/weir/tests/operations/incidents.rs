@@ -100,6 +100,18 @@ fn a_recorded_incident_is_played_again_with_other_rules_and_other_code() {
     })
     .unwrap();
     load.end();
+    let chapters = |page: &str| -> Vec<String> {
+        let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
+        headings.map(|heading| heading.trim().to_owned()).collect()
+    };
+    until("the same chapters over HTTP", PATIENCE, || {
+        let here = chapters(&weir(home.path(), &["incident", "report"]));
+        let there = chapters(&stage.http("/api/v1/incidents/latest/report?format=md&lang=en", ""));
+        let whole = ["Routes while it lasted", "What would have happened otherwise"];
+        let all = whole.iter().all(|chapter| here.iter().any(|heading| heading == chapter));
+        Ok((all && here == there).then_some(()))
+    })
+    .unwrap();
     // The record is complete, and stays as it is.
     stage.weir.signal(Signal::TERM).unwrap();
     assert!(stage.weir.wait().unwrap().success());

@@ -99,7 +99,32 @@ fn shutdown_wait_for_clients_serves_those_who_are_there() {
     // New transactions too: only newcomers are turned away.
     assert_eq!(client.value("SELECT 1").unwrap(), "1");
     assert_eq!(client.value("SELECT 2").unwrap(), "2");
-    assert_eq!(console.query("SHOW STATE").unwrap().len(), 4);
+    assert_eq!(console.query("SHOW STATE").unwrap().len(), 5);
     drop(client);
     assert!(stage.weir.wait().unwrap().success());
+}
+
+#[test]
+fn a_successor_takes_the_port_over_and_nobody_is_dropped() {
+    let mut old = Stage::replaceable();
+    let (mut idle, mut busy, mut console) = (old.client(), old.client(), old.console());
+    busy.query("BEGIN; CREATE TABLE kept (n int)").unwrap();
+    let new = old.successor();
+    assert_eq!(new.listen(), old.weir.listen());
+    console.query("SHUTDOWN WAIT_FOR_CLIENTS").unwrap();
+    until("the old one to be told", PATIENCE, || {
+        Ok(old.http("/readyz", "").contains("503").then_some(()))
+    })
+    .unwrap();
+    // The kernel may still send somebody to the old one, who is refused there.
+    let newcomer = until("a newcomer to come in", PATIENCE, || {
+        Ok(new.session("postgres", &old.database).ok())
+    });
+    let mut newcomer = newcomer.unwrap();
+    busy.query("COMMIT").unwrap();
+    assert_eq!(idle.value("SELECT count(*) FROM kept").unwrap(), "0");
+    drop((idle, busy));
+    assert!(old.weir.wait().unwrap().success());
+    assert_eq!(newcomer.value("SELECT count(*) FROM kept").unwrap(), "0");
+    new.stop().unwrap();
 }

@@ -70,6 +70,18 @@ impl Stage {
         Self::start(|server| format!("state_dir = {dir:?}\n{}", config(server, more)))
     }
 
+    /// A proxy that lets a successor listen on its port.
+    pub(crate) fn replaceable() -> Self {
+        Self::start(|server| replaceable(server, 0))
+    }
+
+    /// The process that takes its place: before the same server, on the same port.
+    pub(crate) fn successor(&self) -> Weir {
+        let program = Path::new(env!("CARGO_BIN_EXE_weir"));
+        let text = replaceable(self.server, self.weir.listen().port());
+        Weir::configured(program, &text).unwrap()
+    }
+
     /// A proxy with more in its file, before a server of its own, which lasts as long as this
     /// process.
     pub(crate) fn own(options: Options, more: &str) -> Self {
@@ -260,4 +272,9 @@ fn config(server: &PgServer, more: &str) -> String {
         {more}
         "#
     )
+}
+
+fn replaceable(server: &PgServer, port: u16) -> String {
+    let shared = format!("[\"127.0.0.1:{port}\"]\n        reuse_port = true");
+    config(server, "").replace("[\"127.0.0.1:0\"]", &shared)
 }

@@ -131,7 +131,7 @@ fn several_statements_comments_and_any_case_are_understood() {
     let stage = Stage::new();
     let mut console = stage.console();
     let rows = console.query("-- first\nshow /* a */ VERSION;; Show State -- last").unwrap();
-    assert_eq!(rows.len(), 1 + 4);
+    assert_eq!(rows.len(), 1 + 5);
     assert!(rows[0][0].as_deref().unwrap().starts_with("Weir "));
     assert_eq!(console.query(" ; -- nothing").unwrap().len(), 0);
     assert_eq!(console.value("SHOW client_encoding").unwrap(), "UTF8");

@@ -16,7 +16,7 @@ fn who_waits_for_long_is_told() {
     // psql prints what it is told at once. Its statement is let go when it has been told.
     let mut told = String::new();
     while !told.contains("waiting for") && errors.read_line(&mut told).unwrap() > 0 {}
-    assert!(told.contains("waiting for a server connection: 0 clients are ahead"), "{told}");
+    assert!(told.contains("waiting for a server connection: 0 ahead in the queue"), "{told}");
     holder.query("COMMIT").unwrap();
     errors.read_to_string(&mut told).unwrap();
     assert_eq!(told.matches("waiting for").count(), 1, "{told}");

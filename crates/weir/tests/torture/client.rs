@@ -36,6 +36,7 @@ pub(crate) struct Report {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) detail: String,
+    pub(crate) hint: String,
 }
 
 /// Everything up to one `ReadyForQuery`, or to the end of the connection.
@@ -268,6 +269,7 @@ impl Said {
             code: field(b'C'),
             message: field(b'M'),
             detail: field(b'D'),
+            hint: field(b'H'),
         }
     }
 }

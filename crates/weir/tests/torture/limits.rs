@@ -2,6 +2,7 @@
 
 use weir_testkit::until;
 
+use crate::client::Report;
 use crate::frames;
 use crate::stage::{PATIENCE, Stage};
 
@@ -16,8 +17,9 @@ fn a_wait_that_is_too_long_is_refused_on_a_live_connection() {
     let mut waiter = stage.client();
     let refused = waiter.query("SELECT 1");
     assert_eq!((refused.code(), refused.status), ("53300", Some(b'I')), "{refused:?}");
-    let detail = &refused.error.as_ref().unwrap().detail;
+    let Report { detail, hint, .. } = refused.error.as_ref().unwrap();
     assert!(detail.contains("1 of 1 server connections are in use"), "{detail}");
+    assert!(hint.contains("SHOW HOLDERS"), "{hint}");
     // Extended messages up to the Sync belong to the refused request.
     let batch = [frames::parse("", "SELECT 1"), frames::bind("", &[]), frames::execute()].concat();
     waiter.send(&[batch, frames::sync()].concat());

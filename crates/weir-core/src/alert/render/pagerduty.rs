@@ -6,6 +6,9 @@ use super::{Request, Sender};
 use crate::alert::message::{Message, Occasion};
 use crate::incident::State;
 
+/// The longest summary the service takes, characters.
+const SUMMARY_CHARS_MAX: usize = 1_024;
+
 pub(super) fn render(sender: &Sender<'_>, message: &Message) -> Request {
     let (action, severity) = match (&message.occasion, message.state()) {
         (Occasion::Test, _) => ("trigger", "info"),
@@ -14,12 +17,13 @@ pub(super) fn render(sender: &Sender<'_>, message: &Message) -> Request {
         (Occasion::Change(_), State::Closed) => ("resolve", "info"),
     };
     let cause = message.incident().and_then(|incident| incident.lead());
+    let title = message.title(sender.language);
     Request::json(&json!({
         "routing_key": sender.secret.map_or("", |secret| secret.reveal()),
         "event_action": action,
         "dedup_key": message.key(),
         "payload": {
-            "summary": message.title(sender.language).chars().take(1_024).collect::<String>(),
+            "summary": title.chars().take(SUMMARY_CHARS_MAX).collect::<String>(),
             "source": message.installation,
             "severity": severity,
             "timestamp": message.at.rfc3339(),

@@ -5,6 +5,9 @@ use serde_json::json;
 use super::{Request, Sender};
 use crate::alert::message::Message;
 
+/// A section holds 3000 characters; a longer one is refused whole.
+const SECTION_CHARS_MAX: usize = 2_900;
+
 pub(super) fn render(sender: &Sender<'_>, message: &Message) -> Request {
     let title = escape(&message.title(sender.language));
     let lines = escape(&message.lines(sender.language).join("\n"));
@@ -22,7 +25,6 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// A section holds 3000 characters; a longer one is refused whole.
 fn cut(text: &str) -> String {
-    text.chars().take(2_900).collect()
+    text.chars().take(SECTION_CHARS_MAX).collect()
 }

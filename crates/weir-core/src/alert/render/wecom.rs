@@ -12,19 +12,12 @@ const TEXT_BYTES_MAX: usize = 2_000;
 pub(super) fn render(sender: &Sender<'_>, message: &Message) -> Request {
     let call = !matches!(message.state(), State::Watching | State::Closed);
     let mention: &[String] = if call { sender.mention } else { &[] };
+    let text = message.text(sender.language);
     Request::json(&json!({
         "msgtype": "text",
         "text": {
-            "content": cut(&message.text(sender.language)),
+            "content": text[..text.floor_char_boundary(TEXT_BYTES_MAX)],
             "mentioned_mobile_list": mention,
         },
     }))
-}
-
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(TEXT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }

@@ -32,7 +32,11 @@ fn messages() -> Vec<Message> {
         let findings = if bad { std::slice::from_ref(&finding) } else { &[] };
         for record in desk.observe(now, findings, &signals) {
             if let Record::Tell(incident) = record {
-                messages.push(Message::change("shop", *incident));
+                messages.push(Message::change(
+                    "shop",
+                    *incident,
+                    More::Kept("/var/lib/weir".into()),
+                ));
             }
         }
     }

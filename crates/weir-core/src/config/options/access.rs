@@ -67,7 +67,7 @@ impl Default for ListenOptions {
     }
 }
 
-/// The API, the metrics and the dashboard.
+/// Health, metrics and the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpOptions {

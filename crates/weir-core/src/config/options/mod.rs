@@ -10,6 +10,7 @@ mod healing;
 mod incident;
 mod ledger;
 mod operation;
+mod part;
 mod pool;
 mod secret;
 
@@ -27,6 +28,7 @@ pub use ledger::{LedgerOptions, OtlpOptions};
 pub use operation::{
     ConsoleOptions, LimitOptions, LogOptions, SessionOptions, TimeoutOptions, WorkerOptions,
 };
+pub use part::Part;
 pub use pool::{DatabaseOptions, PoolOptions};
 pub use secret::UpstreamUrl;
 
@@ -43,7 +45,7 @@ pub struct Options {
     pub state_dir: Option<String>,
     /// Where clients connect.
     pub listen: ListenOptions,
-    /// The API, the metrics and the dashboard.
+    /// Health, metrics and the API.
     pub http: HttpOptions,
     /// The threads that relay between clients and servers.
     pub workers: WorkerOptions,

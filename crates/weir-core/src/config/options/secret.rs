@@ -1,13 +1,12 @@
 //! Text that must not be shown: it reads as itself and writes as `***`.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::resolve::parse_upstream;
 use crate::config::settings::Secret;
+use crate::config::units::string_schema;
 
 const MASK: &str = "***";
 
@@ -74,24 +73,6 @@ impl Serialize for UpstreamUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.redacted())
     }
-}
-
-macro_rules! string_schema {
-    ($name:ident) => {
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string" })
-            }
-        }
-    };
 }
 
 string_schema!(Secret);

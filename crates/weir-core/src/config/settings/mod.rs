@@ -32,7 +32,7 @@ use super::choices::{DriverChoice, LogFormat, LogLevel};
 pub struct Settings {
     /// Where clients connect.
     pub listen: Listen,
-    /// Where the API, metrics and dashboard are served; `None` serves none.
+    /// Where health, metrics and the API are served; `None` serves none.
     pub http: Option<Http>,
     /// The threads that relay.
     pub workers: Workers,

@@ -105,7 +105,7 @@ impl Default for Keepalive {
     }
 }
 
-/// The API, metrics and dashboard.
+/// Health, metrics and the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
     /// Where it is served; always TCP.

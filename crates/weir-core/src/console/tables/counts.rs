@@ -40,7 +40,8 @@ pub(in crate::console) static MEM: Table<Store> = Table {
 /// Running, paused, stopping.
 pub(in crate::console) static STATE: Table<(&'static str, bool)> = Table {
     name: "state",
-    about: "Whether the process serves: keys active, paused, suspended and stopping.",
+    about: "Whether the process serves: keys active, paused, suspended and stopping. healing_frozen \
+            is yes after FREEZE.",
     columns: &[
         Column::new("key", Kind::Text, "The state.", |line, _| line.0.into()),
         Column::new("value", Kind::Text, "yes or no.", |line, _| {
@@ -54,6 +55,7 @@ pub(in crate::console) static STATE: Table<(&'static str, bool)> = Table {
             ("paused", paused),
             ("suspended", false),
             ("stopping", view.stopping),
+            ("healing_frozen", view.snapshot.healing.frozen > 0),
         ])
     },
 };

@@ -168,9 +168,12 @@ const CAP_COLUMNS: &[Column<CapRow>] = &[
         "Its clients that wait longer are refused; NULL when only the pool's limit holds.",
         |row, _| row.view.deadline.map_or(Value::Null, |span| thousandths(span.as_secs_f64())),
     ),
-    Column::ours("hold_s", Kind::Numeric, "Seconds each transaction holds a slot.", |row, _| {
-        thousandths(row.view.verdict.hold.as_secs_f64())
-    }),
+    Column::ours(
+        "hold_s",
+        Kind::Numeric,
+        "Seconds of slots lately, those of open transactions included, for each that ended.",
+        |row, _| thousandths(row.view.verdict.hold.as_secs_f64()),
+    ),
     Column::ours("usual_s", Kind::Numeric, "The usual time; NULL while unknown.", |row, _| {
         row.view.usual.map_or(Value::Null, |span| thousandths(span.as_secs_f64()))
     }),

@@ -1,8 +1,8 @@
 //! A limit on connections is near or reached: the server's, a database's, a role's. Says that, not
 //! why.
 
-use crate::activity::{Contact, Narrower, Picture, Sample, Whose};
-use crate::diagnosis::group::{count, culprit, largest, origin};
+use crate::activity::{Contact, Narrower, Picture, Sample, Seen, State, Whose};
+use crate::diagnosis::group::{count, culprit, largest, name, origin};
 use crate::diagnosis::{Cause, Confidence, Culprit, Finding, Measure, Severity};
 
 /// Fires for each limit from the percentages of the settings, and when the server tells the guard
@@ -15,13 +15,39 @@ pub(super) fn limit_near(picture: &Picture) -> Vec<Finding> {
     let server = near(picture, "the server", sample.used(), picture.possible());
     let server = server.map(|finding| {
         let all: Vec<_> = picture.clients().collect();
-        finding.culprit(culprit(&largest(&all, origin)))
+        let summary = format!("{} Most: {}.", finding.summary, programs(&all));
+        Finding { summary, ..finding.culprit(culprit(&largest(&all, origin))) }
     });
     let narrower = sample.facts.narrower.iter().filter_map(|limit| {
         let (whose, who) = names(&limit.whose);
         Some(near(picture, &whose, used_of(sample, limit), limit.limit)?.culprit(who))
     });
     server.into_iter().chain(narrower).collect()
+}
+
+/// Programs that are told of by name.
+const PROGRAMS_TOLD: usize = 3;
+
+/// Who has the connections: the programs with most of them, and how many of these are idle.
+fn programs(all: &[Seen<'_>]) -> String {
+    let mut left = all.to_vec();
+    let mut told = Vec::new();
+    while !left.is_empty() && told.len() < PROGRAMS_TOLD {
+        let most = largest(&left, origin);
+        let Some(first) = most.first().map(origin) else { break };
+        left.retain(|seen| origin(seen) != first);
+        let silent = |state| most.iter().filter(|seen| seen.session.state == state).count();
+        let who = name(&Culprit { route: None, ..culprit(&most) });
+        told.push(match (silent(State::Idle), silent(State::IdleInTransaction)) {
+            (0, 0) => format!("{} of {who}", most.len()),
+            (idle, 0) => format!("{} of {who} ({idle} idle)", most.len()),
+            (0, open) => format!("{} of {who} ({open} idle in transaction)", most.len()),
+            (idle, open) => {
+                format!("{} of {who} ({idle} idle, {open} idle in transaction)", most.len())
+            }
+        });
+    }
+    told.join(", ")
 }
 
 fn near(picture: &Picture, whose: &str, used: u32, limit: u32) -> Option<Finding> {
@@ -88,7 +114,7 @@ fn names(whose: &Whose) -> (String, Culprit) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::tests::session;
+    use crate::activity::tests::{Build, session};
     use crate::diagnosis::rules::tests::{fires, holds, server};
 
     #[test]
@@ -99,6 +125,23 @@ mod tests {
         let full = fires(limit_near, &with(10));
         assert_eq!(full.severity, Severity::Critical);
         assert_eq!(full.value(Measure::ConnectionsLimit), Some(10.0));
+    }
+
+    #[test]
+    fn says_who_has_most_of_the_connections() {
+        let app = |count: i32, name: &str| {
+            (0..count).map(|pid| session(pid).application(name)).collect::<Vec<_>>()
+        };
+        let sessions = [
+            app(4, "leaky"),
+            app(3, "web").into_iter().map(|one| one.active(1.0)).collect(),
+            app(2, "bulk").into_iter().map(|one| one.silent(9.0)).collect(),
+            app(1, "psql"),
+        ];
+        let finding = fires(limit_near, &server(sessions.concat()));
+        let expected = "Most: 4 of application \"leaky\" (4 idle), 3 of application \"web\", 2 of \
+                        application \"bulk\" (2 idle in transaction).";
+        assert!(finding.summary.ends_with(expected), "{}", finding.summary);
     }
 
     #[test]

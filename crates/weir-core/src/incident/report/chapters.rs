@@ -38,9 +38,10 @@ pub(super) fn document(story: &Story, language: Language) -> Document {
     blocks.extend(done(story, language));
     blocks.push(heading("What would have been enough", "反事实分析"));
     blocks.push(enough(story, language));
-    if let Some(replayed) = &story.replayed {
+    let told = otherwise::blocks(story, language);
+    if !told.is_empty() {
         blocks.push(heading("What would have happened otherwise", "假如当时"));
-        blocks.extend(otherwise::blocks(replayed, language));
+        blocks.extend(told);
     }
     blocks.push(heading("So that it does not come back", "预防措施"));
     blocks.push(prevention(incident, language));
@@ -111,13 +112,17 @@ fn impact(story: &Story, language: Language) -> Block {
     let loss = story.price.as_ref().map(|price| price.times(impact.lost()).to_string());
     let connections = impact.connections_max.map(|(used, limit)| format!("{used} / {limit}"));
     let time = |millis| words::duration(Duration::from_millis(millis), language);
+    let peak = match (impact.failure_percent_max, impact.lost()) {
+        (0, 1..) => language.pick("not known: too few requests", "未知：请求太少").to_owned(),
+        (percent, _) => format!("{percent} %"),
+    };
     let rows = [
         ("Duration", "持续时间", time(impact.lasted_ms)),
         ("Requests", "请求数", count(impact.requests)),
         ("Refused", "被拒绝", count(impact.refused)),
         ("Failed", "失败", count(impact.failed)),
         ("Users hit", "影响用户数", users),
-        ("Peak failure rate", "失败率峰值", format!("{} %", impact.failure_percent_max)),
+        ("Peak failure rate", "失败率峰值", peak),
         ("Longest wait for a slot", "最长等待连接", time(impact.wait_ms_max)),
         ("Connections used, at most", "连接使用峰值", connections.unwrap_or_else(unknown)),
         ("Estimated loss", "业务损失估算", loss.unwrap_or_else(unknown)),

@@ -30,6 +30,7 @@ use super::flight::Flight;
 use super::otherwise::Replayed;
 use super::price::Price;
 use crate::config::choices::Language;
+use crate::ledger::Summary;
 
 /// Everything a report is made from.
 #[derive(Debug, Clone)]
@@ -42,13 +43,45 @@ pub struct Story {
     pub flight: Flight,
     /// What a failed request costs.
     pub price: Option<Price>,
-    /// The incident played again; `None` where the ledger's history does not have it.
-    pub replayed: Option<Replayed>,
+    /// The incident played again.
+    pub otherwise: Otherwise,
     /// What each route had of the slots; empty where the ledger's history does not have it.
     pub routes: Vec<RouteUse>,
 }
 
+/// What is told of how an incident would have gone otherwise.
+#[derive(Debug, Clone, Default)]
+pub enum Otherwise {
+    /// Nothing: the ledger's history does not have it.
+    #[default]
+    NotRecorded,
+    /// Where to find it: playing it again takes longer than whoever asks can wait.
+    NotPlayed,
+    /// It was played again.
+    Played(Box<Replayed>),
+}
+
 impl Story {
+    /// With what each route had of the slots, by the ledger's history: `stretches` are those of
+    /// [`needed`](super::needed). The incident is not played yet.
+    #[must_use]
+    pub fn with_routes(self, stretches: &[Summary]) -> Self {
+        let routes = RouteUse::of(&self.incident, stretches);
+        Self { routes, otherwise: Otherwise::NotPlayed, ..self }
+    }
+
+    /// The same, and the incident is played again. That takes the longer the more requests it had,
+    /// up to some minutes.
+    #[must_use]
+    pub fn with_history(self, stretches: &[Summary]) -> Self {
+        let otherwise = match Replayed::of(&self.incident, stretches) {
+            Ok(replayed) => Otherwise::Played(Box::new(replayed)),
+            // The history lacks it, or has more than can be played: the report does without.
+            Err(_) => Otherwise::NotRecorded,
+        };
+        Self { otherwise, ..self.with_routes(stretches) }
+    }
+
     /// The report as Markdown. The picture is left out: it is in the HTML form.
     #[must_use]
     pub fn markdown(&self, language: Language) -> String {

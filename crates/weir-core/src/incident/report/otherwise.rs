@@ -1,6 +1,7 @@
 //! The chapter on what other rules and other code would have done.
 
 use super::document::Block;
+use super::{Otherwise, Story};
 use crate::config::choices::Language;
 use crate::incident::otherwise::Replayed;
 use crate::incident::price::grouped;
@@ -9,8 +10,31 @@ use crate::simulator::{Outcome, Rule};
 /// The rules that are told of; the others are for comparing rules.
 const TOLD: [Rule; 4] = [Rule::Fifo, Rule::FifoSecond, Rule::Killer, Rule::Weir];
 
+/// What there is to tell; nothing where nothing was recorded.
+pub(super) fn blocks(story: &Story, language: Language) -> Vec<Block> {
+    match &story.otherwise {
+        Otherwise::NotRecorded => Vec::new(),
+        Otherwise::NotPlayed => vec![Block::Paragraph(elsewhere(story, language))],
+        Otherwise::Played(replayed) => played(replayed, language),
+    }
+}
+
+/// Who has the time to play it.
+fn elsewhere(story: &Story, language: Language) -> String {
+    let command = format!("weir incident report {}", story.incident.id);
+    match language {
+        Language::En => format!(
+            "This incident had too many requests to be played again while a page loads: \
+             `{command}` takes the time, where there is a state directory."
+        ),
+        Language::Zh => {
+            format!("请求太多，无法在加载页面时重放：请用 `{command}`（需要状态目录）。")
+        }
+    }
+}
+
 /// What was played, and what came of it.
-pub(super) fn blocks(replayed: &Replayed, language: Language) -> Vec<Block> {
+fn played(replayed: &Replayed, language: Language) -> Vec<Block> {
     let (claims, refused) = replayed.recorded;
     let (claims, refused) = (grouped(claims.into()), grouped(refused.into()));
     let introduction = match language {

@@ -73,7 +73,14 @@ fn collect(records: Vec<Record>) -> Story {
         }
     }
     let price = Some(Price::parse("26.5 CNY").unwrap());
-    Story { incident: incident.unwrap(), events, flight, price, replayed: None, routes: Vec::new() }
+    Story {
+        incident: incident.unwrap(),
+        events,
+        flight,
+        price,
+        otherwise: Otherwise::NotRecorded,
+        routes: Vec::new(),
+    }
 }
 
 #[track_caller]

@@ -153,6 +153,47 @@ fn the_same_trouble_soon_after_closing_is_the_same_incident() {
 }
 
 #[test]
+fn trouble_that_comes_back_is_told_with_its_own_cause() {
+    let critical = |cause, route, explained| [finding(cause, Severity::Critical, route, explained)];
+    let first = critical(Cause::WaitsOnApplication, "bulk", 9.0);
+    let other = critical(Cause::LockChain, "import", 4.0);
+    let leads = |world: &World| -> Vec<(State, Option<Cause>)> {
+        let tell = |record: &Record| match record {
+            Record::Tell(incident) => {
+                Some((incident.state, incident.lead().map(|lead| lead.finding.cause)))
+            }
+            Record::Event(..) | Record::Incident(_) | Record::Flight(..) => None,
+        };
+        world.records.iter().filter_map(tell).collect()
+    };
+    // After it closed, and while it is still watched.
+    for calm in [100, 15] {
+        let mut world = World::new();
+        world.second(10, 5, &first);
+        for _ in 0..calm {
+            world.second(10, 0, &[]);
+        }
+        world.records.clear();
+        // Refused before anybody knows why.
+        world.second(10, 5, &[]);
+        assert_eq!(leads(&world), [], "{calm}: the cause of before may be another one");
+        world.second(10, 5, &other);
+        assert_eq!(leads(&world), [(State::Open, Some(Cause::LockChain))], "{calm}");
+        assert_eq!(world.desk.open_incident().unwrap().suspects.len(), 2);
+        world.records.clear();
+        for _ in 0..500 {
+            world.second(10, 0, &[]);
+        }
+        let told = leads(&world);
+        assert_eq!(
+            told.last(),
+            Some(&(State::Closed, Some(Cause::WaitsOnApplication))),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn warnings_open_nothing_unless_they_are_asked_to() {
     let warning = [finding(Cause::LongStatement, Severity::Warning, "report", 3.0)];
     let mut world = World::new();

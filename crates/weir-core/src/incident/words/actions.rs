@@ -76,6 +76,7 @@ pub const fn reason(reason: Reason, language: Language) -> &'static str {
             language.pick("its transactions had to be ended again and again", "其事务多次被迫终止")
         }
         Reason::Operator => language.pick("an operator ordered it", "运维人员的指令"),
+        Reason::TakenBack => language.pick("an operator took it back", "运维人员已撤销"),
     }
 }
 
@@ -96,6 +97,12 @@ pub(super) fn acted(action: &Action, language: Language) -> String {
         (_, Language::En) => format!("; expected to free {slots} slots"),
         (_, Language::Zh) => format!("；预计释放 {slots} 个连接"),
     };
+    if action.reason == Reason::TakenBack {
+        return match language {
+            Language::En => format!("Taken back by an operator: {what}, {who}"),
+            Language::Zh => format!("运维人员撤销：{what}，{who}"),
+        };
+    }
     match language {
         Language::En => format!("Action {number} ({done}): {what}, {who}; {why}{frees}"),
         Language::Zh => format!("措施 {number}（{done}）：{what}，{who}；{why}{frees}"),
@@ -104,9 +111,10 @@ pub(super) fn acted(action: &Action, language: Language) -> String {
 
 pub(super) fn worked(effect: &Effect, language: Language) -> String {
     let Effect { number, slots_freed, waiting_before, waiting_after } = effect;
+    let slots = if *slots_freed == 1 { "slot" } else { "slots" };
     match language {
         Language::En => format!(
-            "Effect of action {number}: {slots_freed} slots freed, clients waiting \
+            "Effect of action {number}: {slots_freed} {slots} freed, clients waiting \
              {waiting_before} before and {waiting_after} after"
         ),
         Language::Zh => format!(
@@ -165,6 +173,16 @@ mod tests {
             acted(&cap(Verdict::Only(Mode::Observe), 0), Language::Zh),
             "措施 2（仅预测，未执行）：限制连接数，路由 bulk；其事务占用连接的时间远超平时，其他请求正常"
         );
+    }
+
+    #[test]
+    fn what_an_operator_takes_back_is_not_told_as_done() {
+        let action = Action { reason: Reason::TakenBack, ..cap(Verdict::Done, 0) };
+        assert_eq!(
+            acted(&action, Language::En),
+            "Taken back by an operator: cap the slots, route bulk"
+        );
+        assert_eq!(acted(&action, Language::Zh), "运维人员撤销：限制连接数，路由 bulk");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod smtp;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use weir_core::alert::Message;
+use weir_core::alert::{Message, More};
 use weir_core::config::choices::{AlertKind, Language};
 use weir_core::config::settings::{Receiver, Secret};
 use weir_core::incident::{Impact, Incident, IncidentId, State, Wall};
@@ -48,7 +48,7 @@ fn incident(state: State) -> Incident {
 }
 
 fn message(state: State) -> Message {
-    Message::change("shop", incident(state))
+    Message::change("shop", incident(state), More::Nowhere)
 }
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {

@@ -1,13 +1,13 @@
 //! The thread: looks in, the file and a receiver out.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 
+use weir_core::alert::More;
 use weir_core::config::Settings;
 use weir_core::config::choices::{AlertKind, Language};
 use weir_core::config::settings::{Receiver, Secret};
 use weir_core::incident::State;
-use weir_testkit::{Account, Scratch};
+use weir_testkit::{Account, Post, Scratch};
 
 use super::*;
 use crate::incident::{Incidents, Look};
@@ -28,24 +28,10 @@ fn receiver(port: u16) -> Receiver {
     }
 }
 
-/// Reads one POST and answers 200.
-fn take(stream: TcpStream) -> serde_json::Value {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    serde_json::from_slice(&body).unwrap()
+/// What the next POST says, answered with 200.
+fn take(listener: &TcpListener) -> serde_json::Value {
+    let post = Post::take(&listener.accept().unwrap().0, "200 OK").unwrap();
+    serde_json::from_slice(&post.body).unwrap()
 }
 
 #[test]
@@ -58,13 +44,13 @@ fn what_a_receiver_is_told_is_on_disk_already() {
         receivers: [("hook".to_owned(), receiver(port))].into(),
         ..Settings::default()
     };
-    let kept_here = Incidents::start(&settings).unwrap();
+    let kept_here = Incidents::start(&settings, More::Nowhere).unwrap();
     let incidents = kept_here.reporter().clone();
     assert!(incidents.open().is_none() && incidents.shelf().all().is_empty());
     incidents.observe(Look { findings: Vec::new(), signals: Signals::default() });
     let signals = Signals { requests_total: 100, refused_total: 40, ..Signals::default() };
     incidents.observe(Look { findings: vec![finding()], signals });
-    let told = take(listener.accept().unwrap().0);
+    let told = take(&listener);
     assert_eq!(told["type"], "weir.incident.open");
     let id = told["data"]["incident"]["id"].as_str().unwrap();
     let store = IncidentStore::open_to_read(home.path()).unwrap();
@@ -82,7 +68,7 @@ fn what_a_receiver_is_told_is_on_disk_already() {
     assert_eq!(last["kind"], "config-changed");
     let shelf = incidents.shelf().all();
     assert_eq!((shelf.len(), &shelf[0].events), (1, &events), "memory has what the disk has");
-    let again = Incidents::start(&settings).unwrap();
+    let again = Incidents::start(&settings, More::Nowhere).unwrap();
     let remembered = again.reporter().shelf().find(id).unwrap();
     assert_eq!(remembered.incident.state, State::Closed, "the process before had left it open");
     assert_eq!(remembered.events.len(), events.len() + 2);

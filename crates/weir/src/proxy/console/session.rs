@@ -252,7 +252,7 @@ impl Session<'_> {
             }
             Command::Operate(operation) => Err(not_allowed(operation.tag())),
             Command::Heal { order, dry_run } if self.access == Access::Admin => {
-                intervene(self.house, order, *dry_run).await.map(|hits| hit(order, &hits))
+                intervene(self.house, order, *dry_run).await.map(|hits| hit(order, &hits, *dry_run))
             }
             Command::Heal { order, .. } => Err(not_allowed(order.tag())),
         })
@@ -298,10 +298,12 @@ fn shown(house: &House, topic: weir_core::console::Topic, gathered: &Gathered) -
 }
 
 /// Whom an order to the healers hit, or would hit.
-fn hit(order: &Intervention, hits: &[Hit]) -> Reply {
+fn hit(order: &Intervention, hits: &[Hit], dry_run: bool) -> Reply {
     let answer = Hit::answer(hits, limits::CONSOLE_ROWS);
     let remark = (answer.left_out > 0)
         .then(|| (format!("{} rows were left out", answer.left_out), String::new()));
+    let remark =
+        remark.or_else(|| order.remark(dry_run, hits.len()).map(|remark| (remark, String::new())));
     Reply { remark, table: Some((Hit::headings(), answer.rows)), tag: order.tag() }
 }
 

@@ -96,10 +96,15 @@ impl Directory {
     ///
     /// # Errors
     /// [`NoRoute`].
-    pub fn route(&self, database: &str, user: &str, proof: &Credential) -> Result<Route, NoRoute> {
+    pub fn route(
+        &self,
+        database: &Arc<str>,
+        user: &Arc<str>,
+        proof: &Credential,
+    ) -> Result<Route, NoRoute> {
         let pool = plan::pool_key(&self.settings, database, user);
         // What a client proved is of use only where the server's user is its own.
-        let proof = if *pool.user == *user { proof } else { &Credential::None };
+        let proof = if pool.user == *user { proof } else { &Credential::None };
         let mut targets = self.lock();
         let known = targets.get(&pool);
         // A login that reveals nothing (trust) takes nothing from what another one revealed.

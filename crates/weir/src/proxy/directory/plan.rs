@@ -19,12 +19,12 @@ use crate::proxy::target::{
 };
 
 /// Names the pool: clients of a database with a fixed server user share one.
-pub(super) fn pool_key(settings: &Settings, database: &str, user: &str) -> PoolKey {
+pub(super) fn pool_key(settings: &Settings, database: &Arc<str>, user: &Arc<str>) -> PoolKey {
     let user = match settings.database(database).map(|entry| &entry.login) {
-        Some(ServerLogin::Fixed { user, .. }) => user,
-        Some(ServerLogin::AsClient) | None => user,
+        Some(ServerLogin::Fixed { user, .. }) => user.as_str().into(),
+        Some(ServerLogin::AsClient) | None => Arc::clone(user),
     };
-    PoolKey { database: database.into(), user: user.into() }
+    PoolKey { database: Arc::clone(database), user }
 }
 
 /// Everything about one pool; `None` when no entry serves its database.

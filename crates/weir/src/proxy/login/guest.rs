@@ -76,8 +76,9 @@ impl Guest {
         reply.map_err(|refusal| self.log(refusal))
     }
 
+    /// Nobody hears it again, so what it asked for goes along.
     fn enter(
-        &self,
+        &mut self,
         house: &House,
         proof: Credential,
         last: Vec<u8>,
@@ -85,7 +86,9 @@ impl Guest {
     ) -> Result<Reply, Refusal> {
         // By the settings of now, so that a reload during the login does not miss its pool.
         let directory = house.directory.load_full();
-        let proven = Proven { hello: self.hello.clone(), proof };
+        let parameters = std::mem::take(&mut self.hello.parameters);
+        let hello = Hello { parameters, ..self.hello.clone() };
+        let proven = Proven { hello, proof };
         match route::admit(house, directory, proven, &self.peer)? {
             Admission::Pool(entrant) => {
                 Ok(Reply::In(Box::new(entrant.arrive(last, leftover, &self.peer))))

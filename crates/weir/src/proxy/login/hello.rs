@@ -52,11 +52,11 @@ pub(super) fn of(directory: &Directory, startup: &Startup, tls: bool) -> Result<
     let settings =
         startup.settings().map_err(|error| Refusal::new(error.sqlstate(), error.to_string()))?;
     let ignored = &directory.settings.session.ignore_startup_parameters;
-    let wanted = |setting: &&Setting| {
+    let wanted = |setting: &Setting| {
         !ignored.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&setting.name))
     };
     let parameters: Vec<_> =
-        settings.iter().filter(wanted).map(parameter).collect::<Result<_, _>>()?;
+        settings.into_iter().filter(wanted).map(parameter).collect::<Result<_, _>>()?;
     if parameters.len() > limits::STARTUP_PARAMETERS {
         return Err(Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "too many startup parameters")
             .detail(format!("At most {} are accepted.", limits::STARTUP_PARAMETERS)));
@@ -89,16 +89,16 @@ fn name(bytes: &[u8], what: &str) -> Result<Arc<str>, Refusal> {
 
 /// A setting as text. Its name is made of what PostgreSQL allows in names of settings, so that it
 /// can be put into SQL as it is.
-fn parameter(setting: &Setting) -> Result<(String, String), Refusal> {
-    let name = String::from_utf8_lossy(&setting.name).into_owned();
+fn parameter(Setting { name, value }: Setting) -> Result<(String, String), Refusal> {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
-    if !name.bytes().all(valid) || name.len() > limits::PARAMETER_NAME_BYTES {
-        return Err(Refusal::new(
-            SqlState::UNDEFINED_OBJECT,
-            format!("unrecognized configuration parameter \"{name}\""),
-        ));
-    }
-    let value = String::from_utf8(setting.value.clone()).ok();
+    let known =
+        |name: &String| name.bytes().all(valid) && name.len() <= limits::PARAMETER_NAME_BYTES;
+    let name = match String::from_utf8(name).map(|name| (known(&name), name)) {
+        Ok((true, name)) => name,
+        Ok((false, name)) => return Err(unrecognized(&name)),
+        Err(error) => return Err(unrecognized(&String::from_utf8_lossy(error.as_bytes()))),
+    };
+    let value = String::from_utf8(value).ok();
     let value = value.filter(|value| value.len() <= limits::PARAMETER_VALUE_BYTES);
     let value = value.ok_or_else(|| {
         Refusal::new(
@@ -111,6 +111,13 @@ fn parameter(setting: &Setting) -> Result<(String, String), Refusal> {
         ))
     })?;
     Ok((name, value))
+}
+
+fn unrecognized(name: &str) -> Refusal {
+    Refusal::new(
+        SqlState::UNDEFINED_OBJECT,
+        format!("unrecognized configuration parameter \"{name}\""),
+    )
 }
 
 /// Tells a client that asked for more than we speak what it gets; before authentication, as

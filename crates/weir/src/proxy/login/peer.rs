@@ -1,7 +1,9 @@
 //! Where a client comes from.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+
+use crate::proxy::endpoint;
 
 /// The other end of an accepted connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +38,10 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => {
-                write!(f, "{}", SocketAddr::new(address.ip().to_canonical(), address.port()))
-            }
+            Self::Tcp(address) => match address.ip().to_canonical() {
+                IpAddr::V4(ip) => endpoint::show(SocketAddrV4::new(ip, address.port()), f),
+                ip @ IpAddr::V6(_) => SocketAddr::new(ip, address.port()).fmt(f),
+            },
             Self::Unix { .. } => f.write_str("unix"),
         }
     }

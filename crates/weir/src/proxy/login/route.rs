@@ -15,6 +15,9 @@ use crate::proxy::mail::{Admitted, ToWorker};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::threads::House;
 
+/// What a client is told at its login takes no more, as a rule.
+const GREETING_BYTES: usize = 512;
+
 /// A client that may come in, and where it goes.
 pub(super) enum Admission {
     /// To a worker.
@@ -161,6 +164,8 @@ impl Entrant {
         let Self { mut hello, route, slot, directory } = self;
         let settings = &directory.settings;
         let mut prelude = held;
+        // Its worker says the rest behind it.
+        prelude.reserve(GREETING_BYTES);
         build::authentication_ok(&mut prelude);
         if let Some(notice) = &settings.session.login_notice {
             build::notice_response(&mut prelude, &Report::notice(notice));

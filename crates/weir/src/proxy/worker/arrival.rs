@@ -1,5 +1,6 @@
 //! Clients and server connections that come from the login threads.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use weir_core::config::limits::PACED_REPLY_BYTES;
@@ -39,10 +40,9 @@ impl Worker {
     /// A client that logged in, and whose connection bears the name of the next client already.
     pub(super) fn settle(&mut self, client: Admitted<Socket>) {
         let pool = self.pool_for(&client.pool, &client.target);
-        let startup = self.shared.overrides.intern(client.parameters.iter().map(startup_override));
-        let application = client.parameters.iter().find(|(name, _)| name == "application_name");
-        let application = application.map_or("", |(_, value)| value.as_str());
-        let (application, caller) = self.caller_of(pool, application, client.slot.user());
+        let latest = self.latest(pool, client.parameters, client.slot.user());
+        let (startup, application) = (Rc::clone(&latest.startup), Arc::clone(&latest.application));
+        let caller = latest.caller.clone();
         let id = self.next_number();
         let at = self.clients.next().0;
         let secret = match client.minor_version {
@@ -95,32 +95,37 @@ impl Worker {
         self.checkout_for_greeting(at);
     }
 
-    /// What a client calls itself, and whose its statements are. Kept once for clients that come
-    /// one after the other and are the same in that.
-    fn caller_of(
+    /// What a client asked for in its startup packet. Kept once for clients that come one after the
+    /// other and are the same in that.
+    fn latest(
         &mut self,
         pool: PoolId,
-        application: &str,
+        parameters: Vec<(String, String)>,
         user: &Arc<str>,
-    ) -> (Arc<str>, Caller) {
+    ) -> &Latest {
         let home = &mut self.homes[pool.0 as usize];
-        let same = |latest: &Latest| *latest.application == *application && latest.user == *user;
-        let latest = home.latest.take().filter(same).unwrap_or_else(|| Latest {
-            user: Arc::clone(user),
-            application: application.into(),
-            caller: Caller::new(application, user, &home.key.user),
+        let same = |latest: &Latest| latest.parameters == parameters && latest.user == *user;
+        let latest = home.latest.take().filter(same).unwrap_or_else(|| {
+            let startup = self.shared.overrides.intern(parameters.iter().map(startup_override));
+            let application = parameters.iter().find(|(name, _)| name == "application_name");
+            let application = application.map_or("", |(_, value)| value.as_str());
+            Latest {
+                user: Arc::clone(user),
+                startup,
+                application: application.into(),
+                caller: Caller::new(application, user, &home.key.user),
+                parameters,
+            }
         });
-        let latest = home.latest.insert(latest);
-        (Arc::clone(&latest.application), latest.caller.clone())
+        home.latest.insert(latest)
     }
 
     /// Tells a client what a server would have told it, behind the `prelude`, and listens to it.
     pub(super) fn greet(&mut self, at: u32, prelude: Vec<u8>) {
         let Some(client) = self.clients.get_mut(at) else { return };
         let home = &mut self.homes[client.pool.0 as usize];
-        let Some(welcome) = &home.welcome else { return };
+        let Some(welcome) = &mut home.welcome else { return };
         let mut hello = prelude;
-        hello.reserve(512);
         let pid = process_id(self.options.index, at);
         let written = client.session.greet(&mut hello, welcome, pid, client.secret.bytes());
         if let Err(fault) = written {
@@ -144,7 +149,7 @@ impl Worker {
         let superuser = is_superuser(&server.parameters);
         let first = home.welcome.is_none();
         if first {
-            home.welcome = Some(Welcome { parameters: server.parameters });
+            home.welcome = Some(Welcome::new(server.parameters));
         }
         let generation = self.servers.generation(id.0);
         let link = match self.driver.open(server.socket, token(id.0, generation, Kind::Server)) {

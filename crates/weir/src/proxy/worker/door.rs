@@ -107,10 +107,18 @@ impl Worker {
                     let nonce = || self.chance.take().map(|bytes| Nonce::from_random(&bytes));
                     let knock = login::knock(house, socket, Peer::Tcp(address), nonce);
                     self.receive(knock);
+                    self.look_out(index);
                 }
                 Caller::Nobody => entry.called = false,
                 Caller::Failure => entry.not_before = self.now + PAUSE,
             }
+        }
+    }
+
+    /// Whoever comes from now on is told of.
+    fn look_out(&mut self, index: usize) {
+        if let Some(entry) = self.porch.as_mut().and_then(|porch| porch.entries.get_mut(index)) {
+            entry.called = entry.door.is_waited_at();
         }
     }
 

@@ -31,8 +31,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
                 }
                 None => describe(counts),
             },
-            hint: "SHOW CLIENTS on the console (database weir) says who holds the connections."
-                .into(),
+            hint: who_holds(counts).into(),
         },
         Refusal::Overload(why) => Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
@@ -102,7 +101,7 @@ pub(super) fn removed() -> Notice {
 /// A notice for a client that waits for a server connection behind `ahead` others.
 pub(super) fn waiting(ahead: usize, view: &PoolView) -> Vec<u8> {
     let message = format!(
-        "waiting for a server connection: {ahead} clients are ahead, {} of {} server connections \
+        "waiting for a server connection: {ahead} ahead in the queue, {} of {} server connections \
          are in use",
         view.active, view.size_max
     );
@@ -171,8 +170,45 @@ pub(super) fn server_lost() -> Notice {
 }
 
 fn describe(counts: &Counts) -> String {
+    let Counts { active, size_max, dialling, between, waiting, .. } = *counts;
+    let between = match between {
+        0 => String::new(),
+        between => format!(" {between} are being checked, put in order or closed,"),
+    };
+    let wait = if waiting == 1 { "client waits" } else { "clients wait" };
     format!(
-        "{} of {} server connections are in use, {} are being opened, {} clients wait.",
-        counts.active, counts.size_max, counts.dialling, counts.waiting
+        "{active} of {size_max} server connections are in use,{between} {dialling} are being \
+         opened, {waiting} {wait}."
     )
+}
+
+/// Where to look next.
+const fn who_holds(counts: &Counts) -> &'static str {
+    if counts.active == 0 {
+        return "Nobody holds one: PostgreSQL gives none, or does not answer. SHOW POOLS on the \
+                console (database weir) says what it said last.";
+    }
+    "SHOW HOLDERS on the console (database weir) says who holds the connections, and what each of \
+     them does."
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn who_waited_in_vain_is_told_where_the_holders_are_named() {
+        let counts =
+            Counts { active: 4, idle: 0, dialling: 0, between: 0, waiting: 1, size_max: 4 };
+        let waited = Duration::from_secs(5);
+        let told = refusal(&Refusal::WaitLimit { waited, ahead: 0, counts, fault: None });
+        assert!(told.hint.starts_with("SHOW HOLDERS on the console"), "{}", told.hint);
+        assert!(told.detail.ends_with("use, 0 are being opened, 1 client waits."), "{told:?}");
+        let counts = Counts { active: 0, between: 3, waiting: 2, ..counts };
+        let told = refusal(&Refusal::WaitLimit { waited, ahead: 0, counts, fault: None });
+        assert!(told.hint.starts_with("Nobody holds one: PostgreSQL"), "{}", told.hint);
+        assert!(told.detail.contains("3 are being checked"), "{}", told.detail);
+    }
 }

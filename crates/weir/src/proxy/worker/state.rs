@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use weir_core::console::{Serial, Traffic};
 use weir_core::ids::{PoolId, ServerId, Ticket};
 use weir_core::ledger::{Caller, Histogram};
-use weir_core::session::{ServerState, Session, Tally, Welcome};
+use weir_core::session::{OverrideSet, ServerState, Session, Tally, Welcome};
 use weir_core::time::Instant;
 
 use crate::incident::Reporter;
@@ -55,7 +55,7 @@ pub(super) struct Home {
     pub(super) introduced: Vec<u64>,
     /// Clients connected.
     pub(super) clients: u32,
-    /// Whose statements are whose: shared with the next client that calls itself the same.
+    /// What the next client shares if it asks for the same.
     pub(super) latest: Option<Latest>,
     /// The last failure to connect has been logged.
     pub(super) failing: bool,
@@ -71,7 +71,13 @@ pub(super) struct Home {
 #[derive(Debug)]
 pub(super) struct Latest {
     pub(super) user: Arc<str>,
+    /// The settings of its startup packet, as they came.
+    pub(super) parameters: Vec<(String, String)>,
+    /// The same for its session.
+    pub(super) startup: OverrideSet,
+    /// What it calls itself.
     pub(super) application: Arc<str>,
+    /// Whose its statements are.
     pub(super) caller: Caller,
 }
 

@@ -1,9 +1,14 @@
 //! Files of the former version, which counted no rows.
 
+use std::path::Path;
+
+use weir_core::incident::Wall;
+use weir_core::ledger::{ClassSums, Phase, WaitSum};
 use weir_testkit::{Account, Scratch};
 
-use super::*;
-use crate::store::open::Schema;
+use super::LedgerStore;
+use super::schema::{PHASES, SCHEMA};
+use crate::store::open::{Schema, open};
 
 const EVER: Wall = Wall(i64::MAX as u64);
 

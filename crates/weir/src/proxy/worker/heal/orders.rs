@@ -10,7 +10,7 @@ use weir_core::healing::{
 };
 use weir_core::ids::PoolId;
 
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Worker, notice};
 
 impl Worker {
     /// Does what is ordered, or says what it would do.
@@ -76,7 +76,8 @@ impl Worker {
                 self.pools.cap(self.now, pool, class.class, slots);
                 let freed = slots.map_or(0, |slots| class.held.saturating_sub(slots));
                 let why = slots.map_or("CAP lifted".to_owned(), |slots| format!("CAP {slots}"));
-                self.note_order(pool, (Step::Cap, Subject::Route(route.into())), (freed, why));
+                let about = (Step::Cap, slots.is_none(), Subject::Route(route.into()));
+                self.note_order(pool, about, (freed, why));
             }
         }
         hits
@@ -120,7 +121,10 @@ impl Worker {
         let holders = [proposal.holder.clone()];
         let scene = self.scene(pool, pressure, &holders);
         self.healing.healer.order(self.now, scene, order);
-        self.end_work(proposal);
+        if let Err(why) = self.evict(proposal.holder.server, notice::evicted()) {
+            // Its effect says the same: nothing came free.
+            tracing::info!(route = %proposal.holder.route, "EVICT left it: {why}");
+        }
     }
 
     fn quarantine(&mut self, subject: &Subject, off: bool, dry_run: bool) -> Vec<Hit> {
@@ -153,7 +157,8 @@ impl Worker {
         }
         if let Some(pool) = self.all_pools().first().copied() {
             let why = if off { "QUARANTINE OFF" } else { "QUARANTINE" };
-            self.note_order(pool, (Step::Quarantine, subject.clone()), (0, why.to_owned()));
+            let about = (Step::Quarantine, off, subject.clone());
+            self.note_order(pool, about, (0, why.to_owned()));
         }
         hits
     }
@@ -204,16 +209,16 @@ impl Worker {
         self.healing.healer.order(self.now, scene, order);
     }
 
-    /// Records an order about a class.
+    /// Records an order about a class, or that one is taken back.
     fn note_order(
         &mut self,
         pool: PoolId,
-        (step, subject): (Step, Subject),
+        (step, lifts, subject): (Step, bool, Subject),
         (slots, why): (u32, String),
     ) {
         let (route, who) = (subject.name(), Who::default());
         let number = self.options.incidents.number();
-        let order = Order { number, step, subject, route, holder: None, slots, why, who };
+        let order = Order { number, step, lifts, subject, route, holder: None, slots, why, who };
         let scene = self.scene(pool, self.pools.pressure(pool), &[]);
         self.healing.healer.order(self.now, scene, order);
     }
