@@ -100,8 +100,8 @@ pub(super) const GATES: [Gate; 11] = [
     uring_syscalls(Protocol::Simple, 200),
     uring_syscalls(Protocol::Prepared, 50),
     instructions(Protocol::Simple, 3980.0, 2500.0),
-    instructions(Protocol::Extended, 5530.0, 3500.0),
-    instructions(Protocol::Prepared, 5100.0, 4000.0),
+    instructions(Protocol::Extended, 5100.0, 3500.0),
+    instructions(Protocol::Prepared, 4590.0, 4000.0),
     Gate {
         driver: Driver::Epoll,
         measure: Measure::IdleClientBytes,
