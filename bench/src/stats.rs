@@ -32,11 +32,13 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
 }
 
 /// The summary of `ours[n] / theirs[n]` of each round `n` that both have: what moved the whole
-/// machine in a round moves both and cancels out.
+/// machine in a round moves both and cancels out. A round without a quotient to speak of has none:
+/// a difference that noise made negative, or nothing to divide by.
 pub(crate) fn ratio(ours: &[(usize, f64)], theirs: &[(usize, f64)]) -> Option<Summary> {
     let of = |round| theirs.iter().find(|(other, _)| *other == round).map(|(_, value)| *value);
     let ratios: Vec<f64> = ours
         .iter()
+        .filter(|(_, value)| *value >= 0.0)
         .filter_map(|(round, value)| Some(value / of(*round).filter(|theirs| *theirs > 0.0)?))
         .collect();
     summary(&ratios)
@@ -80,6 +82,9 @@ mod tests {
         let both = ratio(&ours, &theirs).unwrap();
         assert!((both.median - 2.0).abs() < 1e-9 && (both.most - 2.0).abs() < 1e-9);
         assert_eq!(ratio(&ours, &[(7, 1.0)]), None);
+        let noise = [(0, -3.0), (1, 2.0), (2, 2.0)];
+        let quotient = ratio(&noise, &[(0, 1.0), (1, -1.0), (2, 4.0)]).unwrap();
+        assert!((quotient.least - 0.5).abs() < 1e-9 && (quotient.most - 0.5).abs() < 1e-9);
     }
 
     #[test]

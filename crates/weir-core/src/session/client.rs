@@ -147,6 +147,9 @@ impl Session {
                 _ => return Ok(self.drop_message(message)),
             }
         }
+        if let Some(server) = cx.server.as_deref_mut().filter(|server| server.lease.copy_in) {
+            server.copy_in_hears(message.header.tag);
+        }
         match message.header.tag {
             frontend::QUERY => self.query(cx, message),
             frontend::PARSE => self.parse(cx, message),

@@ -22,8 +22,8 @@ pub(super) fn usual_end(cx: &mut Context<'_>, input: &[u8], at: usize) -> usize 
         None => (&input[at..], false),
     };
     let Some(server) = cx.server.as_deref_mut() else { return 0 };
-    // A server that reads COPY data ignores Sync.
-    if !behind.starts_with(&EXECUTE_SYNC) || server.lease.copy_in {
+    // Sync counts even if the server was reading COPY data: the Bind has ended that.
+    if !behind.starts_with(&EXECUTE_SYNC) {
         return 0;
     }
     if described {

@@ -4,6 +4,7 @@
 use std::ops::BitOr;
 use std::rc::Rc;
 
+use weir_wire::frame::frontend;
 use weir_wire::message::TransactionStatus;
 
 use crate::ledger::Mark;
@@ -370,6 +371,23 @@ impl ServerState {
     /// The client has ended its COPY data, though the server may still be reading it.
     pub(super) fn copy_ended(&self) -> bool {
         self.replies.contains(&Reply::CopyEnd)
+    }
+
+    /// A message of another kind, while COPY data is read, is an error that ends the COPY: the Sync
+    /// behind it counts again (protocol documentation, "COPY Operations").
+    #[cold]
+    pub(super) fn copy_in_hears(&mut self, tag: u8) {
+        let is_extended = matches!(
+            tag,
+            frontend::PARSE
+                | frontend::BIND
+                | frontend::DESCRIBE
+                | frontend::EXECUTE
+                | frontend::CLOSE
+        );
+        if is_extended && !self.copy_ended() {
+            self.replies.push_back(Reply::CopyEnd);
+        }
     }
 
     /// Replies that are still to come.

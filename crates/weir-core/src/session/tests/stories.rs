@@ -644,6 +644,23 @@ fn copy_in_a_simple_query_ignores_the_sync_too() {
 }
 
 #[test]
+fn whatever_else_comes_while_the_server_reads_copy_data_ends_that() {
+    play(
+        "
+        a> P - copy t from stdin | B - | E | S
+        s< P - copy t from stdin | B - | E | S
+        s> 1 | 2 | G
+        a< 1 | 2 | G
+        a> B - | E | S
+        s< B - | E | S
+        s> E 08P01 unexpected message | Z I
+        a< E 08P01 unexpected message | Z I
+        s: free
+        ",
+    );
+}
+
+#[test]
 fn a_late_end_of_copy_is_forgotten() {
     play(
         "
