@@ -214,7 +214,12 @@ fn a_cancel_that_hits_what_the_proxy_asks_itself_is_the_statements() {
                 "57014" => {}
                 _ => assert_eq!(answer.value(), "target"),
             }
-            assert_eq!(target.query("ROLLBACK").status, Some(b'I'));
+            // A cancel may hit the ROLLBACK as well; then it was not done.
+            let mut ended = target.query("ROLLBACK");
+            while ended.code() == "57014" {
+                ended = target.query("ROLLBACK");
+            }
+            assert_eq!((ended.code(), ended.status), ("", Some(b'I')), "{ended:?}");
         }
     });
     stage.check_all_free(2);
