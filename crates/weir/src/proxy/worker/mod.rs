@@ -68,6 +68,7 @@ use weir_core::pool::Pools;
 use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
+use crate::log::Gathering;
 use crate::proxy::chance::Stock;
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
@@ -242,11 +243,13 @@ impl Worker {
         let mut letters = Vec::new();
         while !self.is_done() {
             news.clear();
+        let log = Gathering::begin();
             self.pause_paced();
             self.driver.wait(self.timeout(), &mut news).context("cannot wait for events")?;
             self.now = self.clock();
             for event in &news {
                 match self.named(event.token) {
+            log.write_out();
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Door(index) => self.called(index),
                     Named::Client(at) => self.client_ready(at, *event),
