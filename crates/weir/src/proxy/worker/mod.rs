@@ -54,7 +54,7 @@ mod sweep;
 mod talk;
 mod totals;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -97,7 +97,8 @@ pub struct Worker {
     now: Instant,
     pools: Pools,
     homes: Vec<Home>,
-    by_key: HashMap<PoolKey, PoolId>,
+    /// A tree, as in `admission`.
+    by_key: BTreeMap<PoolKey, PoolId>,
     budgets: HashMap<Common, BudgetId>,
     /// Where clients come in; only in a worker that accepts them.
     porch: Option<Porch>,
@@ -205,7 +206,7 @@ impl Worker {
             now: Instant::ZERO,
             pools,
             homes: Vec::new(),
-            by_key: HashMap::new(),
+            by_key: BTreeMap::new(),
             budgets: HashMap::new(),
             porch: None,
             newcomers: Newcomers::default(),
