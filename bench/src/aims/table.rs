@@ -1,7 +1,7 @@
 //! The aims. Where they come from: what a pool of a hundred lines reaches on the same machine,
 //! beside the newest PgBouncer.
 
-use crate::aims::Bound::{self, AtLeast, AtMost};
+use crate::aims::verdict::Bound::{self, AtLeast, AtMost};
 use crate::aims::{Against, Aim};
 use crate::cells::{Cell, POOL, Section, Work};
 use crate::contender::Login;
@@ -144,7 +144,7 @@ const fn ratio(
     cells: fn(&Cell) -> bool,
     bound: Bound,
 ) -> Aim {
-    Aim { what, who, metric, cells, against: Against::PgBouncer, bound }
+    Aim { what, who, metric, cells, against: Against::PgBouncer, bound, floor_ms: None }
 }
 
 const fn figure(
@@ -154,7 +154,7 @@ const fn figure(
     cells: fn(&Cell) -> bool,
     bound: Bound,
 ) -> Aim {
-    Aim { what, who, metric, cells, against: Against::Nothing, bound }
+    Aim { what, who, metric, cells, against: Against::Nothing, bound, floor_ms: None }
 }
 
 /// All of them.
