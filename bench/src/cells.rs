@@ -245,7 +245,9 @@ impl Cell {
             Work::Load(_) | Work::Uneven(..) => {
                 !(direct && self.clients > DIRECT_MAX) && (self.pool == POOL || ours || direct)
             }
-            Work::Calls(_) | Work::Active | Work::Idle => contender.is_process(),
+            Work::Active | Work::Idle => contender.is_process(),
+            // They run under strace from their start.
+            Work::Calls(_) => ours,
             // Under valgrind there is no io_uring.
             Work::Instructions(_) => ours && !contender.has_setting(Setting::Uring),
             // The others' server is one of its own here.

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
 mod aims;
+mod calls;
 mod cells;
 mod contender;
 mod deadline;
