@@ -96,7 +96,8 @@ impl Plan {
         cells.push(Cell::new(Work::Calls(PREPARED), 50));
         cells.extend(PROTOCOLS.map(|protocol| Cell::new(Work::Instructions(protocol), 8)));
         cells.extend(Login::ALL.map(|login| Cell::new(Work::Logins(login), 8)));
-        cells.push(Cell::new(Work::Storm, 20));
+        let scram = [Login::Scram, Login::ScramClear];
+        cells.extend(scram.map(|login| Cell::new(Work::Storm(login), 20)));
         cells.push(Cell::new(Work::Recovery, 200));
         let bulk = [Bulk::Select, Bulk::CopyOut, Bulk::CopyIn];
         cells.extend(bulk.map(|bulk| Cell::new(Work::Bulk(bulk), 1)));

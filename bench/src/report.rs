@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn further_rounds_are_named() {
-        let cells = vec![Cell::new(Work::Recovery, 200), Cell::new(Work::Storm, 20)];
+        let cells = vec![Cell::new(Work::Recovery, 200), Cell::new(Work::Active, 20)];
         let plan = Plan { cells, ..Plan::long() };
         let record = |cell, round| Record {
             cell,

@@ -66,7 +66,8 @@ pub(crate) fn take(
         }
         Work::Calls(script) => {
             let program = contender.program().context("no program to watch")?;
-            let set_up = set_up(stage.server.port(), Login::Trust);
+            // As in the gates: how many messages a turn has is not to be chance.
+            let set_up = set_up(stage.stub, Login::Trust);
             let load = calls::Load { script, clients, deadline };
             let start = |wrapper: &Path| watched(contender, set_up, wrapper);
             let counts = calls::per_transaction(program, start, load)?;
@@ -83,7 +84,7 @@ pub(crate) fn take(
             let all = plan.logins / login.weight();
             logins(&stage.server, &with(login)?, login, (clients, all), deadline)
         }
-        Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan, deadline),
+        Work::Storm(login) => storm(&stage.server, &with(login)?, login, deadline),
         Work::Recovery => {
             let mut server = recovery::server()?;
             let proxy = start(server.port(), Login::Trust)?;
@@ -201,9 +202,9 @@ fn logins(
     Ok(sample)
 }
 
-fn storm(server: &PgServer, proxy: &Running, plan: &Plan, deadline: Deadline) -> Result<Sample> {
+fn storm(server: &PgServer, proxy: &Running, login: Login, deadline: Deadline) -> Result<Sample> {
     let storm::Felt { calm_p99_ms, storm_p99_ms, logins } =
-        storm::run(server, proxy.port, plan.measured * 3, deadline)?;
+        storm::run(server, proxy.port, login, deadline)?;
     let rise = storm_p99_ms - calm_p99_ms;
     Ok([(Metric::P99, storm_p99_ms), (Metric::Rise, rise), (Metric::Logins, logins)].into())
 }

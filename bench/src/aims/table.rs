@@ -102,7 +102,11 @@ fn by_tls(cell: &Cell) -> bool {
 }
 
 fn storm(cell: &Cell) -> bool {
-    usual(cell, Work::Storm)
+    usual(cell, Work::Storm(Login::Scram))
+}
+
+fn storm_of_keys(cell: &Cell) -> bool {
+    usual(cell, Work::Storm(Login::ScramClear))
 }
 
 fn recovery(cell: &Cell) -> bool {
@@ -157,8 +161,12 @@ const fn figure(
     Aim { what, who, metric, cells, against: Against::Nothing, bound, floor_ms: None }
 }
 
+/// What a storm adds to the 99th percentile counts as nothing below this, milliseconds: calm rounds
+/// differ by as much.
+const UNFELT_MS: Option<f64> = Some(0.5);
+
 /// All of them.
-pub(super) const AIMS: [Aim; 38] = [
+pub(super) const AIMS: [Aim; 39] = [
     ratio(
         "io_uring: CPU a transaction, simple and extended, 50 to 1000 clients",
         Uring,
@@ -240,7 +248,20 @@ pub(super) const AIMS: [Aim; 38] = [
     ratio("io_uring: CPU a login, trust", Uring, LoginCpu, by_trust, AtMost(0.8)),
     ratio("io_uring: CPU a login, SCRAM", Uring, LoginCpu, by_scram, AtMost(0.8)),
     ratio("io_uring: CPU a login, TLS", Uring, LoginCpu, by_tls, AtMost(0.8)),
-    ratio("p99 added by a storm of 500 SCRAM logins a second", Uring, Rise, storm, AtMost(0.1)),
+    Aim {
+        floor_ms: UNFELT_MS,
+        ..ratio("p99 added by 500 SCRAM logins a second", Uring, Rise, storm, AtMost(0.1))
+    },
+    Aim {
+        floor_ms: UNFELT_MS,
+        ..ratio(
+            "p99 added by 500 SCRAM logins a second, proxy has clear passwords",
+            Uring,
+            Rise,
+            storm_of_keys,
+            AtMost(0.1),
+        )
+    },
     figure(
         "first answer after a restart of the server, s",
         Uring,
