@@ -141,6 +141,7 @@ fn load(proxy: &Running, mut clients: Clients, span: Span, section: Section) -> 
             sample.extend(per(count, &used));
             if let Some(share) = used.busiest().filter(|_| section == Section::Workers) {
                 sample.insert(Metric::Busiest, share);
+                sample.insert(Metric::Capacity, count / (used.total() * share));
             }
         }
     }
