@@ -50,7 +50,7 @@ type Stretch = std::ops::Range<u64>;
 pub(crate) fn run(server: &PgServer, port: u16, login: Login, deadline: Deadline) -> Result<Felt> {
     let home = Scratch::new(Account::own())?;
     // Time for the logins of the steady clients, and for storms that end late.
-    let whole = (EACH + SETTLING) * 2 * STORMS + EACH * 3;
+    let whole = (EACH * 2 + SETTLING) * STORMS + EACH * 3;
     let mut steady = command(server, port);
     steady.args(["--client", &STEADY.to_string(), "--log"]).arg(prefix(home.path()));
     steady.args(["--time", &whole.as_secs().to_string(), "--rate", &QUERIES.to_string()]);

@@ -1,19 +1,19 @@
 //! Whether an aim is reached, missed, or neither is shown. Pure.
 //!
 //! A figure of three rounds is a figure of chance as well, and of twenty such figures the worst is
-//! mostly chance. So a miss counts as shown only when chance explains it in at most one of eight
-//! runs, were every cell of the aim exactly at it:
+//! mostly chance. So a miss counts as shown only when chance explains it in one of six runs at
+//! most, were every cell of the aim exactly at it (a test below draws such runs):
 //!
 //! - every round of a cell misses (the sign test). With `n` rounds and `k` cells that happens by
 //!   chance in at most `k / 2^n` of all runs;
 //! - or the median of a cell misses by more than three standard errors. The spread is that of the
 //!   rounds around their cell's mean, all cells of the aim together: three rounds alone don't tell
-//!   theirs. That many standard errors leave 1 in 20 by Student's t, from one cell of three rounds
-//!   (two degrees of freedom) to twenty (forty, and twenty chances).
+//!   theirs. By Student's t one cell of three rounds does that in 1 of 20 runs (two degrees of
+//!   freedom), one of twenty cells in 1 of 10 (forty, and twenty chances).
 
 use crate::stats::{self, Summary};
 
-/// The chance that is left to luck: one of so many runs.
+/// The chance that is left to luck by the signs: one of so many runs.
 const LUCK: usize = 8;
 
 /// Standard errors that luck does not explain.
@@ -223,6 +223,38 @@ mod tests {
         // Whatever is still to be run, it stays missed.
         check(&[&[0.7, 0.7, 0.71, 0.72]], 2, Verdict::No);
         check(&[&[1.1, 1.2, 1.3], &[0.99, 1.01, 0.98]], 2, Verdict::NotShown);
+    }
+
+    /// The share of runs that would show a miss, of so many cells with so many rounds each whose
+    /// true ratio is `mean`, with a tenth of noise (SplitMix64; twelve uniform numbers are near
+    /// enough to a normal one).
+    fn misses(cells: usize, rounds: usize, mean: f64) -> f64 {
+        let mut state = 7_u64;
+        let mut uniform = || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            f64::from(u32::try_from((z ^ (z >> 31)) >> 32).unwrap()) / f64::from(u32::MAX)
+        };
+        let mut round = || mean + 0.1 * ((0..12).map(|_| uniform()).sum::<f64>() - 6.0);
+        let mut cell =
+            || Rounds { values: (0..rounds).map(|_| round()).collect(), is_exact: false };
+        let mut run = || {
+            let cells: Vec<Rounds> = (0..cells).map(|_| cell()).collect();
+            u32::from(Verdict::of(&judge(AIM, &cells), cells.len()) == Verdict::No)
+        };
+        f64::from((0..1000).map(|_| run()).sum::<u32>()) / 1000.0
+    }
+
+    #[test]
+    fn luck_alone_is_seldom_called_a_miss_and_a_clear_miss_nearly_always() {
+        for (cells, rounds) in [(1, 3), (2, 4), (3, 3), (6, 5), (9, 3), (20, 3), (20, 8)] {
+            let lucky = misses(cells, rounds, 1.0);
+            assert!(lucky < 0.18, "{cells} cells, {rounds} rounds: {lucky}");
+        }
+        assert!(misses(20, 3, 0.8) > 0.95);
+        assert!(misses(1, 3, 0.8) > 0.8);
+        assert!(misses(20, 3, 1.1) < 0.01);
     }
 
     #[test]
