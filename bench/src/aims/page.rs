@@ -13,7 +13,7 @@ use crate::stats::Summary;
 const RULE: &str = "× is the median of the ratios of the same round [all rounds]; of several \
     cells the worst counts. **yes**: every cell's median reaches the aim. **no**: a cell misses \
     it by more than luck explains, which is to say in every round (of at least 3 with one cell, \
-    8 with twenty) or by more than three standard errors of the rounds: were every cell exactly \
+    8 with twenty) or by more than 3.5 standard errors of the rounds: were every cell exactly \
     at its aim, luck would do that in one of six runs at most. **not shown**: a median misses it, \
     and further rounds could turn that.\n\n";
 
