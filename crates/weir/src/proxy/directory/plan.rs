@@ -9,7 +9,7 @@ use weir_core::config::settings::{
 };
 use weir_core::dispatch::Policy;
 use weir_core::healing::Rules;
-use weir_core::pool::{Backoff, PoolSettings, Rotation};
+use weir_core::pool::{Backoff, PoolSettings};
 use weir_core::session::SessionSettings;
 
 use crate::proxy::shares;
@@ -128,7 +128,7 @@ fn pool_settings(settings: &Settings, pool: &Pool) -> PoolSettings {
         dials_parallel_max: pool.connects_max,
         retry: Backoff { initial: pool.retry_min, max: pool.retry_max },
         dispatch: policy(pool.dispatch),
-        rotation: rotation(pool.rotation),
+        rotation: pool.rotation,
         ..PoolSettings::default()
     }
 }
@@ -179,15 +179,6 @@ const fn policy(choice: choices::Dispatch) -> Policy {
     match choice {
         choices::Dispatch::Fair => Policy::Fair,
         choices::Dispatch::Fifo => Policy::Fifo,
-    }
-}
-
-fn rotation(choice: choices::Rotation) -> Rotation {
-    match choice {
-        choices::Rotation::Lifo => Rotation::Lifo,
-        choices::Rotation::RoundRobin => Rotation::RoundRobin,
-        choices::Rotation::EveryTransaction => Rotation::EveryTransaction,
-        choices::Rotation::Random(seed) => Rotation::Random(seed),
     }
 }
 
