@@ -127,17 +127,10 @@ fn impact(story: &Story, language: Language) -> Block {
         ("Connections used, at most", "连接使用峰值", connections.unwrap_or_else(unknown)),
         ("Estimated loss", "业务损失估算", loss.unwrap_or_else(unknown)),
     ];
-    table(
+    Block::table(
         [language.pick("what", "项目"), language.pick("how much", "数值")],
         rows.into_iter().map(|(en, zh, value)| vec![language.pick(en, zh).to_owned(), value]),
     )
-}
-
-pub(super) fn table<const N: usize>(
-    head: [&str; N],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Block {
-    Block::Table { head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 
 fn causes(incident: &Incident, language: Language) -> Vec<Block> {
@@ -212,7 +205,7 @@ fn compared(story: &Story, language: Language) -> Block {
         language.pick("during", "期间"),
         language.pick("after", "之后"),
     ];
-    table(head, rows.into_iter())
+    Block::table(head, rows)
 }
 
 fn timeline(story: &Story, language: Language) -> Block {
@@ -225,7 +218,7 @@ fn timeline(story: &Story, language: Language) -> Block {
         let severity = words::severity(event.severity, language).to_owned();
         vec![event.at.clock(), severity, words::event(&event.kind, language)]
     });
-    table(head, rows)
+    Block::table(head, rows)
 }
 
 fn enough(story: &Story, language: Language) -> Block {
