@@ -112,10 +112,9 @@ fn impact(story: &Story, language: Language) -> Block {
     let loss = story.price.as_ref().map(|price| price.times(impact.lost()).to_string());
     let connections = impact.connections_max.map(|(used, limit)| format!("{used} / {limit}"));
     let time = |millis| words::duration(Duration::from_millis(millis), language);
-    let peak = match (impact.failure_percent_max, impact.lost()) {
-        (0, 1..) => language.pick("not known: too few requests", "未知：请求太少").to_owned(),
-        (percent, _) => format!("{percent} %"),
-    };
+    let too_few = language.pick("not known: too few requests", "未知：请求太少");
+    let percent = impact.failure_percent_max.map(|percent| format!("{percent} %"));
+    let peak = percent.unwrap_or_else(|| too_few.to_owned());
     let rows = [
         ("Duration", "持续时间", time(impact.lasted_ms)),
         ("Requests", "请求数", count(impact.requests)),
