@@ -142,6 +142,7 @@ fn care(settings: &Settings, pool: &Pool) -> Care {
         fast_close: pool.server_fast_close,
         log_disconnections: settings.log.disconnections,
         log_errors: settings.log.pooler_errors,
+        console: settings.console.databases.first().map(|name| name.as_str().into()),
     }
 }
 
@@ -213,6 +214,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn clients_are_told_the_name_that_the_console_has() {
+        let named = |databases: &[&str]| {
+            let mut settings = Settings::default();
+            settings.console.databases = databases.iter().map(|&name| name.to_owned()).collect();
+            care(&settings, &Pool::default()).console
+        };
+        assert_eq!(named(&["pooler", "weir"]).as_deref(), Some("pooler"));
+        assert_eq!(named(&[]), None);
+    }
 
     #[test]
     fn how_long_a_pool_waits_for_a_server_is_what_an_operator_said() {
