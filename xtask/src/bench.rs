@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::root;
+use crate::{cargo, root};
 
 pub(crate) const USAGE: &str = "\
   bench WORD…
@@ -15,9 +15,10 @@ pub(crate) const USAGE: &str = "\
 /// # Errors
 /// When one of them does not build, or a measurement fails.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--release", "--package", "weir", "--package", "weir-bench"]);
-    let built = cargo.current_dir(root()).status().context("starting cargo")?;
+    let built = cargo()
+        .args(["build", "--quiet", "--release", "--package", "weir", "--package", "weir-bench"])
+        .status()
+        .context("starting cargo")?;
     ensure!(built.success(), "the release build failed");
     let mut bench = Command::new(root().join("target/release/weir-bench"));
     let status = bench.args(words).current_dir(root()).status().context("starting weir-bench")?;

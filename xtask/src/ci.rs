@@ -3,23 +3,23 @@
 mod report;
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench;
 use crate::compat::{self, Request};
-use crate::root;
+use crate::{bench, fuzz, root};
 use report::Report;
 
 /// Failed tests that are run a second time. More at once is no chance.
 const AGAIN_MAX: usize = 3;
 
-/// Format, lints, the README's test command, the roughest suite with either event loop, a part of a
-/// foreign suite, the gates on cost, and how many tests ran.
+/// Format, lints, fuzz targets (compiled only), the README's test command, the roughest suite with
+/// either event loop, a part of a foreign suite, the gates on cost, and how many tests ran.
 pub(crate) fn run() -> Result<()> {
-    step("format", &["fmt", "--all", "--check"])?;
-    step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    step("format", &["fmt", "--all", "--check"], &[])?;
+    step("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    step("fuzz targets compile", &fuzz::CHECK, &fuzz::CHECK_VARIABLES)?;
     tidy()?;
     let report = tests("tests", &["test", "--workspace", "--no-fail-fast"], &[])?;
     let report = report.and(torture_on_epoll()?);
@@ -54,7 +54,7 @@ fn gates() -> Result<()> {
 
 /// The tidy tests alone.
 pub(crate) fn tidy() -> Result<()> {
-    step("tidy", &["test", "--package", "xtask", "--test", "tidy"])
+    step("tidy", &["test", "--package", "xtask", "--test", "tidy"], &[])
 }
 
 /// Runs tests, and those that failed once more, alone: they run against real servers on machines
@@ -81,8 +81,8 @@ fn tests(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<R
 }
 
 /// Runs cargo to a good end.
-fn step(name: &str, arguments: &[&str]) -> Result<()> {
-    let (status, report) = cargo(name, arguments, &[])?;
+fn step(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
+    let (status, report) = cargo(name, arguments, variables)?;
     if !status.success() {
         bail!("{}", failure(name, arguments, &report));
     }
@@ -102,10 +102,9 @@ fn cargo(
     variables: &[(&str, &str)],
 ) -> Result<(ExitStatus, Report)> {
     println!("--- {name}: cargo {}", arguments.join(" "));
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = crate::cargo()
         .args(arguments)
         .envs(variables.iter().copied())
-        .current_dir(root())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

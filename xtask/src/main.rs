@@ -5,9 +5,11 @@
 mod bench;
 mod ci;
 mod compat;
+mod fuzz;
 mod generated;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Context;
 
@@ -32,8 +34,16 @@ fn main() -> anyhow::Result<()> {
                 .with_context(|| format!("usage: cargo xtask\n{}", compat::USAGE))?;
             compat::run(&request)
         }
-        _ => anyhow::bail!("{USAGE}{}\n{}", compat::USAGE, bench::USAGE),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
+        _ => anyhow::bail!("{USAGE}{}\n{}\n{}", compat::USAGE, bench::USAGE, fuzz::USAGE),
     }
+}
+
+/// The cargo that runs this, in the repository's root.
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
 }
 
 /// The repository's root.

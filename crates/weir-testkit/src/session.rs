@@ -57,8 +57,7 @@ const CANCEL: i32 = 80_877_102;
 /// # Errors
 /// When nobody listens, or the connection is answered.
 pub fn cancel(port: u16, key: &[u8]) -> Result<()> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    let mut stream = loopback(port)?;
     let length = i32::try_from(key.len() + 8).context("a key that is too long")?;
     stream.write_all(&[&length.to_be_bytes()[..], &CANCEL.to_be_bytes()[..], key].concat())?;
     match stream.read(&mut [0]) {
@@ -67,6 +66,14 @@ pub fn cancel(port: u16, key: &[u8]) -> Result<()> {
         Ok(_) => bail!("a cancel request was answered"),
         Err(err) => Err(err).context("waiting for the end of a cancel request"),
     }
+}
+
+/// A connection to a port of the loopback address, on which no read waits for ever.
+fn loopback(port: u16) -> Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))
+        .with_context(|| format!("connecting to 127.0.0.1:{port}"))?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    Ok(stream)
 }
 
 /// Rows as text; `None` is NULL.
@@ -90,7 +97,9 @@ impl Session {
     /// # Errors
     /// When nobody listens, a password is asked for, or the server refuses ([`SqlError`]).
     pub fn unix(directory: &Path, port: u16, user: &str, database: &str) -> Result<Self> {
-        let stream = UnixStream::connect(directory.join(format!(".s.PGSQL.{port}")))?;
+        let path = directory.join(format!(".s.PGSQL.{port}"));
+        let stream = UnixStream::connect(&path)
+            .with_context(|| format!("connecting to {}", path.display()))?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
         Self::begin(Box::new(stream), user, database)
     }
@@ -100,8 +109,7 @@ impl Session {
     /// # Errors
     /// As [`Session::unix`].
     pub fn tcp(port: u16, user: &str, database: &str) -> Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
+        let stream = loopback(port)?;
         stream.set_nodelay(true)?;
         Self::begin(Box::new(stream), user, database)
     }

@@ -50,7 +50,6 @@ pub fn outside_call(call: &'static str) -> Result<(), OutsideCallRefused> {
     if transactions == 0 {
         return Ok(());
     }
-    let refusal = OutsideCallRefused { call, route: context.route().to_owned(), transactions };
     match context.outside_calls() {
         OutsideCalls::Warn => {
             context.stats().add(Count::OutsideWarned);
@@ -64,7 +63,7 @@ pub fn outside_call(call: &'static str) -> Result<(), OutsideCallRefused> {
         }
         OutsideCalls::Refuse => {
             context.stats().add(Count::OutsideRefused);
-            Err(refusal)
+            Err(OutsideCallRefused { call, route: context.route().to_owned(), transactions })
         }
     }
 }

@@ -216,10 +216,9 @@ fn requests(incident: &Incident, language: Language) -> String {
         Language::En => format!("{refused} requests refused, {failed} failed"),
         Language::Zh => format!("拒绝 {refused} 个请求，失败 {failed} 个"),
     };
-    // Of few requests no rate is made.
     match (language, percent) {
-        (_, 0) => lost,
-        (Language::En, percent) => format!("{lost}, {percent} % at the peak"),
-        (Language::Zh, percent) => format!("{lost}，失败率峰值 {percent}%"),
+        (_, None | Some(0)) => lost,
+        (Language::En, Some(percent)) => format!("{lost}, {percent} % at the peak"),
+        (Language::Zh, Some(percent)) => format!("{lost}，失败率峰值 {percent}%"),
     }
 }

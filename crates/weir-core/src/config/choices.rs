@@ -117,7 +117,8 @@ pub enum Rotation {
     /// The one used last, but never twice in a row for the same client where there is a choice.
     /// For finding code that depends on its connection.
     EveryTransaction,
-    /// A random one, from this seed; for tests that want the same order twice.
+    /// A random one, from this seed; for tests that want the same order twice. Takes time in
+    /// proportion to the idle connections.
     Random(u64),
 }
 

@@ -1,6 +1,6 @@
 //! The ladder, its brakes and its records together.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::door::Origin;
 use super::guard::Guard;
 use super::holder::{Holder, Who};
 use super::ladder::{Mode, Step};
+use super::order::{Decision, News, Order, Scene, Sign};
 use super::outcome::{Effect, Prediction, Record, Subject, Verdict};
 use super::plan::{Proposal, propose};
 use super::repeat::Offences;
@@ -21,80 +22,6 @@ use super::sums::{Calendar, Sums};
 /// Looks are this far apart at most while somebody waits; what lies between two that are further
 /// apart was not seen.
 const LOOKS_APART_MAX: Duration = Duration::from_millis(250);
-
-/// What the healer sees of one pool.
-#[derive(Debug, Clone, Copy)]
-pub struct Scene<'see> {
-    /// Which.
-    pub pool: PoolId,
-    /// Who holds its slots.
-    pub holders: &'see [Holder],
-    /// Clients that wait for one.
-    pub waiting: u32,
-    /// How long the first of them has waited.
-    pub oldest: Duration,
-    /// The classes whose slots would serve them; all without. Where only classes with a cap wait,
-    /// a slot of another class is of no use to them.
-    pub classes: Option<&'see BTreeSet<Arc<str>>>,
-}
-
-/// What is to be done now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// A transaction, statement or connection is to be ended.
-    End(Proposal),
-    /// Somebody is to be let in one at a time, for this reason.
-    Quarantine(Subject, String),
-}
-
-/// What people are to be told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// There is a record.
-    Recorded(Record),
-    /// The effect of one is known.
-    Measured(Record),
-    /// Nothing is ended any more: what was done lately did not help.
-    BreakerOpened,
-}
-
-/// What the dispatch did by itself, or would have done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sign {
-    /// Names the record.
-    pub number: u64,
-    /// Shed or cap.
-    pub step: Step,
-    /// The class it is about.
-    pub route: Arc<str>,
-    /// Slots that come free by it.
-    pub slots: u32,
-    /// The numbers behind it.
-    pub why: String,
-}
-
-/// What an operator orders about one holder or class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// Names the record.
-    pub number: u64,
-    /// What.
-    pub step: Step,
-    /// It is taken back.
-    pub lifts: bool,
-    /// About what.
-    pub subject: Subject,
-    /// The class it is about.
-    pub route: Arc<str>,
-    /// The holder's stretch, where it is about one.
-    pub holder: Option<Holder>,
-    /// Slots that come free by it.
-    pub slots: u32,
-    /// In a sentence.
-    pub why: String,
-    /// The holder.
-    pub who: Who,
-}
 
 /// The healer of one worker.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +61,7 @@ impl Healer {
             }
             let prediction = predict(left, 1);
             left = prediction.waiting_after;
-            let order = describe(&proposal, name(Some(&proposal.holder)));
+            let order = Order::end(&proposal, name(Some(&proposal.holder)));
             self.record(now, scene, (order, Origin::Healer, verdict), prediction);
             let number = || name(None).0;
             decisions.extend(self.again(now, scene, rules, (&proposal, verdict, number)));
@@ -207,7 +134,11 @@ impl Healer {
     }
 
     fn verdict(&self, now: Instant, rules: &Rules, (route, step): (&str, Step)) -> Verdict {
-        let mode = rules.ladder.mode(route, step);
+        self.judge(now, rules.ladder.mode(route, step), step)
+    }
+
+    /// What becomes of a step in this mode, as far as the brakes allow.
+    fn judge(&self, now: Instant, mode: Mode, step: Step) -> Verdict {
         match (mode, self.guard.withholds(now, step)) {
             (Mode::Observe | Mode::Warn, _) => Verdict::Only(mode),
             (Mode::Enforce, Some(why)) => Verdict::Withheld(why),
@@ -232,11 +163,7 @@ impl Healer {
         let (subject, mildest) = self.offences.note(now, scene.pool, (proposal, mode))?;
         let route = &proposal.holder.route;
         let own = rules.ladder.mode(&proposal.holder.class, Step::Quarantine).min(mildest);
-        let verdict = match (own, self.guard.withholds(now, Step::Quarantine)) {
-            (Mode::Observe | Mode::Warn, _) => Verdict::Only(own),
-            (Mode::Enforce, Some(why)) => Verdict::Withheld(why),
-            (Mode::Enforce, None) => Verdict::Done,
-        };
+        let verdict = self.judge(now, own, Step::Quarantine);
         let why = "three of its transactions had to be ended within a minute".to_owned();
         let order = Order {
             number: number(),
@@ -365,34 +292,4 @@ const fn predict(waiting: u32, slots: u32) -> Prediction {
 fn effect(record: &Record, scene: Scene<'_>, freed: bool) -> Effect {
     let eased = scene.waiting < record.prediction.waiting || scene.oldest <= record.oldest;
     Effect { waiting: scene.waiting, oldest: scene.oldest, freed, helped: freed && eased }
-}
-
-/// A proposal of the plan as something to record.
-fn describe(proposal: &Proposal, (number, who): (u64, Who)) -> Order {
-    let Proposal { step, holder, lasted } = proposal;
-    let why = format!(
-        "{} for {:.1} s, with {} done so far",
-        holder.doing.as_str(),
-        lasted.as_secs_f64(),
-        holder.work.as_str()
-    );
-    Order {
-        number,
-        step: *step,
-        lifts: false,
-        subject: Subject::Holder(holder.server),
-        route: Arc::clone(&holder.route),
-        holder: Some(holder.clone()),
-        slots: 1,
-        why,
-        who,
-    }
-}
-
-impl Order {
-    /// Ending one holder's work, as the plan proposes it.
-    #[must_use]
-    pub fn end(proposal: &Proposal, (number, who): (u64, Who)) -> Self {
-        describe(proposal, (number, who))
-    }
 }

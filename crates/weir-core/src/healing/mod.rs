@@ -14,6 +14,7 @@
 //! | `repeat` | whose transactions had to be ended again and again |
 //! | `outcome` | predictions, and what then happened |
 //! | `sums` | what was done and what it would have saved, of the last seven days |
+//! | `order` | what the healer is given, what it decides and what is told of it |
 //! | `healer` | all of them together |
 //! | `told` | a record in the words of incidents |
 //!
@@ -25,6 +26,7 @@ mod guard;
 mod healer;
 mod holder;
 mod ladder;
+mod order;
 mod outcome;
 mod plan;
 mod quarantine;
@@ -39,9 +41,10 @@ mod tests;
 pub use door::{Door, Knock, Origin, Pass, ProbeEnd, Turned, Ward};
 pub use exempt::{Exempted, Exemptions, Party};
 pub use guard::{Envelope, Guard, Withheld};
-pub use healer::{Decision, Healer, News, Order, Scene, Sign};
+pub use healer::Healer;
 pub use holder::{Doing, Holder, Shield, Who, Work};
 pub use ladder::{Ladder, Mode, Step};
+pub use order::{Decision, News, Order, Scene, Sign};
 pub use outcome::{Effect, Prediction, Record, Subject, Verdict};
 pub use plan::{Limits, Proposal, propose};
 pub use quarantine::{Admission, Quarantine};

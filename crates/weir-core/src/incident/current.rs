@@ -49,6 +49,8 @@ pub(super) struct Current {
     name_wait: Duration,
     /// When it opened, or trouble last came back.
     stretch: Wall,
+    /// Something happened since the summary was written down.
+    grew: bool,
     summary_at: Instant,
     flight_at: Instant,
 }
@@ -77,6 +79,7 @@ impl Current {
             tell_by: Some(now.mono + rules.name_wait),
             name_wait: rules.name_wait,
             stretch: now.wall,
+            grew: false,
             summary_at: now.mono,
             flight_at: now.mono,
         };
@@ -153,6 +156,9 @@ impl Current {
         let acts = matches!(&note, Note::Action(action) if action.is_done());
         self.write(now, note, records);
         self.act(now, acts, records);
+        if self.grew {
+            self.sum_up(now, records);
+        }
     }
 
     /// Takes what was done before the opening.
@@ -205,7 +211,7 @@ impl Current {
             let waits = self.tell_by.is_some();
             self.change_quietly(now, step, records);
             if !waits {
-                records.push(Record::Tell(Box::new(self.incident())));
+                self.tell(records);
             }
         }
     }
@@ -301,34 +307,40 @@ impl Current {
         let named = || self.suspects.named_since(self.stretch);
         if self.tell_by.is_some_and(|by| named() || now.mono >= by) {
             self.tell_by = None;
-            records.push(Record::Tell(Box::new(self.incident())));
+            self.tell(records);
         }
     }
 
     /// The last chance to tell of an opening that waits for its cause.
     pub(super) fn leave(&mut self, records: &mut Vec<Record>) {
         if self.tell_by.take().is_some() {
-            records.push(Record::Tell(Box::new(self.incident())));
+            self.tell(records);
         }
+    }
+
+    /// People are told of the trouble at hand, also of its end: of what they were told last. The
+    /// record leads with the worst of the whole time once it is closed.
+    fn tell(&self, records: &mut Vec<Record>) {
+        let suspects = self.suspects.told(Some(self.stretch));
+        records.push(Record::Tell(Box::new(Incident { suspects, ..self.incident() })));
     }
 
     fn change(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
         self.change_quietly(now, step, records);
         // An opening that nobody was told of yet is told with this.
         self.tell_by = None;
-        records.push(Record::Tell(Box::new(self.incident())));
+        self.tell(records);
     }
 
     fn change_quietly(&mut self, now: Moment, step: Step, records: &mut Vec<Record>) {
         self.event(now, EventKind::State { from: Some(step.from), to: step.to }, records);
-        records.push(Record::Incident(Box::new(self.incident())));
     }
 
+    /// The summary never lags behind the events that are written down with it.
     fn write_down(&mut self, now: Moment, recorder: &Recorder, records: &mut Vec<Record>) {
         let closed = self.state() == State::Closed;
-        if closed || now.mono >= self.summary_at {
-            self.summary_at = now.mono + SUMMARY_EVERY;
-            records.push(Record::Incident(Box::new(self.incident())));
+        if closed || self.grew || now.mono >= self.summary_at {
+            self.sum_up(now, records);
         }
         if closed || now.mono >= self.flight_at {
             self.flight_at = now.mono + FLIGHT_EVERY;
@@ -337,9 +349,16 @@ impl Current {
         }
     }
 
+    fn sum_up(&mut self, now: Moment, records: &mut Vec<Record>) {
+        self.grew = false;
+        self.summary_at = now.mono + SUMMARY_EVERY;
+        records.push(Record::Incident(Box::new(self.incident())));
+    }
+
     fn event(&mut self, now: Moment, kind: EventKind, records: &mut Vec<Record>) {
         let at = self.opened.wall_at(now.mono);
         let added = self.timeline.add(at, kind);
+        self.grew |= !added.is_empty();
         records.extend(added.into_iter().map(|event| Record::Event(self.id.clone(), event)));
     }
 }

@@ -33,8 +33,9 @@ pub struct Impact {
     pub users: u64,
     /// There were more users than are counted.
     pub users_at_least: bool,
-    /// The highest share of requests that were refused or failed, over ten looks, percent.
-    pub failure_percent_max: u8,
+    /// The highest share of requests that were refused or failed, over ten looks, percent; none
+    /// where there were too few requests for a rate.
+    pub failure_percent_max: Option<u8>,
     /// The longest wait for a slot, milliseconds.
     pub wait_ms_max: u64,
     /// The most connections used on the server, and how many were possible then.
@@ -99,8 +100,8 @@ impl Tally {
             return None;
         }
         let percent = u8::try_from(lost.saturating_mul(100) / asked).unwrap_or(100).min(100);
-        let before = self.impact.failure_percent_max;
-        self.impact.failure_percent_max = before.max(percent);
+        let before = self.impact.failure_percent_max.unwrap_or(0);
+        self.impact.failure_percent_max = Some(before.max(percent));
         MARKS.into_iter().rfind(|mark| (before + 1..=percent).contains(mark))
     }
 }
@@ -128,8 +129,9 @@ mod tests {
     fn a_mark_is_crossed_once_and_few_requests_make_no_rate() {
         let mut tally = Tally::default();
         assert_eq!(look(&mut tally, 1, 1), None, "one of one is no rate");
+        assert_eq!(tally.impact().failure_percent_max, None);
         assert_eq!(look(&mut tally, 99, 54), Some(50));
-        assert_eq!(tally.impact().failure_percent_max, 55);
+        assert_eq!(tally.impact().failure_percent_max, Some(55));
         assert_eq!(look(&mut tally, 100, 0), None);
         assert_eq!(look(&mut tally, 100, 100), None, "155 of 300");
         assert_eq!(tally.impact().lost(), 155);

@@ -2,22 +2,8 @@
 
 use std::time::Duration;
 
+pub use crate::config::choices::Rotation;
 use crate::dispatch::Policy;
-
-/// Which idle server connection is given out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Rotation {
-    /// The one used last. Its caches are warm, and the others reach their idle timeout.
-    #[default]
-    Lifo,
-    /// The one unused longest. Spreads load evenly, for servers behind a load balancer.
-    RoundRobin,
-    /// The one used last, but never the same one twice in a row to a client while another is
-    /// idle. Shows early what a client wrongly keeps in its session.
-    EveryTransaction,
-    /// Any, by this seed. For tests: takes time in proportion to the idle connections.
-    Random(u64),
-}
 
 /// Waiting times between attempts to connect after failures.
 ///

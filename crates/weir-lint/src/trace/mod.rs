@@ -5,6 +5,7 @@ mod atomic;
 pub(crate) mod classify;
 mod effects;
 mod exprs;
+mod network;
 pub(crate) mod tables;
 mod walk;
 

@@ -90,13 +90,21 @@ async fn metrics_text(State(Shown { house, .. }): State<Shown>) -> Response {
     }
 }
 
-/// Who has the server connections, who waits, and what the time goes into.
+/// Who has the server connections, who waits, what the time goes into, and whether the healer acts.
 async fn ledger(State(Shown { house, .. }): State<Shown>) -> Response {
     if !house.ledger {
         return reply(StatusCode::NOT_FOUND, &json!({ "error": format!("{OFF}. {OFF_HINT}") }));
     }
-    match Gathered::new(&house, Detail::Ledger).await.map(|all| json!(all.ledger())) {
-        Ok(picture) => reply(StatusCode::OK, &picture),
+    match Gathered::new(&house, Detail::Ledger).await {
+        Ok(all) => {
+            let healing = &all.view().snapshot.healing;
+            let mut picture = json!(all.ledger());
+            picture["healing"] = json!({
+                "frozen_workers": healing.frozen,
+                "stopped_workers": healing.breakers,
+            });
+            reply(StatusCode::OK, &picture)
+        }
         Err(stuck) => not_ready(stuck),
     }
 }

@@ -3,16 +3,17 @@
 //! Both roles use it, towards clients and towards servers. It knows messages, not their meaning.
 
 use std::io::{self, Read};
+use std::ops::DerefMut;
 use std::os::fd::OwnedFd;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
+use rustls::ConnectionCommon;
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsStream;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed};
 
 use crate::proxy::socket::Socket;
+use crate::proxy::stream::stream_of;
 
 /// Bytes asked of the socket at once. Logins are small.
 const READ_BYTES: usize = 4096;
@@ -75,6 +76,8 @@ enum Io {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
 }
+
+stream_of!(Io: Plain, Tls);
 
 impl Conn {
     /// Wraps a socket in plain text.
@@ -218,20 +221,10 @@ impl Conn {
     /// # Errors
     /// When the runtime cannot let go of the socket.
     pub fn into_client_parts(self) -> io::Result<Parts<rustls::ServerConnection>> {
-        let mut leftover = self.unread;
-        let (socket, tls) = match self.io {
-            Io::Plain(socket) => (socket, None),
-            Io::Tls(stream) => match *stream {
-                TlsStream::Server(stream) => {
-                    let (socket, mut state) = stream.into_inner();
-                    drain_plaintext(&mut state.reader(), &mut leftover);
-                    (socket, Some(Box::new(state)))
-                }
-                TlsStream::Client(_) => return Err(wrong_role()),
-            },
-        };
-        leftover.shrink_to_fit();
-        Ok(Parts { socket: socket.into_fd()?, tls, leftover, held: self.held })
+        self.into_parts(|stream| match stream {
+            TlsStream::Server(stream) => Some(stream.into_inner()),
+            TlsStream::Client(_) => None,
+        })
     }
 
     /// Lets go of a server connection.
@@ -239,17 +232,28 @@ impl Conn {
     /// # Errors
     /// When the runtime cannot let go of the socket.
     pub fn into_server_parts(self) -> io::Result<Parts<rustls::ClientConnection>> {
+        self.into_parts(|stream| match stream {
+            TlsStream::Client(stream) => Some(stream.into_inner()),
+            TlsStream::Server(_) => None,
+        })
+    }
+
+    /// Takes the connection apart; `split` does so with a TLS stream that has the expected role.
+    fn into_parts<T, D>(
+        self,
+        split: impl FnOnce(TlsStream<Socket>) -> Option<(Socket, T)>,
+    ) -> io::Result<Parts<T>>
+    where
+        T: DerefMut<Target = ConnectionCommon<D>>,
+    {
         let mut leftover = self.unread;
         let (socket, tls) = match self.io {
             Io::Plain(socket) => (socket, None),
-            Io::Tls(stream) => match *stream {
-                TlsStream::Client(stream) => {
-                    let (socket, mut state) = stream.into_inner();
-                    drain_plaintext(&mut state.reader(), &mut leftover);
-                    (socket, Some(Box::new(state)))
-                }
-                TlsStream::Server(_) => return Err(wrong_role()),
-            },
+            Io::Tls(stream) => {
+                let (socket, mut state) = split(*stream).ok_or_else(wrong_role)?;
+                drain_plaintext(&mut state.reader(), &mut leftover);
+                (socket, Some(Box::new(state)))
+            }
         };
         leftover.shrink_to_fit();
         Ok(Parts { socket: socket.into_fd()?, tls, leftover, held: self.held })
@@ -285,44 +289,4 @@ fn drain_plaintext(reader: &mut rustls::Reader<'_>, into: &mut Vec<u8>) {
 
 fn wrong_role() -> io::Error {
     io::Error::other("a TLS connection changed its role")
-}
-
-impl AsyncRead for Io {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
 }

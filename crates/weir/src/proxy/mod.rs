@@ -27,6 +27,7 @@ pub mod shares;
 pub mod shelf;
 pub mod slab;
 pub mod socket;
+mod stream;
 pub mod target;
 pub mod threads;
 pub mod tls;

@@ -64,6 +64,8 @@ pub struct Care {
     pub log_disconnections: bool,
     /// Errors that do not come from the server are logged.
     pub log_errors: bool,
+    /// A database name of the console, to be named to clients; `None` when it is switched off.
+    pub console: Option<Arc<str>>,
 }
 
 /// How a server connection is opened: where, as whom, with which proof and which protection.

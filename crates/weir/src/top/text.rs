@@ -82,10 +82,21 @@ pub(super) fn tables(ledger: &Value) -> String {
         number("needed_with_gaps_of_1s"),
         cell(&ledger["drift_seconds"]),
     );
+    text.push_str(&healer(&ledger["healing"]));
     for table in &TABLES {
         write_table(&mut text, table, ledger[table.list].as_array().map_or(&[], Vec::as_slice));
     }
     text
+}
+
+/// Why nobody helps: lines for what keeps the healer from acting.
+fn healer(healing: &Value) -> String {
+    let line = |key: &str, what: &str| match healing[key].as_u64() {
+        None | Some(0) => String::new(),
+        Some(workers) => format!("healing {what} (workers: {workers}) until UNFREEZE\n"),
+    };
+    line("frozen_workers", "is frozen: neither the ladder nor caps do anything")
+        + &line("stopped_workers", "has stopped itself: what it did last had no effect")
 }
 
 /// One of them.
@@ -147,5 +158,17 @@ mod tests {
         assert!(shown.contains("\n  12.500  idle_in_transaction         /a"), "{shown}");
         assert!(shown.contains("\nWaiters (0)\n"), "{shown}");
         assert!(shown.lines().all(|line| line.len() < 130), "{shown}");
+    }
+
+    #[test]
+    fn a_healer_that_does_nothing_is_shown() {
+        let shown = |healing: Value| tables(&json!({ "healing": healing }));
+        let calm = shown(json!({ "frozen_workers": 0, "stopped_workers": 0 }));
+        assert!(!calm.contains("healing"), "{calm}");
+        let frozen = shown(json!({ "frozen_workers": 2, "stopped_workers": 0 }));
+        assert!(frozen.contains("\nhealing is frozen: ") && frozen.contains("2"), "{frozen}");
+        assert!(!frozen.contains("stopped itself"), "{frozen}");
+        let stopped = shown(json!({ "frozen_workers": 0, "stopped_workers": 1 }));
+        assert!(stopped.contains("\nhealing has stopped itself: "), "{stopped}");
     }
 }

@@ -190,6 +190,10 @@ fn the_ledger_is_read_over_http_and_by_top() {
     assert!(tables.contains("idle_in_transaction") && tables.contains("/open"), "{tables}");
     let json = top(&["--json"]);
     assert!(json.contains("\"phase\":\"idle_in_transaction\""), "{json}");
+    assert!(!tables.contains("healing is frozen"), "{tables}");
+    stage.console().query("FREEZE").unwrap();
+    let frozen = top(&[]);
+    assert!(frozen.contains("\nhealing is frozen"), "{frozen}");
 }
 
 #[test]

@@ -45,8 +45,9 @@ const COLUMNS: &[Column<Arc<Story>>] = &[
     Column::ours(
         "failure_percent_max",
         Kind::Int4,
-        "The highest share of requests refused or failed, over ten seconds.",
-        |row, _| u32::from(row.incident.impact.failure_percent_max).into(),
+        "The highest share of requests refused or failed, over ten seconds; null where there were \
+         too few for a rate.",
+        |row, _| row.incident.impact.failure_percent_max.map(u32::from).into(),
     ),
     Column::ours(
         "cause",

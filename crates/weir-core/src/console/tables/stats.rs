@@ -17,30 +17,30 @@ pub(in crate::console) static STATS: Table<Line> = Table {
             the last one to two minutes.",
     columns: &[
         DATABASE,
-        total("total_server_assignment_count", ASSIGNMENTS, |t| t.1.assignments),
-        total("total_xact_count", TRANSACTIONS, |t| t.1.transactions),
-        total("total_query_count", QUERIES, |t| t.1.queries),
-        total("total_received", RECEIVED, |t| t.1.received),
-        total("total_sent", SENT, |t| t.1.sent),
-        total("total_xact_time", TRANSACTION_TIME, |t| t.1.transaction_us),
-        total("total_query_time", QUERY_TIME, |t| t.1.query_us),
-        total("total_wait_time", WAIT_TIME, |t| t.1.wait_us),
-        total("total_client_parse_count", CLIENT_PARSES, |t| t.1.client_parses),
-        total("total_server_parse_count", SERVER_PARSES, |t| t.1.server_parses),
-        total("total_bind_count", BINDS, |t| t.1.binds),
-        total("total_client_login_count", LOGINS, |t| t.1.logins),
-        total("avg_server_assignment_count", EACH_SECOND, |t| t.2.assignments),
-        total("avg_xact_count", EACH_SECOND, |t| t.2.transactions),
-        total("avg_query_count", EACH_SECOND, |t| t.2.queries),
-        total("avg_recv", EACH_SECOND, |t| t.2.received),
-        total("avg_sent", EACH_SECOND, |t| t.2.sent),
-        total("avg_xact_time", OF_A_TRANSACTION, |t| t.2.transaction_us),
-        total("avg_query_time", OF_A_STATEMENT, |t| t.2.query_us),
-        total("avg_wait_time", OF_A_CHECKOUT, |t| t.2.wait_us),
-        total("avg_client_parse_count", EACH_SECOND, |t| t.2.client_parses),
-        total("avg_server_parse_count", EACH_SECOND, |t| t.2.server_parses),
-        total("avg_bind_count", EACH_SECOND, |t| t.2.binds),
-        total("avg_client_login_count", EACH_SECOND, |t| t.2.logins),
+        ASSIGNMENTS.total("total_server_assignment_count"),
+        TRANSACTIONS.total("total_xact_count"),
+        QUERIES.total("total_query_count"),
+        RECEIVED.total("total_received"),
+        SENT.total("total_sent"),
+        TRANSACTION_TIME.total("total_xact_time"),
+        QUERY_TIME.total("total_query_time"),
+        WAIT_TIME.total("total_wait_time"),
+        CLIENT_PARSES.total("total_client_parse_count"),
+        SERVER_PARSES.total("total_server_parse_count"),
+        BINDS.total("total_bind_count"),
+        LOGINS.total("total_client_login_count"),
+        ASSIGNMENTS.average("avg_server_assignment_count"),
+        TRANSACTIONS.average("avg_xact_count"),
+        QUERIES.average("avg_query_count"),
+        RECEIVED.average("avg_recv"),
+        SENT.average("avg_sent"),
+        TRANSACTION_TIME.average("avg_xact_time"),
+        QUERY_TIME.average("avg_query_time"),
+        WAIT_TIME.average("avg_wait_time"),
+        CLIENT_PARSES.average("avg_client_parse_count"),
+        SERVER_PARSES.average("avg_server_parse_count"),
+        BINDS.average("avg_bind_count"),
+        LOGINS.average("avg_client_login_count"),
     ],
     rows: lines,
 };
@@ -51,18 +51,18 @@ pub(in crate::console) static STATS_TOTALS: Table<Line> = Table {
     about: "A line for each database that has pools: totals since the start.",
     columns: &[
         DATABASE,
-        total("server_assignment_count", ASSIGNMENTS, |t| t.1.assignments),
-        total("xact_count", TRANSACTIONS, |t| t.1.transactions),
-        total("query_count", QUERIES, |t| t.1.queries),
-        total("bytes_received", RECEIVED, |t| t.1.received),
-        total("bytes_sent", SENT, |t| t.1.sent),
-        total("xact_time", TRANSACTION_TIME, |t| t.1.transaction_us),
-        total("query_time", QUERY_TIME, |t| t.1.query_us),
-        total("wait_time", WAIT_TIME, |t| t.1.wait_us),
-        total("client_parse_count", CLIENT_PARSES, |t| t.1.client_parses),
-        total("server_parse_count", SERVER_PARSES, |t| t.1.server_parses),
-        total("bind_count", BINDS, |t| t.1.binds),
-        total("client_login_count", LOGINS, |t| t.1.logins),
+        ASSIGNMENTS.total("server_assignment_count"),
+        TRANSACTIONS.total("xact_count"),
+        QUERIES.total("query_count"),
+        RECEIVED.total("bytes_received"),
+        SENT.total("bytes_sent"),
+        TRANSACTION_TIME.total("xact_time"),
+        QUERY_TIME.total("query_time"),
+        WAIT_TIME.total("wait_time"),
+        CLIENT_PARSES.total("client_parse_count"),
+        SERVER_PARSES.total("server_parse_count"),
+        BINDS.total("bind_count"),
+        LOGINS.total("client_login_count"),
     ],
     rows: lines,
 };
@@ -73,18 +73,18 @@ pub(in crate::console) static STATS_AVERAGES: Table<Line> = Table {
     about: "A line for each database that has pools: averages over the last one to two minutes.",
     columns: &[
         DATABASE,
-        total("server_assignment_count", EACH_SECOND, |t| t.2.assignments),
-        total("xact_count", EACH_SECOND, |t| t.2.transactions),
-        total("query_count", EACH_SECOND, |t| t.2.queries),
-        total("bytes_received", EACH_SECOND, |t| t.2.received),
-        total("bytes_sent", EACH_SECOND, |t| t.2.sent),
-        total("xact_time", OF_A_TRANSACTION, |t| t.2.transaction_us),
-        total("query_time", OF_A_STATEMENT, |t| t.2.query_us),
-        total("wait_time", OF_A_CHECKOUT, |t| t.2.wait_us),
-        total("avg_client_parse_count", EACH_SECOND, |t| t.2.client_parses),
-        total("avg_server_parse_count", EACH_SECOND, |t| t.2.server_parses),
-        total("avg_bind_count", EACH_SECOND, |t| t.2.binds),
-        total("avg_client_login_count", EACH_SECOND, |t| t.2.logins),
+        ASSIGNMENTS.average("server_assignment_count"),
+        TRANSACTIONS.average("xact_count"),
+        QUERIES.average("query_count"),
+        RECEIVED.average("bytes_received"),
+        SENT.average("bytes_sent"),
+        TRANSACTION_TIME.average("xact_time"),
+        QUERY_TIME.average("query_time"),
+        WAIT_TIME.average("wait_time"),
+        CLIENT_PARSES.average("avg_client_parse_count"),
+        SERVER_PARSES.average("avg_server_parse_count"),
+        BINDS.average("avg_bind_count"),
+        LOGINS.average("avg_client_login_count"),
     ],
     rows: lines,
 };
@@ -101,58 +101,94 @@ pub(in crate::console) static TOTALS: Table<(String, u64)> = Table {
     ],
     rows: |view| {
         let (totals, averages) = view.grand_totals();
-        let named = |prefix: &'static str, totals: Totals| {
-            lines_of(totals).map(move |(name, value)| (format!("{prefix}_{name}"), value))
-        };
-        Cow::Owned(named("total", totals).chain(named("avg", averages)).collect())
+        let all: Line = ("".into(), totals, averages);
+        let totals =
+            IN_TOTALS.iter().map(|(name, count)| (format!("total_{name}"), (count.total)(&all)));
+        let averages =
+            IN_TOTALS.iter().map(|(name, count)| (format!("avg_{name}"), (count.average)(&all)));
+        Cow::Owned(totals.chain(averages).collect())
     },
 };
 
-const ASSIGNMENTS: &str = "Times a client got a server connection.";
-const TRANSACTIONS: &str = "Transactions.";
-const QUERIES: &str = "Statements: simple queries and Executes.";
-const RECEIVED: &str = "Bytes from clients.";
-const SENT: &str = "Bytes to clients.";
-const TRANSACTION_TIME: &str =
-    "Microseconds in transactions, waiting for the application included.";
-const QUERY_TIME: &str = "Microseconds between a statement and the end of its reply.";
-const WAIT_TIME: &str = "Microseconds clients waited for a server connection.";
-const CLIENT_PARSES: &str = "Parse messages from clients.";
-const SERVER_PARSES: &str = "Parse messages to servers.";
-const BINDS: &str = "Bind messages.";
-const LOGINS: &str = "Clients that logged in.";
+/// What is counted, said once for all tables; their names for it differ, as PgBouncer's do.
+struct Counter {
+    about: &'static str,
+    average_about: &'static str,
+    total: fn(&Line) -> u64,
+    average: fn(&Line) -> u64,
+}
+
+impl Counter {
+    const fn total(&self, name: &'static str) -> Column<Line> {
+        Column::count(name, Kind::Numeric, self.about, self.total)
+    }
+
+    const fn average(&self, name: &'static str) -> Column<Line> {
+        Column::count(name, Kind::Numeric, self.average_about, self.average)
+    }
+}
+
+/// The counter of one field of [`Totals`].
+macro_rules! counter {
+    ($field:ident, $about:expr, $average_about:expr) => {
+        Counter {
+            about: $about,
+            average_about: $average_about,
+            total: |line| line.1.$field,
+            average: |line| line.2.$field,
+        }
+    };
+}
+
 const EACH_SECOND: &str = "The same each second.";
-const OF_A_TRANSACTION: &str = "Microseconds of a transaction.";
-const OF_A_STATEMENT: &str = "Microseconds of a statement.";
-const OF_A_CHECKOUT: &str = "Microseconds a client waited for a server connection.";
+
+const ASSIGNMENTS: Counter =
+    counter!(assignments, "Times a client got a server connection.", EACH_SECOND);
+const TRANSACTIONS: Counter = counter!(transactions, "Transactions.", EACH_SECOND);
+const QUERIES: Counter = counter!(queries, "Statements: simple queries and Executes.", EACH_SECOND);
+const RECEIVED: Counter = counter!(received, "Bytes from clients.", EACH_SECOND);
+const SENT: Counter = counter!(sent, "Bytes to clients.", EACH_SECOND);
+const TRANSACTION_TIME: Counter = counter!(
+    transaction_us,
+    "Microseconds in transactions, waiting for the application included.",
+    "Microseconds of a transaction."
+);
+const QUERY_TIME: Counter = counter!(
+    query_us,
+    "Microseconds between a statement and the end of its reply.",
+    "Microseconds of a statement."
+);
+const WAIT_TIME: Counter = counter!(
+    wait_us,
+    "Microseconds clients waited for a server connection.",
+    "Microseconds a client waited for a server connection."
+);
+const CLIENT_PARSES: Counter = counter!(client_parses, "Parse messages from clients.", EACH_SECOND);
+const SERVER_PARSES: Counter = counter!(server_parses, "Parse messages to servers.", EACH_SECOND);
+const BINDS: Counter = counter!(binds, "Bind messages.", EACH_SECOND);
+const LOGINS: Counter = counter!(logins, "Clients that logged in.", EACH_SECOND);
 
 const DATABASE: Column<Line> =
     Column::new("database", Kind::Text, "The database name clients use.", |line, _| {
         (&line.0).into()
     });
 
-const fn total(name: &'static str, about: &'static str, count: fn(&Line) -> u64) -> Column<Line> {
-    Column::count(name, Kind::Numeric, about, count)
-}
-
 fn lines<'v>(view: &'v View<'_>) -> Cow<'v, [Line]> {
     Cow::Owned(view.totals())
 }
 
-fn lines_of(totals: Totals) -> impl Iterator<Item = (&'static str, u64)> {
-    [
-        ("server_assignment_count", totals.assignments),
-        ("xact_count", totals.transactions),
-        ("query_count", totals.queries),
-        ("client_bytes", totals.received),
-        ("server_bytes", totals.sent),
-        ("xact_time", totals.transaction_us),
-        ("query_time", totals.query_us),
-        ("wait_time", totals.wait_us),
-        ("ps_client_parse_count", totals.client_parses),
-        ("ps_server_parse_count", totals.server_parses),
-        ("ps_bind_count", totals.binds),
-        ("client_login_count", totals.logins),
-    ]
-    .into_iter()
-}
+/// The names in SHOW TOTALS, behind what they begin with.
+const IN_TOTALS: [(&str, Counter); 12] = [
+    ("server_assignment_count", ASSIGNMENTS),
+    ("xact_count", TRANSACTIONS),
+    ("query_count", QUERIES),
+    ("client_bytes", RECEIVED),
+    ("server_bytes", SENT),
+    ("xact_time", TRANSACTION_TIME),
+    ("query_time", QUERY_TIME),
+    ("wait_time", WAIT_TIME),
+    ("ps_client_parse_count", CLIENT_PARSES),
+    ("ps_server_parse_count", SERVER_PARSES),
+    ("ps_bind_count", BINDS),
+    ("client_login_count", LOGINS),
+];

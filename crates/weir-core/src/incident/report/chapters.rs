@@ -112,10 +112,9 @@ fn impact(story: &Story, language: Language) -> Block {
     let loss = story.price.as_ref().map(|price| price.times(impact.lost()).to_string());
     let connections = impact.connections_max.map(|(used, limit)| format!("{used} / {limit}"));
     let time = |millis| words::duration(Duration::from_millis(millis), language);
-    let peak = match (impact.failure_percent_max, impact.lost()) {
-        (0, 1..) => language.pick("not known: too few requests", "未知：请求太少").to_owned(),
-        (percent, _) => format!("{percent} %"),
-    };
+    let too_few = language.pick("not known: too few requests", "未知：请求太少");
+    let percent = impact.failure_percent_max.map(|percent| format!("{percent} %"));
+    let peak = percent.unwrap_or_else(|| too_few.to_owned());
     let rows = [
         ("Duration", "持续时间", time(impact.lasted_ms)),
         ("Requests", "请求数", count(impact.requests)),
@@ -127,17 +126,10 @@ fn impact(story: &Story, language: Language) -> Block {
         ("Connections used, at most", "连接使用峰值", connections.unwrap_or_else(unknown)),
         ("Estimated loss", "业务损失估算", loss.unwrap_or_else(unknown)),
     ];
-    table(
+    Block::table(
         [language.pick("what", "项目"), language.pick("how much", "数值")],
         rows.into_iter().map(|(en, zh, value)| vec![language.pick(en, zh).to_owned(), value]),
     )
-}
-
-pub(super) fn table<const N: usize>(
-    head: [&str; N],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Block {
-    Block::Table { head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
 }
 
 fn causes(incident: &Incident, language: Language) -> Vec<Block> {
@@ -212,7 +204,7 @@ fn compared(story: &Story, language: Language) -> Block {
         language.pick("during", "期间"),
         language.pick("after", "之后"),
     ];
-    table(head, rows.into_iter())
+    Block::table(head, rows)
 }
 
 fn timeline(story: &Story, language: Language) -> Block {
@@ -225,7 +217,7 @@ fn timeline(story: &Story, language: Language) -> Block {
         let severity = words::severity(event.severity, language).to_owned();
         vec![event.at.clock(), severity, words::event(&event.kind, language)]
     });
-    table(head, rows)
+    Block::table(head, rows)
 }
 
 fn enough(story: &Story, language: Language) -> Block {

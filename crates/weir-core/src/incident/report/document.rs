@@ -21,6 +21,17 @@ pub(super) enum Block {
     Picture(String),
 }
 
+impl Block {
+    /// A table with a head of `N` columns.
+    pub(super) fn table<const N: usize>(
+        head: [&str; N],
+        rows: impl IntoIterator<Item = Vec<String>>,
+    ) -> Self {
+        let head = head.map(str::to_owned).to_vec();
+        Self::Table { head, rows: rows.into_iter().collect() }
+    }
+}
+
 /// A text cut into plain parts and code.
 pub(super) enum Part<'a> {
     Plain(&'a str),

@@ -63,8 +63,7 @@ fn played(replayed: &Replayed, language: Language) -> Vec<Block> {
     };
     let mut rows = told(as_it_was, &replayed.as_it_was);
     rows.extend(told(outside, &replayed.call_outside));
-    let head = head.map(str::to_owned).to_vec();
-    vec![Block::Paragraph(introduction), Block::Table { head, rows }]
+    vec![Block::Paragraph(introduction), Block::table(head, rows)]
 }
 
 fn row(code: &str, rule: Rule, outcome: &Outcome) -> Vec<String> {

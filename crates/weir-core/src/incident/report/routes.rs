@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::chapters::table;
 use super::document::Block;
 use crate::config::choices::Language;
 use crate::incident::book::Incident;
@@ -91,7 +90,7 @@ pub(super) fn block(routes: &[RouteUse], language: Language) -> Block {
         cells.push(rows.map_or_else(|| "–".to_owned(), |rows| grouped(rows.into())));
         cells
     });
-    table(head, rows)
+    Block::table(head, rows)
 }
 
 #[cfg(test)]

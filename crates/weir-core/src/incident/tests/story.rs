@@ -185,12 +185,35 @@ fn trouble_that_comes_back_is_told_with_its_own_cause() {
             world.second(10, 0, &[]);
         }
         let told = leads(&world);
-        assert_eq!(
-            told.last(),
-            Some(&(State::Closed, Some(Cause::WaitsOnApplication))),
-            "{told:?}"
-        );
+        assert_eq!(told.last(), Some(&(State::Closed, Some(Cause::LockChain))), "{told:?}");
+        let worst = world.last().lead().map(|lead| lead.finding.cause);
+        assert_eq!(worst, Some(Cause::WaitsOnApplication), "the record is of the whole time");
     }
+}
+
+#[test]
+fn the_summary_never_lags_behind_the_events() {
+    let mut world = World::new();
+    world.second(100, 0, &[]);
+    let check = |world: &mut World| {
+        let event = world.records.iter().rposition(|record| matches!(record, Record::Event(..)));
+        let whole = world.records.iter().rposition(|record| matches!(record, Record::Incident(_)));
+        assert!(event.is_some() && whole > event, "{:?}", world.records);
+        world.records.clear();
+    };
+    world.second(100, 5, &[]);
+    check(&mut world);
+    world.second(100, 95, &[finding(Cause::LockChain, Severity::Critical, "import", 4.0)]);
+    let known = world.last();
+    assert_eq!((known.impact.refused, known.suspects.len()), (100, 1));
+    check(&mut world);
+    world.note(action(9, Verdict::Done));
+    assert_eq!(world.last().actions, 1);
+    check(&mut world);
+    world.note(effect(9));
+    check(&mut world);
+    world.note(effect(10));
+    assert_eq!(world.records, [], "what is of no action of this incident is no event of it");
 }
 
 #[test]

@@ -415,6 +415,27 @@ impl Model {
                 self.rows(simple, &[vec![format!("{visible:?} {rest:?}")]]);
                 self.done("SHOW");
             }
+            ["set" | "reset", ..] => return self.setting(&lower, &words),
+            ["copy", _, "from", "stdin"] => {
+                self.out.extend_from_slice(b"G\0\0\0\x07\0\0\0");
+                self.copy = Some(Copy { rows: 0, rest });
+            }
+            ["copy", _, "to", "stdout"] => {
+                self.out.extend_from_slice(b"H\0\0\0\x07\0\0\0d\0\0\0\x07rowc\0\0\0\x04");
+                self.done("COPY 1");
+            }
+            ["execute", name] => {
+                let text = self.text_of(unquoted(words[1], name).as_bytes())?;
+                self.check(&text)?;
+                return self.execute(&text, rest);
+            }
+            other => return self.command(other, &words),
+        }
+        Ok(())
+    }
+
+    fn setting(&mut self, lower: &[&str], words: &[&str]) -> Outcome {
+        match lower {
             ["set", "local", name, "to", value] => {
                 self.set(name, Some(value), true);
                 self.done("SET");
@@ -432,20 +453,7 @@ impl Model {
                 self.set(name, None, false);
                 self.done("RESET");
             }
-            ["copy", _, "from", "stdin"] => {
-                self.out.extend_from_slice(b"G\0\0\0\x07\0\0\0");
-                self.copy = Some(Copy { rows: 0, rest });
-            }
-            ["copy", _, "to", "stdout"] => {
-                self.out.extend_from_slice(b"H\0\0\0\x07\0\0\0d\0\0\0\x07rowc\0\0\0\x04");
-                self.done("COPY 1");
-            }
-            ["execute", name] => {
-                let text = self.text_of(unquoted(words[1], name).as_bytes())?;
-                self.check(&text)?;
-                return self.execute(&text, rest);
-            }
-            other => return self.command(other, &words),
+            other => return self.command(other, words),
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 //! | `a! locked` | its server connection is not for others, nor can it be closed |
 //! | `a! spared …` | it cannot be evicted, and this is why |
 //! | `w: NoRows` | what the transaction has done |
+//! | `d: Bind Execute` | the replies that are due |
 //! | `t: yes`, `t: no` | whether all that is under way is ours, and the transaction over |
 //! | `pins: a=lock` | what pins the client |
 //!
@@ -141,6 +142,7 @@ impl Stage {
             "s:" => assert_eq!(self.who(), rest, "{}", self.line),
             "a:" => assert_eq!(self.actors[0].session.pins().describe(), rest, "{}", self.line),
             "w:" => assert_eq!(format!("{:?}", self.server.work()), rest, "{}", self.line),
+            "d:" => assert_eq!(self.due(), rest, "{}", self.line),
             "t:" => {
                 let tidied = if self.server.is_tidied() { "yes" } else { "no" };
                 assert_eq!(tidied, rest, "{}", self.line);
@@ -157,6 +159,15 @@ impl Stage {
             Holder::Client(_) => "b",
             Holder::Ghost(_) => "ghost",
         }
+    }
+
+    /// The names of the replies that are due.
+    fn due(&self) -> String {
+        let names = self.server.replies.iter().map(|reply| {
+            let said = format!("{reply:?}");
+            said.split([' ', '(']).next().unwrap_or_default().to_owned()
+        });
+        names.collect::<Vec<_>>().join(" ")
     }
 
     fn client_heard(&mut self, who: usize, expected: &str) {

@@ -47,11 +47,13 @@ fn the_usual_end_of_a_pipeline_is_as_any_other() {
         "
         a> P - select 1 | B - | D P - | E | S
         s< P - select 1 | B - | D P - | E | S
+        d: Parse Bind Describe Execute Ready
         s> 1 | 2 | T | D 1 | C SELECT 1 | Z I
         a< 1 | 2 | T | D 1 | C SELECT 1 | Z I
         s: free
         a> B - | E | S | B - | D P - | E | S
         s< B - | E | S | B - | D P - | E | S
+        d: Bind Execute Ready Bind Describe Execute Ready
         s> 2 | D 1 | C SELECT 1 | Z I
         a< 2 | D 1 | C SELECT 1 | Z I
         s: a
@@ -66,6 +68,38 @@ fn the_usual_end_of_a_pipeline_is_as_any_other() {
         s< S
         s> Z I
         a< Z I
+        s: free
+        ",
+    );
+}
+
+#[test]
+fn a_description_comes_before_what_is_asked_behind_it() {
+    play(
+        "
+        a! prepares s1
+        a> P s2 select 2 | D S s2 | C S s1 | S
+        s< P weir.1 select 2 | D S weir.1 | S
+        d: Parse Describe LocalClose Ready
+        s> 1 | t | T
+        a< 1 | t | T | 3
+        s> Z I
+        a< Z I
+        s: free
+        a> Q begin
+        a< C BEGIN | Z T
+        a> D S s2 | H
+        s< Q BEGIN | D S weir.1 | H
+        s> C BEGIN | Z T
+        a! spared a statement is under way: it can only be cancelled
+        s> t | n
+        a< t | n
+        a! gone
+        s: ghost
+        s< S
+        s> Z T
+        s< Q ROLLBACK
+        s> C ROLLBACK | Z I
         s: free
         ",
     );

@@ -9,7 +9,7 @@ use weir_core::config::settings::{
 };
 use weir_core::dispatch::Policy;
 use weir_core::healing::Rules;
-use weir_core::pool::{Backoff, PoolSettings, Rotation};
+use weir_core::pool::{Backoff, PoolSettings};
 use weir_core::session::SessionSettings;
 
 use crate::proxy::shares;
@@ -128,7 +128,7 @@ fn pool_settings(settings: &Settings, pool: &Pool) -> PoolSettings {
         dials_parallel_max: pool.connects_max,
         retry: Backoff { initial: pool.retry_min, max: pool.retry_max },
         dispatch: policy(pool.dispatch),
-        rotation: rotation(pool.rotation),
+        rotation: pool.rotation,
         ..PoolSettings::default()
     }
 }
@@ -142,6 +142,7 @@ fn care(settings: &Settings, pool: &Pool) -> Care {
         fast_close: pool.server_fast_close,
         log_disconnections: settings.log.disconnections,
         log_errors: settings.log.pooler_errors,
+        console: settings.console.databases.first().map(|name| name.as_str().into()),
     }
 }
 
@@ -182,15 +183,6 @@ const fn policy(choice: choices::Dispatch) -> Policy {
     }
 }
 
-fn rotation(choice: choices::Rotation) -> Rotation {
-    match choice {
-        choices::Rotation::Lifo => Rotation::Lifo,
-        choices::Rotation::RoundRobin => Rotation::RoundRobin,
-        choices::Rotation::EveryTransaction => Rotation::EveryTransaction,
-        choices::Rotation::Random(seed) => Rotation::Random(seed),
-    }
-}
-
 fn session_settings(
     settings: &Settings,
     plan: &PoolPlan,
@@ -222,6 +214,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn clients_are_told_the_name_that_the_console_has() {
+        let named = |databases: &[&str]| {
+            let mut settings = Settings::default();
+            settings.console.databases = databases.iter().map(|&name| name.to_owned()).collect();
+            care(&settings, &Pool::default()).console
+        };
+        assert_eq!(named(&["pooler", "weir"]).as_deref(), Some("pooler"));
+        assert_eq!(named(&[]), None);
+    }
 
     #[test]
     fn how_long_a_pool_waits_for_a_server_is_what_an_operator_said() {

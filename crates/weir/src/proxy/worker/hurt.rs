@@ -14,8 +14,10 @@ const GIVEN_UP_AFTER: Duration = Duration::from_secs(1);
 impl Worker {
     /// What a client is told that gets no server connection. It is counted with its user.
     pub(super) fn refusal(&self, at: u32, refusal: &Refusal) -> Notice {
-        let mut notice = notice::refusal(refusal);
-        let Some(client) = self.clients.get(at) else { return notice };
+        let Some(client) = self.clients.get(at) else { return notice::refusal(refusal, None) };
+        let home = self.homes.get(client.pool.0 as usize);
+        let console = home.and_then(|home| home.target.care.console.as_deref());
+        let mut notice = notice::refusal(refusal, console);
         match refusal {
             Refusal::QueueFull(_)
             | Refusal::WaitLimit { .. }
@@ -30,10 +32,9 @@ impl Worker {
         }
         if let Some(open) = incidents.open() {
             notice.detail.push_str(&format!(" {}.", open.line));
-            notice.hint.push_str(&format!(
-                " SHOW INCIDENT \"{}\" on the console (database weir) says what is known.",
-                open.id
-            ));
+            if let Some(console) = console {
+                notice.hint.push_str(&notice::incident_hint(&open.id.0, console));
+            }
         }
         notice
     }

@@ -246,6 +246,7 @@ impl Worker {
         let log = Gathering::begin();
         let mut news: Vec<Readiness> = Vec::new();
         let mut letters = Vec::new();
+        let log = Gathering::begin();
         while !self.is_done() {
             news.clear();
             self.pause_paced();

@@ -12,8 +12,8 @@ pub(super) fn plain(sqlstate: SqlState, message: &str) -> Notice {
     Notice { sqlstate, message: message.into(), detail: String::new(), hint: String::new() }
 }
 
-/// Why there was no server connection.
-pub(super) fn refusal(refusal: &Refusal) -> Notice {
+/// Why there was no server connection. `console` is the database name of the console, if it has one.
+pub(super) fn refusal(refusal: &Refusal, console: Option<&str>) -> Notice {
     match refusal {
         Refusal::QueueFull(counts) => Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
@@ -31,7 +31,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Notice {
                 }
                 None => describe(counts),
             },
-            hint: who_holds(counts).into(),
+            hint: who_holds(counts, console),
         },
         Refusal::Overload(why) => Notice {
             sqlstate: SqlState::TOO_MANY_CONNECTIONS,
@@ -183,13 +183,28 @@ fn describe(counts: &Counts) -> String {
 }
 
 /// Where to look next.
-const fn who_holds(counts: &Counts) -> &'static str {
-    if counts.active == 0 {
-        return "Nobody holds one: PostgreSQL gives none, or does not answer. SHOW POOLS on the \
-                console (database weir) says what it said last.";
-    }
-    "SHOW HOLDERS on the console (database weir) says who holds the connections, and what each of \
-     them does."
+fn who_holds(counts: &Counts, console: Option<&str>) -> String {
+    let nobody = if counts.active == 0 {
+        "Nobody holds one: PostgreSQL gives none, or does not answer. "
+    } else {
+        ""
+    };
+    let look = match console {
+        None => "The console would say more; it is switched off (console.databases).".to_owned(),
+        Some(name) if counts.active == 0 => {
+            format!("SHOW POOLS on the console (database {name}) says what it said last.")
+        }
+        Some(name) => format!(
+            "SHOW HOLDERS on the console (database {name}) says who holds the connections, and \
+             what each of them does."
+        ),
+    };
+    format!("{nobody}{look}")
+}
+
+/// Where to read about the open incident.
+pub(super) fn incident_hint(id: &str, console: &str) -> String {
+    format!(" SHOW INCIDENT \"{id}\" on the console (database {console}) says what is known.")
 }
 
 #[cfg(test)]
@@ -200,6 +215,7 @@ mod tests {
 
     #[test]
     fn who_waited_in_vain_is_told_where_the_holders_are_named() {
+        let refusal = |refused: &Refusal| refusal(refused, Some("weir"));
         let counts =
             Counts { active: 4, idle: 0, dialling: 0, between: 0, waiting: 1, size_max: 4 };
         let waited = Duration::from_secs(5);
@@ -210,5 +226,20 @@ mod tests {
         let told = refusal(&Refusal::WaitLimit { waited, ahead: 0, counts, fault: None });
         assert!(told.hint.starts_with("Nobody holds one: PostgreSQL"), "{}", told.hint);
         assert!(told.detail.contains("3 are being checked"), "{}", told.detail);
+    }
+
+    #[test]
+    fn the_console_is_named_as_it_is_configured() {
+        for (active, look) in [(4, "SHOW HOLDERS"), (0, "SHOW POOLS")] {
+            let counts =
+                Counts { active, idle: 0, dialling: 0, between: 0, waiting: 1, size_max: 4 };
+            let named = who_holds(&counts, Some("pooler"));
+            assert!(named.contains(look) && named.contains("(database pooler)"), "{named}");
+            let nameless = who_holds(&counts, None);
+            assert!(!nameless.contains("SHOW") && nameless.contains("switched off"), "{nameless}");
+        }
+        assert!(
+            incident_hint("7-a", "pooler").contains("\"7-a\" on the console (database pooler)")
+        );
     }
 }
