@@ -243,7 +243,6 @@ impl Worker {
         // Those who need more time than there is here become tasks.
         let runtime = self.porch.as_ref().map(|porch| porch.runtime.clone());
         let _context = runtime.as_ref().map(Handle::enter);
-        let log = Gathering::begin();
         let mut news: Vec<Readiness> = Vec::new();
         let mut letters = Vec::new();
         let log = Gathering::begin();
