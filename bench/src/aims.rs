@@ -1,16 +1,17 @@
 //! What Weir is to reach, and whether it does: a table of aims, held against what a run measured.
 
+mod page;
 mod table;
-
-use std::fmt::Write as _;
+mod verdict;
 
 use crate::cells::Cell;
 use crate::contender::{Contender, Setting};
 use crate::metric::Metric;
-use crate::plan::Plan;
 use crate::report::Report;
 use crate::{rounds, stats};
+pub(crate) use page::markdown;
 use table::AIMS;
+use verdict::{Bound, Judged, Rounds, Shows, Verdict};
 
 /// One aim.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ struct Aim {
     cells: fn(&Cell) -> bool,
     against: Against,
     bound: Bound,
+    /// Where both have less than this, a ratio is one of noise.
+    floor_ms: Option<f64>,
 }
 
 /// What a figure is divided by, of the same round.
@@ -38,36 +41,6 @@ enum Against {
     Direct,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Bound {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-impl Bound {
-    fn is_met(self, value: f64) -> bool {
-        match self {
-            Self::AtMost(most) => value <= most,
-            Self::AtLeast(least) => value >= least,
-        }
-    }
-
-    fn worse(self, one: f64, other: f64) -> f64 {
-        match self {
-            Self::AtMost(_) => one.max(other),
-            Self::AtLeast(_) => one.min(other),
-        }
-    }
-
-    fn text(self, against: Against) -> String {
-        let sign = against.sign();
-        match self {
-            Self::AtMost(most) => format!("≤ {sign}{most}"),
-            Self::AtLeast(least) => format!("≥ {sign}{least}"),
-        }
-    }
-}
-
 impl Against {
     const fn sign(self) -> &'static str {
         match self {
@@ -75,103 +48,107 @@ impl Against {
             Self::PgBouncer | Self::Weir(_) | Self::Direct => "×",
         }
     }
+
+    /// The cell in which the other is measured.
+    const fn cell(self, cell: Cell) -> Cell {
+        match self {
+            Self::Nothing | Self::PgBouncer | Self::Weir(_) => cell,
+            Self::Direct => Cell { clients: cell.pool, ..cell },
+        }
+    }
+
+    fn is_of(self, contender: &Contender) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::PgBouncer => matches!(contender, Contender::PgBouncer { .. }),
+            Self::Weir(setting) => contender.has_setting(setting),
+            Self::Direct => *contender == Contender::Direct,
+        }
+    }
 }
 
 /// How an aim stands after a run.
 #[derive(Debug, Clone, PartialEq)]
 struct Standing {
-    /// The worst value and its cell; `None` where there is none.
-    worst: Option<(f64, Cell)>,
-    /// Weir has a figure in some cell, whether or not it can be compared.
-    is_run: bool,
-    /// Cells with a value, and all that the aim is for.
-    measured: usize,
+    verdict: Verdict,
+    /// The cells that have rounds to judge.
+    cells: Vec<(Cell, Judged)>,
+    /// Cells that the aim is for.
     wanted: usize,
 }
 
-impl Standing {
-    /// In words: an aim is met once all its cells were measured, and missed by any one.
-    fn verdict(&self, bound: Bound) -> &'static str {
-        match self.worst {
-            None if self.is_run => "no ratio",
-            None => "not run",
-            Some((worst, _)) if !bound.is_met(worst) => "**no**",
-            Some(_) if self.measured < self.wanted => "so far",
-            Some(_) => "yes",
+/// The cells of the run whose rounds neither reach an aim nor miss it by more than luck explains,
+/// by number, the nearest to their aim first.
+///
+/// Further rounds for these are no favour to anybody only because both sides are treated alike: a
+/// cell that just reaches its aim is as near as one that just misses it.
+pub(crate) fn open(report: &Report<'_>) -> Vec<usize> {
+    let number = |cell: Cell| report.plan.cells.iter().position(|other| *other == cell);
+    let mut near: Vec<(f64, usize)> = Vec::new();
+    for aim in AIMS {
+        let standing = aim.standing(report, &report.plan.cells);
+        let is_open = |judged: &Judged| judged.shows == Shows::Open;
+        if standing.verdict == Verdict::Neither {
+            continue;
+        }
+        for (cell, judged) in standing.cells.iter().filter(|(_, judged)| is_open(judged)) {
+            let both = [*cell, aim.against.cell(*cell)];
+            near.extend(both.into_iter().filter_map(number).map(|at| (judged.errors, at)));
         }
     }
-}
-
-/// The table of aims for the page.
-pub(crate) fn markdown(report: &Report<'_>) -> String {
-    let mut page = "## Aims\n\n× is the median of the ratios of the same round; of several cells \
-                    the worst counts.\n\n| what | aim | reached | met? |\n| --- | --- | --- | --- \
-                    |\n"
-    .to_owned();
-    let cells = Plan::long().cells;
-    for aim in AIMS {
-        let standing = aim.standing(report, &cells);
-        let aimed = aim.bound.text(aim.against);
-        let (reached, verdict) = (aim.reached(&standing), standing.verdict(aim.bound));
-        let _ = writeln!(page, "| {} | {aimed} | {reached} | {verdict} |", aim.what);
+    near.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut cells: Vec<usize> = Vec::new();
+    for (_, at) in near {
+        if !cells.contains(&at) {
+            cells.push(at);
+        }
     }
-    page.push('\n');
-    page
+    cells
 }
 
 impl Aim {
     fn standing(&self, report: &Report<'_>, cells: &[Cell]) -> Standing {
-        let mut standing = Standing { worst: None, is_run: false, measured: 0, wanted: 0 };
-        for cell in cells.iter().filter(|cell| (self.cells)(cell)) {
-            standing.wanted += 1;
-            standing.is_run |= self.ours(report, *cell).is_some();
-            let Some(value) = self.value(report, *cell) else { continue };
-            standing.measured += 1;
-            standing.worst = match standing.worst {
-                Some((worst, of)) if self.bound.worse(worst, value) == worst => Some((worst, of)),
-                Some(_) | None => Some((value, *cell)),
-            };
-        }
-        standing
+        let its: Vec<Cell> = cells.iter().copied().filter(|cell| (self.cells)(cell)).collect();
+        let with = |cell: &Cell| Some((*cell, self.rounds(report, *cell)?));
+        let (measured, values): (Vec<Cell>, Vec<Rounds>) = its.iter().filter_map(with).unzip();
+        let judged = verdict::judge(self.bound, &values);
+        let is_run = || its.iter().any(|cell| self.ours(report, *cell).is_some());
+        let verdict = match judged.as_slice() {
+            _ if its.iter().all(|cell| self.is_below(report, *cell)) => Verdict::Neither,
+            [] if is_run() => Verdict::NoRatio,
+            [] => Verdict::NotRun,
+            judged => Verdict::of(judged, its.len()),
+        };
+        Standing { verdict, cells: measured.into_iter().zip(judged).collect(), wanted: its.len() }
     }
 
     fn ours(&self, report: &Report<'_>, cell: Cell) -> Option<Vec<(usize, f64)>> {
         values(report, cell, |it| it.has_setting(self.who), self.metric)
     }
 
-    /// The figure, or the ratio, in one cell.
-    fn value(&self, report: &Report<'_>, cell: Cell) -> Option<f64> {
-        let ours = self.ours(report, cell)?;
-        let theirs = match self.against {
-            Against::Nothing => {
-                let values: Vec<f64> = ours.into_iter().map(|(_, value)| value).collect();
-                return Some(stats::summary(&values)?.median);
-            }
-            Against::PgBouncer => {
-                let is_one = |it: &Contender| matches!(it, Contender::PgBouncer { .. });
-                values(report, cell, is_one, self.metric)?
-            }
-            Against::Weir(setting) => {
-                values(report, cell, |it| it.has_setting(setting), self.metric)?
-            }
-            Against::Direct => {
-                let ideal = Cell { clients: cell.pool, ..cell };
-                values(report, ideal, |it| *it == Contender::Direct, self.metric)?
-            }
-        };
-        Some(stats::ratio(&ours, &theirs)?.median)
+    fn theirs(&self, report: &Report<'_>, cell: Cell) -> Option<Vec<(usize, f64)>> {
+        values(report, self.against.cell(cell), |it| self.against.is_of(it), self.metric)
     }
 
-    fn reached(&self, standing: &Standing) -> String {
-        let Some((worst, cell)) = standing.worst else { return "–".to_owned() };
-        let digits = if worst.abs() >= 100.0 { 0 } else { 3 };
-        let figure = format!("{}{worst:.digits$}", self.against.sign());
-        let Standing { measured, wanted, .. } = standing;
-        match (*measured, *wanted) {
-            (1, 1) => figure,
-            (all, wanted) if all == wanted => format!("{figure} ({cell}, worst of {all})"),
-            (some, wanted) => format!("{figure} ({cell}, worst of {some}; {wanted} wanted)"),
-        }
+    /// The figures, or the ratios, of each round of one cell; `None` without any.
+    fn rounds(&self, report: &Report<'_>, cell: Cell) -> Option<Rounds> {
+        let ours = self.ours(report, cell)?;
+        let values = match self.against {
+            Against::Nothing => ours.into_iter().map(|(_, value)| value).collect(),
+            Against::PgBouncer | Against::Weir(_) | Against::Direct => {
+                stats::ratios(&ours, &self.theirs(report, cell)?)
+            }
+        };
+        (!values.is_empty()).then_some(Rounds { values, is_exact: cell.work.is_counted() })
+    }
+
+    /// Whether both medians are below the floor.
+    fn is_below(&self, report: &Report<'_>, cell: Cell) -> bool {
+        let is_below = |values: Option<Vec<(usize, f64)>>| {
+            let values: Vec<f64> = values.into_iter().flatten().map(|(_, value)| value).collect();
+            stats::summary(&values).zip(self.floor_ms).is_some_and(|(it, floor)| it.median < floor)
+        };
+        is_below(self.ours(report, cell)) && is_below(self.theirs(report, cell))
     }
 }
 
@@ -193,54 +170,80 @@ mod tests {
     use super::*;
     use crate::cells::Work;
     use crate::load::script::Script;
-    use crate::machine::Machine;
     use crate::pgbench::Protocol;
+    use crate::plan::Plan;
     use crate::rounds::{Outcome, Record};
 
     const CELL: Cell = Cell::new(Work::Load(Script::Select(Protocol::Simple)), 50);
     const OTHER: Cell = Cell::new(Work::Load(Script::Select(Protocol::Extended)), 50);
+    const AIM: Aim = Aim {
+        what: "processor time",
+        who: Setting::Uring,
+        metric: Metric::Cpu,
+        cells: |cell| *cell == CELL || *cell == OTHER,
+        against: Against::PgBouncer,
+        bound: Bound::AtMost(0.7),
+        floor_ms: None,
+    };
 
-    /// How the aim of 0.7 stands after a run of one cell with these figures of Weir and PgBouncer,
-    /// a round each.
-    fn standing(rounds: &[(f64, f64)]) -> Standing {
-        let aim = Aim {
-            what: "processor time",
-            who: Setting::Uring,
-            metric: Metric::Cpu,
-            cells: |cell| *cell == CELL || *cell == OTHER,
-            against: Against::PgBouncer,
-            bound: Bound::AtMost(0.7),
-        };
+    /// What `look` sees of a run of these cells with these figures of Weir and PgBouncer in each,
+    /// a round a pair.
+    fn with<T>(cells: &[(Cell, &[(f64, f64)])], look: impl Fn(&Report<'_>) -> T) -> T {
         let weir = Contender::Weir { program: "weir".into(), setting: Setting::Uring };
         let bouncer = Contender::PgBouncer { program: "pgb".into(), version: "1.24.1".to_owned() };
-        let record = |round, contender, value| {
-            let sample = [(Metric::Cpu, value)].into();
-            Record { cell: 0, contender, round, sample }
-        };
-        let pairs = rounds.iter().enumerate();
-        let records = pairs.flat_map(|(round, (ours, theirs))| {
-            [record(round, 0, *ours), record(round, 1, *theirs)]
-        });
-        let outcome = Outcome { records: records.collect(), ..Outcome::default() };
-        let plan = Plan { cells: vec![CELL], ..Plan::long() };
-        let (contenders, machine) = ([weir, bouncer], Machine::default());
-        let report =
-            Report { plan: &plan, contenders: &contenders, outcome: &outcome, machine: &machine };
-        aim.standing(&report, &[OTHER, CELL])
+        let mut outcome = Outcome::default();
+        for (cell, (_, rounds)) in cells.iter().enumerate() {
+            for (round, (ours, theirs)) in rounds.iter().enumerate() {
+                for (contender, value) in [ours, theirs].into_iter().enumerate() {
+                    let sample = [(Metric::Cpu, *value)].into();
+                    outcome.records.push(Record { cell, contender, round, sample });
+                }
+            }
+        }
+        let cells = cells.iter().map(|(cell, _)| *cell).collect();
+        let plan = Plan { cells, ..Plan::long() };
+        let (contenders, outcome) = (&[weir, bouncer], &outcome);
+        look(&Report { plan: &plan, contenders, outcome })
+    }
+
+    fn verdict(aim: Aim, rounds: &[(f64, f64)], wanted: &[Cell]) -> Verdict {
+        with(&[(CELL, rounds)], |report| aim.standing(report, wanted).verdict)
     }
 
     #[test]
-    fn an_aim_is_missed_by_one_cell_and_met_only_by_all() {
-        let bound = Bound::AtMost(0.7);
+    fn an_aim_is_met_only_by_all_its_cells() {
         let check = |rounds: &[(f64, f64)], expected| {
-            assert_eq!(standing(rounds).verdict(bound), expected, "{rounds:?}");
+            assert_eq!(verdict(AIM, rounds, &[OTHER, CELL]), expected, "{rounds:?}");
         };
-        check(&[], "not run");
-        check(&[(8.0, 0.0)], "no ratio");
-        check(&[(8.0, 10.0), (6.0, 10.0), (9.0, 10.0)], "**no**");
-        check(&[(6.0, 10.0)], "so far");
-        let all = Standing { measured: 2, ..standing(&[(6.0, 10.0)]) };
-        assert_eq!(all.verdict(bound), "yes");
+        check(&[], Verdict::NotRun);
+        check(&[(8.0, 0.0)], Verdict::NoRatio);
+        check(&[(8.0, 10.0), (6.0, 10.0), (9.0, 10.0)], Verdict::NotShown);
+        check(&[(8.0, 10.0), (8.1, 10.0), (9.0, 10.0)], Verdict::No);
+        check(&[(6.0, 10.0)], Verdict::SoFar);
+        let reached = [(6.0, 10.0), (5.0, 10.0), (6.0, 10.0)];
+        assert_eq!(verdict(AIM, &reached, &[CELL]), Verdict::Yes { surely: true });
+    }
+
+    #[test]
+    fn a_ratio_of_noise_is_none() {
+        let aim = Aim { floor_ms: Some(0.5), ..AIM };
+        let noise = [(0.1, 0.05), (-0.1, 0.2), (0.2, 0.1)];
+        assert_eq!(verdict(aim, &noise, &[CELL]), Verdict::Neither);
+        let disturbed = [(0.1, 5.0), (-0.1, 4.0), (0.2, 5.0)];
+        assert_eq!(verdict(aim, &disturbed, &[CELL]), Verdict::Yes { surely: true });
+        assert_eq!(verdict(aim, &[(5.0, 0.1); 3], &[CELL]), Verdict::No);
+        assert_eq!(verdict(aim, &[], &[CELL]), Verdict::NotRun);
+    }
+
+    #[test]
+    fn cells_near_an_aim_are_open_on_either_side_of_it() {
+        // Against the aims of the table: CPU at most 0.7, simple and extended.
+        let far = [(3.0, 10.0), (3.1, 10.0), (2.9, 10.0)];
+        let above = [(7.3, 10.0), (7.2, 10.0), (6.7, 10.0)];
+        let below = [(6.8, 10.0), (6.9, 10.0), (7.1, 10.0)];
+        let third = Cell { clients: 200, ..CELL };
+        let open = with(&[(third, &far), (CELL, &above), (OTHER, &below)], open);
+        assert_eq!(open, [2, 1], "the nearest first");
     }
 
     #[test]
@@ -252,12 +255,5 @@ mod tests {
             assert!(its.peek().is_some(), "{}", aim.what);
             assert!(its.all(|cell| cell.is_for(&weir)), "{}", aim.what);
         }
-    }
-
-    #[test]
-    fn the_worst_counts() {
-        assert!(Bound::AtLeast(1.0).worse(0.9, 1.1) < 1.0);
-        assert!(Bound::AtMost(1.0).worse(0.9, 1.1) > 1.0);
-        assert!(Bound::AtLeast(1.0).is_met(1.0) && !Bound::AtMost(1.0).is_met(1.01));
     }
 }

@@ -7,6 +7,7 @@ use crate::contender::{Contender, Login, Setting};
 use crate::load::bulk::Bulk;
 use crate::load::script::Script;
 use crate::pgbench::Protocol;
+use crate::storm;
 
 /// What the clients do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) enum Work {
     /// A connection for each transaction: `pgbench -C -S`.
     Logins(Login),
     /// Queries with a storm of SCRAM logins beside them.
-    Storm,
+    Storm(Login),
     /// A restart of the server under load.
     Recovery,
     /// As many bytes as one client can.
@@ -76,7 +77,7 @@ impl Work {
             | Self::Saturate(_)
             | Self::Once(_)
             | Self::Calls(_)
-            | Self::Storm
+            | Self::Storm(_)
             | Self::Bulk(_)
             | Self::Active
             | Self::Idle
@@ -96,7 +97,7 @@ impl Work {
             | Self::Saturate(_)
             | Self::Once(_)
             | Self::Logins(_)
-            | Self::Storm
+            | Self::Storm(_)
             | Self::Recovery
             | Self::Bulk(_) => false,
         }
@@ -114,7 +115,7 @@ impl Work {
             }
             Self::Instructions(protocol) => protocol == Protocol::Prepared,
             Self::Logins(_)
-            | Self::Storm
+            | Self::Storm(_)
             | Self::Recovery
             | Self::Bulk(_)
             | Self::Active
@@ -184,7 +185,9 @@ impl fmt::Display for Cell {
             }
             Work::Once(script) => write!(f, "{script} by {clients} clients at once")?,
             Work::Logins(login) => write!(f, "logins: {}, {clients} clients", login.name())?,
-            Work::Storm => f.write_str("queries during a storm of SCRAM logins")?,
+            Work::Storm(login) => {
+                write!(f, "queries beside {} logins a second: {}", storm::LOGINS, login.name())?;
+            }
             Work::Recovery => write!(f, "restart of the server under {clients} clients")?,
             Work::Bulk(bulk) => write!(f, "{}", bulk.name())?,
             Work::Active => write!(f, "{clients} active clients")?,
@@ -245,7 +248,9 @@ impl Cell {
             Work::Load(_) | Work::Uneven(..) => {
                 !(direct && self.clients > DIRECT_MAX) && (self.pool == POOL || ours || direct)
             }
-            Work::Calls(_) | Work::Active | Work::Idle => contender.is_process(),
+            Work::Active | Work::Idle => contender.is_process(),
+            // They run under strace from their start.
+            Work::Calls(_) => ours,
             // Under valgrind there is no io_uring.
             Work::Instructions(_) => ours && !contender.has_setting(Setting::Uring),
             // The others' server is one of its own here.
@@ -254,7 +259,7 @@ impl Cell {
             // The server itself asks for no password here.
             Work::Logins(login) => ours || login == Login::Trust,
             Work::Bulk(_) => true,
-            Work::Storm | Work::Recovery | Work::IdleTls => ours,
+            Work::Storm(_) | Work::Recovery | Work::IdleTls => ours,
         }
     }
 }

@@ -10,8 +10,10 @@ use anyhow::{Result, bail};
 use weir_testkit::{Options, PgServer, Want, Weir};
 
 use crate::deadline::Deadline;
-use crate::pgbench;
-use crate::tools::{Counts, Load, Tool, Watched};
+use crate::load::script::Script;
+use crate::pgbench::{self, DATABASE, USER};
+use crate::tools::{self, Counts, Load, Tool, Watched};
+use crate::{calls, stub};
 use table::{Driver, GATES, Gate, Measure};
 
 /// How Weir runs: with 20 slots, on this driver.
@@ -26,6 +28,15 @@ const TRIES: usize = 5;
 /// How long one count may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What a gate is measured on.
+#[derive(Clone, Copy)]
+struct Site<'a> {
+    weir: &'a Path,
+    server: &'a PgServer,
+    /// The port of a server that answers at once.
+    stub: u16,
+}
+
 /// Runs every gate and prints a line for each.
 ///
 /// # Errors
@@ -33,6 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) fn run(weir: &Path) -> Result<()> {
     let server = PgServer::start(Options::new(Want::any()))?;
     pgbench::initialise(&server, 1)?;
+    let site = Site { weir, server: &server, stub: stub::start()? };
     let mut broken = 0;
     let uring = has_uring(weir, &server)?;
     for gate in GATES {
@@ -40,7 +52,7 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
             println!("--- SKIPPED {}: io_uring is not to be had here", name(gate));
             continue;
         }
-        broken += usize::from(!passes(weir, &server, gate)?);
+        broken += usize::from(!passes(site, gate)?);
     }
     match broken {
         0 => Ok(()),
@@ -50,8 +62,7 @@ pub(crate) fn run(weir: &Path) -> Result<()> {
 
 /// Whether Weir, left to choose, runs on io_uring here.
 pub(crate) fn has_uring(weir: &Path, server: &PgServer) -> Result<bool> {
-    let proxy =
-        Weir::up(weir, &server.url(pgbench::DATABASE), &["--auth", "trust", "--driver", "auto"])?;
+    let proxy = Weir::up(weir, &server.url(DATABASE), &["--auth", "trust", "--driver", "auto"])?;
     let uring = proxy.log().contains("the event loop is io_uring");
     proxy.stop()?;
     Ok(uring)
@@ -63,7 +74,7 @@ fn name(gate: Gate) -> String {
     format!("gate: {unit} ({protocol}, {clients} clients, {driver})")
 }
 
-fn passes(weir: &Path, server: &PgServer, gate: Gate) -> Result<bool> {
+fn passes(site: Site<'_>, gate: Gate) -> Result<bool> {
     let Gate { driver, measure, limit, target, .. } = gate;
     let name = name(gate);
     if let Some(tool) = tool(measure).filter(|tool| !tool.is_there()) {
@@ -77,9 +88,9 @@ fn passes(weir: &Path, server: &PgServer, gate: Gate) -> Result<bool> {
     let mut least = f64::INFINITY;
     let mut parts = String::new();
     for _ in 0..TRIES {
-        let counts = measured(weir, server, gate)?;
+        let counts = measured(site, gate)?;
         let total =
-            counts.iter().filter(|(name, _)| !driver.waits(name)).map(|(_, count)| count).sum();
+            counts.iter().filter(|(name, _)| driver.counts(name)).map(|(_, count)| count).sum();
         if total < least {
             (least, parts) = (total, breakdown(&counts));
         }
@@ -101,18 +112,35 @@ const fn tool(measure: Measure) -> Option<Tool> {
     }
 }
 
-fn measured(weir: &Path, server: &PgServer, gate: Gate) -> Result<Counts> {
-    let Some(tool) = tool(gate.measure) else {
-        let bytes = idle::bytes_per_client(weir, server, gate.clients, &flags(gate.driver))?;
-        return Ok([("bytes".to_owned(), bytes)].into());
+fn measured(site: Site<'_>, gate: Gate) -> Result<Counts> {
+    let Site { weir, server, stub } = site;
+    let Gate { driver, measure, protocol, clients, .. } = gate;
+    let flags = flags(driver);
+    let url = match measure {
+        // One that answers as soon as it is asked, many at a time: so the proxy has to do with as
+        // many messages in each turn whatever else the machine does.
+        Measure::Syscalls => format!("postgres://{USER}@127.0.0.1:{stub}/{DATABASE}"),
+        Measure::Instructions | Measure::IdleClientBytes => server.url(DATABASE),
     };
-    let url = server.url(pgbench::DATABASE);
     let start = |program: &Path| {
-        let proxy = Weir::up(program, &url, &flags(gate.driver))?;
+        let proxy = Weir::up(program, &url, &flags)?;
         Ok(Watched { port: proxy.listen().port(), end: Box::new(|| proxy.stop()) })
     };
     let deadline = Deadline::after(PATIENCE);
-    tool.per_transaction(weir, start, Load::new(server, gate.protocol, gate.clients, deadline))
+    let one = |name: &str, count| Counts::from([(name.to_owned(), count)]);
+    Ok(match measure {
+        Measure::Syscalls => {
+            let load = calls::Load { script: Script::Select(protocol), clients, deadline };
+            calls::per_transaction(weir, start, load)?
+        }
+        Measure::Instructions => {
+            let load = Load::new(server, protocol, clients, deadline);
+            one("instructions", tools::instructions(weir, start, load)?)
+        }
+        Measure::IdleClientBytes => {
+            one("bytes", idle::bytes_per_client(weir, server, clients, &flags)?)
+        }
+    })
 }
 
 /// The parts that matter, where there are several.

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "its job is to tell the person who runs it")]
 
 mod aims;
+mod calls;
 mod cells;
 mod contender;
 mod deadline;
@@ -33,8 +34,9 @@ use weir_testkit::PgServer;
 
 use contender::{Contender, Other};
 use machine::Machine;
-use plan::Plan;
+use plan::{Further, Plan};
 use report::Report;
+use rounds::Run;
 
 /// Measures Weir beside other proxies and beside none.
 #[derive(Debug, Parser)]
@@ -53,7 +55,7 @@ enum Command {
     Gates,
     /// The cells that tell most, in less than three minutes.
     Short(RunArgs),
-    /// Every cell: 25 minutes on two cores, with one PgBouncer.
+    /// Every cell: up to 40 minutes on two cores, with one PgBouncer.
     Long(RunArgs),
     /// What the ledger costs: Weir with it and without.
     Ledger(RunArgs),
@@ -77,7 +79,7 @@ struct RunArgs {
     /// Only cells with this in their name; several times, with any of them.
     #[arg(long)]
     only: Vec<String>,
-    /// Rounds, instead of the plan's.
+    /// Rounds, instead of the plan's, and no further ones for cells near an aim.
     #[arg(long)]
     rounds: Option<usize>,
     /// Seconds measured in each, instead of the plan's.
@@ -113,14 +115,15 @@ fn measure(weir: &Path, plan: Plan, args: &RunArgs) -> Result<()> {
     let stage = rounds::stage(args.server_port)?;
     let contenders = contenders(weir, &stage.server, args)?;
     let mut machine = Machine::look(&stage.server);
-    let outcome = rounds::run(&stage, &plan, &contenders, |line| println!("{line}"));
+    let (plan, contenders) = (&plan, contenders.as_slice());
+    let run = Run { stage: &stage, plan, contenders, say: |line| println!("{line}") };
+    let outcome = run.whole(|outcome| aims::open(&Report { plan, contenders, outcome }));
     machine.look_again();
-    let report =
-        Report { plan: &plan, contenders: &contenders, outcome: &outcome, machine: &machine };
+    let report = Report { plan, contenders, outcome: &outcome };
     let file = PathBuf::from("target/bench").join(format!("{}.json", plan.name));
     fs::create_dir_all("target/bench").context("making target/bench")?;
-    fs::write(&file, format!("{:#}\n", report.json())).context("writing the JSON")?;
-    let markdown = report.markdown();
+    fs::write(&file, format!("{:#}\n", report.json(&machine))).context("writing the JSON")?;
+    let markdown = report.markdown(&machine);
     println!("{markdown}\nsaved as {}", file.display());
     if args.write {
         let page = fs::read_to_string(PAGE).with_context(|| format!("reading {PAGE}"))?;
@@ -139,7 +142,9 @@ fn narrowed(mut plan: Plan, args: &RunArgs) -> Result<Plan> {
         plan.cells.retain(|cell| is_one(cell.to_string()));
         ensure!(!plan.cells.is_empty(), "no cell's name has {} in it", args.only.join(" or "));
     }
-    plan.rounds = args.rounds.unwrap_or(plan.rounds);
+    if let Some(rounds) = args.rounds {
+        (plan.rounds, plan.further) = (rounds, Further::NONE);
+    }
     if let Some(seconds) = args.seconds {
         plan.measured = std::time::Duration::try_from_secs_f64(seconds).context("--seconds")?;
     }

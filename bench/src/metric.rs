@@ -18,6 +18,7 @@ pub(crate) enum Metric {
     AllServed,
     Jain,
     Busiest,
+    Capacity,
     Logins,
     LoginCpu,
     Megabytes,
@@ -29,7 +30,7 @@ pub(crate) enum Metric {
 
 impl Metric {
     /// All of them, in the order of the page.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Cpu,
         Self::CpuUser,
         Self::CpuSystem,
@@ -45,6 +46,7 @@ impl Metric {
         Self::AllServed,
         Self::Jain,
         Self::Busiest,
+        Self::Capacity,
         Self::Logins,
         Self::LoginCpu,
         Self::Megabytes,
@@ -72,6 +74,7 @@ impl Metric {
             Self::AllServed => "all_served_s",
             Self::Jain => "jain",
             Self::Busiest => "busiest_thread",
+            Self::Capacity => "capacity_tps",
             Self::Logins => "logins_per_s",
             Self::LoginCpu => "login_cpu_us",
             Self::Megabytes => "mb_per_s",
@@ -100,6 +103,9 @@ impl Metric {
             Self::AllServed => "Every client answered after the server's return, s",
             Self::Jain => "Fairness between clients (Jain's index, 1 is best)",
             Self::Busiest => "Share of the processor time that the busiest thread used",
+            Self::Capacity => {
+                "Transactions a second that the busiest thread has time for, a core to itself"
+            }
             Self::Logins => "Logins with one transaction each, a second",
             Self::LoginCpu => "Processor time of the proxy, µs a login with one transaction",
             Self::Megabytes => "Bulk transfer, MB/s",

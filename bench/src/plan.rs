@@ -18,6 +18,24 @@ pub(crate) struct Plan {
     pub(crate) measured: Duration,
     /// Logins of a sample.
     pub(crate) logins: u32,
+    pub(crate) further: Further,
+}
+
+/// Rounds after those of the plan, for cells whose rounds don't show whether they reach their aim.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Further {
+    /// Rounds of a cell, those of the plan included.
+    pub(crate) rounds_max: usize,
+    /// Since the begin of the run: none begins later.
+    pub(crate) until: Duration,
+}
+
+impl Further {
+    /// None.
+    pub(crate) const NONE: Self = Self { rounds_max: 0, until: Duration::ZERO };
+
+    /// As many as show a miss by sign in one of twenty cells, while time is left.
+    const MANY: Self = Self { rounds_max: 8, until: Duration::from_secs(37 * 60) };
 }
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Simple, Protocol::Extended, Protocol::Prepared];
@@ -46,6 +64,7 @@ impl Plan {
             warm_up: Duration::from_millis(200),
             measured: Duration::from_millis(800),
             logins: 1_000,
+            further: Further::NONE,
         }
     }
 
@@ -58,6 +77,7 @@ impl Plan {
             warm_up: Duration::from_millis(300),
             measured: Duration::from_secs(1),
             logins: 0,
+            further: Further::NONE,
         }
     }
 
@@ -76,7 +96,8 @@ impl Plan {
         cells.push(Cell::new(Work::Calls(PREPARED), 50));
         cells.extend(PROTOCOLS.map(|protocol| Cell::new(Work::Instructions(protocol), 8)));
         cells.extend(Login::ALL.map(|login| Cell::new(Work::Logins(login), 8)));
-        cells.push(Cell::new(Work::Storm, 20));
+        let scram = [Login::Scram, Login::ScramClear];
+        cells.extend(scram.map(|login| Cell::new(Work::Storm(login), 20)));
         cells.push(Cell::new(Work::Recovery, 200));
         let bulk = [Bulk::Select, Bulk::CopyOut, Bulk::CopyIn];
         cells.extend(bulk.map(|bulk| Cell::new(Work::Bulk(bulk), 1)));
@@ -93,6 +114,7 @@ impl Plan {
             warm_up: Duration::from_millis(300),
             measured: Duration::from_millis(1_500),
             logins: 1_000,
+            further: Further::MANY,
         }
     }
 }

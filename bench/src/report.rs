@@ -18,12 +18,11 @@ pub(crate) struct Report<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) contenders: &'a [Contender],
     pub(crate) outcome: &'a Outcome,
-    pub(crate) machine: &'a Machine,
 }
 
 impl Report<'_> {
     /// All samples, for programs.
-    pub(crate) fn json(&self) -> Value {
+    pub(crate) fn json(&self, machine: &Machine) -> Value {
         let sample = |record: &Record| {
             let figures: serde_json::Map<String, Value> = record
                 .sample
@@ -50,21 +49,21 @@ impl Report<'_> {
             "rounds": self.plan.rounds,
             "measured_s": self.plan.measured.as_secs_f64(),
             "took_s": self.outcome.took.as_secs(),
-            "machine": self.machine.json(),
+            "machine": machine.json(),
             "samples": self.outcome.records.iter().map(sample).collect::<Vec<_>>(),
             "failures": self.outcome.failures.iter().map(failure).collect::<Vec<_>>(),
         })
     }
 
     /// The conditions, the aims, and a table for each metric, for people.
-    pub(crate) fn markdown(&self) -> String {
-        let mut page = self.machine.markdown();
+    pub(crate) fn markdown(&self, machine: &Machine) -> String {
+        let mut page = machine.markdown();
         let (plan, took) = (self.plan, self.outcome.took.as_secs());
         let _ = writeln!(
             page,
-            "| measured | {} form: {} rounds of {} s a cell, contenders in turn, in {} min {} s |\n",
+            "| measured | {} form: {} of {} s a cell, contenders in turn, in {} min {} s |\n",
             plan.name,
-            plan.rounds,
+            self.rounds(),
             plan.measured.as_secs_f64(),
             took / 60,
             took % 60
@@ -73,6 +72,24 @@ impl Report<'_> {
         page.push_str(&aims::markdown(self));
         page.extend(Section::ALL.map(|section| self.section(section)));
         page
+    }
+
+    /// How many rounds there were, in words.
+    fn rounds(&self) -> String {
+        let plan = self.plan;
+        let further =
+            |record: &&Record| record.round >= plan.rounds * plan.cells[record.cell].turns();
+        let mut cells: Vec<usize> =
+            self.outcome.records.iter().filter(further).map(|it| it.cell).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        match cells.len() {
+            0 => format!("{} rounds", plan.rounds),
+            some => format!(
+                "{} rounds, and up to {} in {some} cells near an aim,",
+                plan.rounds, plan.further.rounds_max
+            ),
+        }
     }
 
     /// What failed, and why; empty when nothing did.
@@ -173,7 +190,8 @@ impl Report<'_> {
         };
         let baseline = self.baseline(self.plan.cells[cell].section);
         let baseline = baseline.filter(|baseline| *baseline != contender);
-        let ratio = baseline.and_then(|baseline| stats::ratio(&ours, &of(baseline)));
+        let ratio =
+            baseline.and_then(|baseline| stats::summary(&stats::ratios(&ours, &of(baseline))));
         let ratio = ratio.map_or(String::new(), |it| format!(", ×{:.2}", it.median));
         format!("{}{ratio}", figure(metric, summary))
     }
@@ -240,12 +258,29 @@ mod tests {
         let failure = Failure { cell: 0, contender: 1, round: 0, reason: "no|\nanswer".to_owned() };
         let (records, failures) = (vec![record], vec![failure]);
         let outcome = Outcome { records, failures, ..Outcome::default() };
-        let machine = Machine::default();
-        let report =
-            Report { plan: &plan, contenders: &contenders, outcome: &outcome, machine: &machine };
-        let page = report.markdown();
+        let report = Report { plan: &plan, contenders: &contenders, outcome: &outcome };
+        let page = report.markdown(&Machine::default());
         assert!(page.contains(&format!("| {cell} | 0.25 | failed |")), "{page}");
         assert!(page.contains(&format!("| {cell} | weir uring | 1 | no/ answer |")), "{page}");
+    }
+
+    #[test]
+    fn further_rounds_are_named() {
+        let cells = vec![Cell::new(Work::Recovery, 200), Cell::new(Work::Active, 20)];
+        let plan = Plan { cells, ..Plan::long() };
+        let record = |cell, round| Record {
+            cell,
+            contender: 0,
+            round,
+            sample: crate::sample::Sample::new(),
+        };
+        let rounds = |records| {
+            let outcome = Outcome { records, ..Outcome::default() };
+            Report { plan: &plan, contenders: &[], outcome: &outcome }.rounds()
+        };
+        assert_eq!(rounds(vec![record(0, 2), record(1, 2)]), "3 rounds");
+        let further = vec![record(0, 2), record(1, 3), record(1, 4)];
+        assert_eq!(rounds(further), "3 rounds, and up to 8 in 1 cells near an aim,");
     }
 
     #[test]

@@ -54,41 +54,61 @@ pub(crate) fn stage(port: Option<u16>) -> Result<Stage> {
     Ok(Stage { server, stub: stub::start()?, files: Files::new()? })
 }
 
-/// Runs the plan. `say` gets a line for each cell of each round, and one for each failure: who
-/// fails has no figure there, the others go on.
-pub(crate) fn run(
-    stage: &Stage,
-    plan: &Plan,
-    contenders: &[Contender],
-    mut say: impl FnMut(&str),
-) -> Outcome {
-    let mut outcome = Outcome::default();
-    let began = Instant::now();
-    for round in 0..plan.rounds {
-        for (at, cell) in plan.cells.iter().enumerate() {
-            if round > 0 && cell.work.is_counted() {
-                continue;
+/// A run under way. Who fails has no figure there, the others go on.
+pub(crate) struct Run<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) plan: &'a Plan,
+    pub(crate) contenders: &'a [Contender],
+    /// Gets a line for each cell of each round, and one for each failure.
+    pub(crate) say: fn(&str),
+}
+
+impl Run<'_> {
+    /// Every cell as often as the plan says; then, as long as the plan has time for it, a further
+    /// round of those that `open` names, in its order. It must not look at which side of an aim a
+    /// cell is on: only at whether the rounds show a side.
+    pub(crate) fn whole(&self, open: impl Fn(&Outcome) -> Vec<usize>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let began = Instant::now();
+        let Plan { cells, rounds, further, .. } = self.plan;
+        for round in 0..*rounds {
+            for (at, cell) in cells.iter().enumerate() {
+                if round == 0 || !cell.work.is_counted() {
+                    self.cell(at, round, began, &mut outcome);
+                }
             }
-            say(&format!("{:4} s, round {}: {cell}", began.elapsed().as_secs(), round + 1));
-            for turn in 0..cell.turns() {
-                for contender in order(&cell.contenders(contenders), round + at + turn) {
-                    let round = round * cell.turns() + turn;
-                    match sample::take(stage, &contenders[contender], *cell, plan) {
-                        Ok(sample) => {
-                            outcome.records.push(Record { cell: at, contender, round, sample });
-                        }
-                        Err(err) => {
-                            let reason = format!("{err:#}");
-                            say(&format!("FAILED {}: {reason}", contenders[contender].name()));
-                            outcome.failures.push(Failure { cell: at, contender, round, reason });
-                        }
+        }
+        for round in *rounds..further.rounds_max {
+            let times = open(&outcome).into_iter().filter(|at| !cells[*at].work.is_counted());
+            for at in times.take_while(|_| began.elapsed() < further.until) {
+                self.cell(at, round, began, &mut outcome);
+            }
+        }
+        outcome.took = began.elapsed();
+        outcome
+    }
+
+    /// Everybody's turns in a cell in one round.
+    fn cell(&self, at: usize, round: usize, began: Instant, outcome: &mut Outcome) {
+        let cell = self.plan.cells[at];
+        let say = self.say;
+        say(&format!("{:4} s, round {}: {cell}", began.elapsed().as_secs(), round + 1));
+        for turn in 0..cell.turns() {
+            for contender in order(&cell.contenders(self.contenders), round + at + turn) {
+                let round = round * cell.turns() + turn;
+                match sample::take(self.stage, &self.contenders[contender], cell, self.plan) {
+                    Ok(sample) => {
+                        outcome.records.push(Record { cell: at, contender, round, sample });
+                    }
+                    Err(err) => {
+                        let reason = format!("{err:#}");
+                        say(&format!("FAILED {}: {reason}", self.contenders[contender].name()));
+                        outcome.failures.push(Failure { cell: at, contender, round, reason });
                     }
                 }
             }
         }
     }
-    outcome.took = began.elapsed();
-    outcome
 }
 
 /// Everybody once, beginning with another one each time.

@@ -1,13 +1,11 @@
 //! One contender in one cell in one round.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rustix::process::Signal;
-use weir_testkit::{Account, Launch, PgServer, Scratch, until};
+use weir_testkit::PgServer;
 
 use crate::cells::{Cell, Section, Work};
 use crate::contender::{Contender, Files, Login, Running, SetUp};
@@ -21,8 +19,8 @@ use crate::metric::Metric;
 use crate::pgbench::{self, Protocol};
 use crate::plan::Plan;
 use crate::process::{self, Cpu};
-use crate::tools::{self, Load, Tool, Watched};
-use crate::{recovery, stats, storm};
+use crate::tools::{self, Load, Watched};
+use crate::{calls, recovery, stats, storm};
 
 /// What was measured.
 pub(crate) type Sample = BTreeMap<Metric, f64>;
@@ -67,18 +65,26 @@ pub(crate) fn take(
             Ok(latencies(connect(&with(Login::Trust)?, script)?.once()?.latencies))
         }
         Work::Calls(script) => {
-            let proxy = with(Login::Trust)?;
-            calls(&proxy, connect(&proxy, script)?, deadline, plan)
+            let program = contender.program().context("no program to watch")?;
+            // As in the gates: how many messages a turn has is not to be chance.
+            let set_up = set_up(stage.stub, Login::Trust);
+            let load = calls::Load { script, clients, deadline };
+            let start = |wrapper: &Path| watched(contender, set_up, wrapper);
+            let counts = calls::per_transaction(program, start, load)?;
+            Ok([(Metric::Calls, counts.values().sum())].into())
         }
         Work::Instructions(protocol) => {
+            let program = contender.program().context("no program to count in")?;
             let set_up = set_up(stage.server.port(), Login::Trust);
-            instructions(contender, set_up, Load::new(&stage.server, protocol, clients, deadline))
+            let load = Load::new(&stage.server, protocol, clients, deadline);
+            let start = |wrapper: &Path| watched(contender, set_up, wrapper);
+            Ok([(Metric::Instructions, tools::instructions(program, start, load)?)].into())
         }
         Work::Logins(login) => {
             let all = plan.logins / login.weight();
             logins(&stage.server, &with(login)?, login, (clients, all), deadline)
         }
-        Work::Storm => storm(&stage.server, &with(Login::Scram)?, plan, deadline),
+        Work::Storm(login) => storm(&stage.server, &with(login)?, login, deadline),
         Work::Recovery => {
             let mut server = recovery::server()?;
             let proxy = start(server.port(), Login::Trust)?;
@@ -135,6 +141,7 @@ fn load(proxy: &Running, mut clients: Clients, span: Span, section: Section) -> 
             sample.extend(per(count, &used));
             if let Some(share) = used.busiest().filter(|_| section == Section::Workers) {
                 sample.insert(Metric::Busiest, share);
+                sample.insert(Metric::Capacity, count / (used.total() * share));
             }
         }
     }
@@ -165,35 +172,10 @@ fn per(count: f64, used: &Cpu) -> Sample {
     .into()
 }
 
-/// System calls of each transaction, as strace counts them while the clients work.
-fn calls(proxy: &Running, mut clients: Clients, deadline: Deadline, plan: &Plan) -> Result<Sample> {
-    let pid = proxy.pid.context("no proxy to watch")?;
-    let home = Scratch::new(Account::own())?;
-    let (log, output) = (home.path().join("log"), home.path().join("counts"));
-    let target = pid.to_string();
-    let args = ["-f", "-c", "-U", "calls,name", "-p", &target, "-o"];
-    let mut strace = Launch::new("strace", &log).args(args).args([&output]).start()?;
-    until("strace to attach", deadline.left(), || {
-        Ok(fs::read_to_string(&log).is_ok_and(|said| said.contains("attached")).then_some(()))
-    })?;
-    let (seen, (), ()) = clients.run(Duration::ZERO, plan.measured, || Ok(()))?;
-    strace.signal(Signal::TERM)?;
-    strace.wait(deadline.left())?;
-    let text = fs::read_to_string(&output).context("reading what strace counted")?;
-    let counts = tools::strace(&text).context("strace counted nothing")?;
-    let all: f64 = counts.values().sum();
-    Ok([(Metric::Calls, all / count(seen.latencies.len()))].into())
-}
-
-/// User instructions of each transaction, as callgrind counts them.
-fn instructions(contender: &Contender, set_up: SetUp<'_>, load: Load<'_>) -> Result<Sample> {
-    let program = contender.program().context("no program to count in")?;
-    let start = |wrapper: &Path| {
-        let running = contender.with_program(wrapper).start(set_up)?;
-        Ok(Watched { port: running.port, end: Box::new(|| running.end()) })
-    };
-    let counts = Tool::Callgrind.per_transaction(program, start, load)?;
-    Ok([(Metric::Instructions, counts.values().sum())].into())
+/// Starts the contender with another program in its place, to be watched.
+fn watched(contender: &Contender, set_up: SetUp<'_>, wrapper: &Path) -> Result<Watched> {
+    let running = contender.with_program(wrapper).start(set_up)?;
+    Ok(Watched { port: running.port, end: Box::new(|| running.end()) })
 }
 
 fn logins(
@@ -221,9 +203,9 @@ fn logins(
     Ok(sample)
 }
 
-fn storm(server: &PgServer, proxy: &Running, plan: &Plan, deadline: Deadline) -> Result<Sample> {
+fn storm(server: &PgServer, proxy: &Running, login: Login, deadline: Deadline) -> Result<Sample> {
     let storm::Felt { calm_p99_ms, storm_p99_ms, logins } =
-        storm::run(server, proxy.port, plan.measured * 3, deadline)?;
+        storm::run(server, proxy.port, login, deadline)?;
     let rise = storm_p99_ms - calm_p99_ms;
     Ok([(Metric::P99, storm_p99_ms), (Metric::Rise, rise), (Metric::Logins, logins)].into())
 }

@@ -31,17 +31,31 @@ pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * place.fract()
 }
 
-/// The summary of `ours[n] / theirs[n]` of each round `n` that both have: what moved the whole
-/// machine in a round moves both and cancels out. A round without a quotient to speak of has none:
-/// a difference that noise made negative, or nothing to divide by.
-pub(crate) fn ratio(ours: &[(usize, f64)], theirs: &[(usize, f64)]) -> Option<Summary> {
+/// `ours[n] / theirs[n]` of each round `n` that both have: what moved the whole machine in a round
+/// moves both and cancels out. Where there is nothing to divide by, a round has none. Less than
+/// nothing, a difference that noise made negative, counts as nothing.
+pub(crate) fn ratios(ours: &[(usize, f64)], theirs: &[(usize, f64)]) -> Vec<f64> {
     let of = |round| theirs.iter().find(|(other, _)| *other == round).map(|(_, value)| *value);
-    let ratios: Vec<f64> = ours
-        .iter()
-        .filter(|(_, value)| *value >= 0.0)
-        .filter_map(|(round, value)| Some(value / of(*round).filter(|theirs| *theirs > 0.0)?))
-        .collect();
-    summary(&ratios)
+    ours.iter()
+        .filter_map(|(round, value)| {
+            Some(value.max(0.0) / of(*round).filter(|theirs| *theirs > 0.0)?)
+        })
+        .collect()
+}
+
+/// The standard deviation of samples around the mean of their group, all groups pooled; `None`
+/// where no group has two.
+pub(crate) fn spread(groups: &[&[f64]]) -> Option<f64> {
+    let free: usize = groups.iter().map(|group| group.len().saturating_sub(1)).sum();
+    #[expect(clippy::cast_precision_loss, reason = "samples are few")]
+    let squares = |group: &[f64]| {
+        let mean = group.iter().sum::<f64>() / group.len() as f64;
+        group.iter().map(|sample| (sample - mean).powi(2)).sum::<f64>()
+    };
+    let sum: f64 = groups.iter().filter(|group| !group.is_empty()).map(|it| squares(it)).sum();
+    #[expect(clippy::cast_precision_loss, reason = "samples are few")]
+    let variance = (free > 0).then(|| sum / free as f64)?;
+    Some(variance.sqrt())
 }
 
 /// Jain's index of fairness: 1 when all have the same, 1/n when one has all.
@@ -79,12 +93,18 @@ mod tests {
     #[test]
     fn ratios_are_of_the_same_round() {
         let (ours, theirs) = ([(0, 10.0), (1, 40.0), (3, 9.0)], [(0, 5.0), (1, 20.0), (2, 1.0)]);
-        let both = ratio(&ours, &theirs).unwrap();
-        assert!((both.median - 2.0).abs() < 1e-9 && (both.most - 2.0).abs() < 1e-9);
-        assert_eq!(ratio(&ours, &[(7, 1.0)]), None);
+        assert_eq!(ratios(&ours, &theirs), [2.0, 2.0]);
+        assert_eq!(ratios(&ours, &[(7, 1.0)]), [0.0; 0]);
         let noise = [(0, -3.0), (1, 2.0), (2, 2.0)];
-        let quotient = ratio(&noise, &[(0, 1.0), (1, -1.0), (2, 4.0)]).unwrap();
-        assert!((quotient.least - 0.5).abs() < 1e-9 && (quotient.most - 0.5).abs() < 1e-9);
+        assert_eq!(ratios(&noise, &[(0, 1.0), (1, -1.0), (2, 4.0)]), [0.0, 0.5]);
+    }
+
+    #[test]
+    fn the_spread_is_around_the_mean_of_each_group() {
+        let spread = |groups: &[&[f64]]| spread(groups);
+        assert_eq!(spread(&[&[1.0, 3.0]]), Some(2.0_f64.sqrt()));
+        assert_eq!(spread(&[&[1.0, 3.0], &[11.0, 13.0], &[7.0], &[]]), Some(2.0_f64.sqrt()));
+        assert_eq!(spread(&[&[1.0], &[3.0]]), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! A proxy under a tool that counts what it does: system calls by strace, user instructions by
-//! callgrind. Two runs of different length are compared, so that what is not a transaction (start,
-//! logins, end) counts for nothing.
+//! A proxy under a tool that sees what it does: strace, callgrind. User instructions are counted
+//! over two runs of different length, so that what is not a transaction (start, logins, end) counts
+//! for nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::pgbench::{self, Protocol};
 /// How long a tool may take to write what it has counted, once the program has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A tool that counts.
+/// A tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tool {
     /// System calls.
@@ -27,7 +27,7 @@ pub(crate) enum Tool {
     Callgrind,
 }
 
-/// What was counted, by name; callgrind has one name only.
+/// What was counted, by name.
 pub(crate) type Counts = BTreeMap<String, f64>;
 
 /// What the proxy is asked to do while it is watched.
@@ -80,49 +80,13 @@ impl Tool {
         command.status().is_ok_and(|status| status.success())
     }
 
-    /// What `program` does for one transaction, by name. `start` starts it as the path it is given
-    /// says.
-    pub(crate) fn per_transaction(
-        self,
-        program: &Path,
-        start: impl Fn(&Path) -> Result<Watched>,
-        load: Load<'_>,
-    ) -> Result<Counts> {
-        let [short, long] = load.each;
-        let less = self.counted(program, &start, load, short)?;
-        let mut counts = self.counted(program, &start, load, long)?;
-        let transactions = f64::from(load.clients * (long - short));
-        for (name, count) in &mut counts {
-            *count = (*count - less.get(name).copied().unwrap_or(0.0)) / transactions;
-        }
-        Ok(counts)
-    }
-
-    fn counted(
-        self,
-        program: &Path,
-        start: impl Fn(&Path) -> Result<Watched>,
-        load: Load<'_>,
-        each: u32,
-    ) -> Result<Counts> {
-        // The proxy may run as another account than ours.
-        let home = Scratch::new(Account::unprivileged()?)?;
-        let output = home.path().join("counts");
-        let proxy = start(&self.wrapper(program, &output, home.path())?)?;
-        let mut command = pgbench::select_only(load.server, proxy.port, load.protocol);
-        pgbench::run_transactions(&mut command, load.clients, each, load.deadline)?;
-        (proxy.end)()?;
-        until(&format!("{} to write its counts", self.program()), PATIENCE, || {
-            Ok(self.read(&fs::read_to_string(&output).unwrap_or_default()))
-        })
-    }
-
     /// A script that runs the program under the tool as the same process, so that signals reach it.
-    fn wrapper(self, program: &Path, output: &Path, home: &Path) -> Result<PathBuf> {
+    pub(crate) fn wrapper(self, program: &Path, output: &Path, home: &Path) -> Result<PathBuf> {
         let output = output.display();
         let tool = match self {
-            // -D: strace is a process apart, and this one stays the program.
-            Self::Strace => format!("strace -D -f -c -U calls,name -o {output}"),
+            // -D: strace is a process apart, and this one stays the program. A line for each call,
+            // in as little time as it can.
+            Self::Strace => format!("strace -D -f -qq -e raw=all -o {output}"),
             Self::Callgrind => {
                 format!("valgrind -q --tool=callgrind --callgrind-out-file={output}")
             }
@@ -133,30 +97,43 @@ impl Tool {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         Ok(path)
     }
-
-    /// Reads what the tool wrote; `None` while it is not complete.
-    fn read(self, text: &str) -> Option<Counts> {
-        match self {
-            Self::Strace => strace(text),
-            Self::Callgrind => callgrind(text),
-        }
-    }
 }
 
-/// Lines of a count and a name; the last is the total.
-pub(crate) fn strace(text: &str) -> Option<Counts> {
-    let rows = text.lines().filter_map(|line| {
-        let (count, name) = line.trim().split_once(' ')?;
-        Some((name.trim().to_owned(), count.parse().ok()?))
-    });
-    let mut counts: Counts = rows.collect();
-    counts.remove("total").map(|_| counts)
+/// User instructions of `program` for one transaction, as callgrind counts them. `start` starts it
+/// as the path it is given says.
+pub(crate) fn instructions(
+    program: &Path,
+    start: impl Fn(&Path) -> Result<Watched>,
+    load: Load<'_>,
+) -> Result<f64> {
+    let [short, long] = load.each;
+    let less = counted(program, &start, load, short)?;
+    let more = counted(program, &start, load, long)?;
+    Ok((more - less) / f64::from(load.clients * (long - short)))
+}
+
+/// Of a whole run.
+fn counted(
+    program: &Path,
+    start: impl Fn(&Path) -> Result<Watched>,
+    load: Load<'_>,
+    each: u32,
+) -> Result<f64> {
+    // The proxy may run as another account than ours.
+    let home = Scratch::new(Account::unprivileged()?)?;
+    let output = home.path().join("counts");
+    let proxy = start(&Tool::Callgrind.wrapper(program, &output, home.path())?)?;
+    let mut command = pgbench::select_only(load.server, proxy.port, load.protocol);
+    pgbench::run_transactions(&mut command, load.clients, each, load.deadline)?;
+    (proxy.end)()?;
+    until("callgrind to write its counts", PATIENCE, || {
+        Ok(callgrind(&fs::read_to_string(&output).unwrap_or_default()))
+    })
 }
 
 /// The line `totals: N` of the event `Ir`, or `summary: N`.
-fn callgrind(text: &str) -> Option<Counts> {
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: "))?;
-    Some([("instructions".to_owned(), total.trim().parse().ok()?)].into())
+fn callgrind(text: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix("totals: "))?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -164,18 +141,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_summary_of_strace() {
-        let text = "    calls syscall\n--------- ----------------\n      310 recvfrom\n        2 \
-                    openat\n--------- ----------------\n      312 total\n";
-        let expected = [("recvfrom".to_owned(), 310.0), ("openat".to_owned(), 2.0)].into();
-        assert_eq!(strace(text), Some(expected));
-        assert_eq!(strace("    calls syscall\n      310 recvfrom\n"), None);
-    }
-
-    #[test]
     fn reads_the_total_of_callgrind() {
         let text = "events: Ir\nsummary: 12\n\nfn=(1) main\n16 400\n\ntotals: 12345\n";
-        assert_eq!(callgrind(text), Some([("instructions".to_owned(), 12345.0)].into()));
+        assert_eq!(callgrind(text), Some(12345.0));
         assert_eq!(callgrind("events: Ir\nfn=(1) main\n"), None);
     }
 }

@@ -13,9 +13,9 @@ fuzz_target!(|bytes: &[u8]| {
     if taken > 4 {
         assert!(FirstPacket::parse(&bytes[..taken - 1]) == Ok(None));
     }
-    if let FirstPacket::Startup(startup) = packet {
+    if let FirstPacket::Startup(mut startup) = packet {
         assert!(!startup.user.is_empty() && !startup.database.is_empty());
-        if let Ok(settings) = startup.settings() {
+        if let Ok(settings) = startup.take_settings() {
             assert!(settings.iter().all(|setting| !setting.name.is_empty()));
         }
     }

@@ -98,17 +98,37 @@ impl Clients {
         Ok((seen, before, after))
     }
 
-    /// Lets every client run one transaction, all begun at once, and waits for the last.
-    pub(crate) fn once(&mut self) -> Result<Seen> {
-        let mut seen = self.unseen();
+    /// Runs so many transactions of all clients together, then as many as the second number says,
+    /// with a call of `edge` at the begin and the end of the latter.
+    pub(crate) fn count<T>(
+        &mut self,
+        [warm_up, measured]: [usize; 2],
+        mut edge: impl FnMut() -> Result<T>,
+    ) -> Result<(Seen, T, T)> {
         self.start()?;
-        self.once_only = true;
+        self.transactions(warm_up)?;
+        let before = edge()?;
+        let seen = self.transactions(measured)?;
+        Ok((seen, before, edge()?))
+    }
+
+    /// Serves events until at least so many transactions have ended.
+    fn transactions(&mut self, count: usize) -> Result<Seen> {
+        let mut seen = self.unseen();
         let began = Instant::now();
-        while seen.latencies.len() < self.connections.len() {
+        while seen.latencies.len() < count {
             self.turn(Some(&mut seen))?;
         }
-        self.once_only = false;
         seen.elapsed = began.elapsed();
+        Ok(seen)
+    }
+
+    /// Lets every client run one transaction, all begun at once, and waits for the last.
+    pub(crate) fn once(&mut self) -> Result<Seen> {
+        self.start()?;
+        self.once_only = true;
+        let seen = self.transactions(self.connections.len())?;
+        self.once_only = false;
         Ok(seen)
     }
 

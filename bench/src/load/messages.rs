@@ -25,6 +25,14 @@ pub(crate) fn startup(out: &mut Vec<u8>, user: &str, database: &str) {
     out.extend_from_slice(&body);
 }
 
+/// The client's first message of SCRAM-SHA-256 (RFC 5802; the user is that of the startup packet).
+pub(crate) fn sasl_first(out: &mut Vec<u8>) {
+    let first = b"n,,n=,r=0123456789abcdefghijklmn";
+    #[expect(clippy::cast_possible_truncation, reason = "as above")]
+    let length = (first.len() as u32).to_be_bytes();
+    message(out, b'p', &[b"SCRAM-SHA-256\0", &length, first]);
+}
+
 /// A simple query.
 pub(crate) fn query(out: &mut Vec<u8>, sql: &str) {
     message(out, b'Q', &[sql.as_bytes(), b"\0"]);

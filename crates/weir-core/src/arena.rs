@@ -1,4 +1,4 @@
-//! A slab whose entries are always in exactly one list, and chains for further lists.
+//! A slab whose entries are each in at most one list, and chains for further lists.
 //!
 //! Entries never move, so an index is a stable name; lists are links inside the entries, so
 //! moving an entry from one list to another allocates nothing and takes constant time.
@@ -43,6 +43,19 @@ impl List {
     pub(crate) fn back(&self) -> Option<u32> {
         (self.tail != NIL).then_some(self.tail)
     }
+
+    /// Counts an entry that nobody will look for in the list. Such a list has a length and no
+    /// entries.
+    #[inline]
+    pub(crate) const fn count_in(&mut self) {
+        self.len += 1;
+    }
+
+    /// Such an entry has gone.
+    #[inline]
+    pub(crate) const fn count_out(&mut self) {
+        self.len -= 1;
+    }
 }
 
 #[derive(Debug)]
@@ -52,21 +65,23 @@ struct Node<T> {
     value: T,
 }
 
-/// The slab. Vacant entries keep their last value and wait in a list of their own.
+/// The slab. Vacant entries keep their last value and wait on a stack of their own.
 #[derive(Debug)]
 pub(crate) struct Arena<T> {
     nodes: Vec<Node<T>>,
-    vacant: List,
+    /// The entry vacated last; `next` leads to the one before.
+    vacant: u32,
+    used: usize,
 }
 
 impl<T> Arena<T> {
     pub(crate) const fn new() -> Self {
-        Self { nodes: Vec::new(), vacant: List::EMPTY }
+        Self { nodes: Vec::new(), vacant: NIL, used: 0 }
     }
 
     /// Entries in use.
-    pub(crate) fn used(&self) -> usize {
-        self.nodes.len() - self.vacant.len as usize
+    pub(crate) const fn used(&self) -> usize {
+        self.used
     }
 
     /// The value at `index`, which may be that of a vacant entry.
@@ -75,12 +90,12 @@ impl<T> Arena<T> {
         self.nodes.get(index as usize).map(|node| &node.value)
     }
 
-    /// Takes the entry vacated last out of the vacant list. It is in no list until linked.
+    /// Takes the entry vacated last. It is in no list until linked.
+    #[inline]
     pub(crate) fn reuse(&mut self) -> Option<u32> {
-        let index = self.vacant.back()?;
-        let mut vacant = self.vacant;
-        self.unlink(&mut vacant, index);
-        self.vacant = vacant;
+        let index = self.vacant;
+        self.vacant = self.nodes.get(index as usize)?.next;
+        self.used += 1;
         Some(index)
     }
 
@@ -89,6 +104,7 @@ impl<T> Arena<T> {
         let index = u32::try_from(self.nodes.len()).unwrap_or(NIL);
         assert!(index != NIL, "the bounds on pools and queues keep an arena under 2^32 entries");
         self.nodes.push(Node { prev: NIL, next: NIL, value });
+        self.used += 1;
         index
     }
 
@@ -122,10 +138,10 @@ impl<T> Arena<T> {
     }
 
     /// Gives an unlinked entry back.
+    #[inline]
     pub(crate) fn vacate(&mut self, index: u32) {
-        let mut vacant = self.vacant;
-        self.link_back(&mut vacant, index);
-        self.vacant = vacant;
+        self.nodes[index as usize].next = std::mem::replace(&mut self.vacant, index);
+        self.used -= 1;
     }
 
     /// The entry after `index` in its list.
@@ -137,6 +153,11 @@ impl<T> Arena<T> {
     #[inline]
     pub(crate) fn before(&self, index: u32) -> Option<u32> {
         Some(self.nodes[index as usize].prev).filter(|&prev| prev != NIL)
+    }
+
+    /// All entries, vacant ones with them.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0..).zip(self.nodes.iter().map(|node| &node.value))
     }
 
     /// The entries of `list`, first to last.

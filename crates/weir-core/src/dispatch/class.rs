@@ -119,6 +119,31 @@ impl Class {
         self.waiting.len().min(self.room())
     }
 
+    /// It holds one slot more. Returns how many fewer of its waiting clients its limit lets in.
+    #[inline]
+    pub(super) fn take(&mut self) -> u32 {
+        if self.waiting.is_empty() {
+            self.account.take();
+            return 0;
+        }
+        let before = self.eligible();
+        self.account.take();
+        before - self.eligible()
+    }
+
+    /// It gives a slot back that it held since `since`. Returns how many more of its waiting
+    /// clients its limit lets in.
+    #[inline]
+    pub(super) fn give_back(&mut self, since: Instant) -> u32 {
+        if self.waiting.is_empty() {
+            self.account.give_back(since);
+            return 0;
+        }
+        let before = self.eligible();
+        self.account.give_back(since);
+        self.eligible() - before
+    }
+
     /// Slots of its minimum that it does not hold.
     pub(super) const fn owed(&self) -> u32 {
         self.rules.minimum.saturating_sub(self.account.held)

@@ -286,17 +286,23 @@ impl Dispatch {
         self.classes[place.at()].owed() > 0 || self.size.saturating_sub(self.held) > others
     }
 
-    /// A transaction of that class asks for a slot. True when it may take one that nobody waits
-    /// for.
+    /// A transaction of that class asks for a slot. `idle`: there is one that nobody waits for. True
+    /// when it takes that one.
     #[inline]
-    pub(crate) fn asked(&mut self, now: Instant, place: Place) -> bool {
+    pub(crate) fn asked(&mut self, now: Instant, place: Place, idle: bool) -> bool {
+        let idle = idle && (!self.guarded || self.leaves_guarded(place));
         let class = &mut self.classes[place.at()];
         class.account.roll(now);
         class.account.ask();
         if !class.long {
             self.quick_at = now;
         }
-        self.admits(place)
+        let takes = idle && class.room() > 0;
+        if takes {
+            self.held += 1;
+            self.eligible -= class.take();
+        }
+        takes
     }
 
     /// A client waits from now on.
@@ -392,32 +398,15 @@ impl Dispatch {
         best.map(|(.., head)| head)
     }
 
-    /// A waiting client got a slot.
+    /// A waiting client of that class holds a slot from now on.
     #[inline]
-    pub(crate) fn granted(&mut self, place: Place) {
+    pub(crate) fn took(&mut self, now: Instant, place: Place) {
+        self.held += 1;
         let class = &mut self.classes[place.at()];
         class.account.grant();
         class.fresh_grants += 1;
-    }
-
-    /// A client of that class holds a slot from now on.
-    #[inline]
-    pub(crate) fn took(&mut self, now: Instant, place: Place) {
-        self.classes[place.at()].account.roll(now);
-        self.took_at_once(place);
-    }
-
-    /// The same right after [`Self::asked`].
-    #[inline]
-    pub(crate) fn took_at_once(&mut self, place: Place) {
-        self.held += 1;
-        let class = &mut self.classes[place.at()];
-        if class.waiting.is_empty() {
-            return class.account.take();
-        }
-        let before = class.eligible();
-        class.account.take();
-        self.eligible -= before - class.eligible();
+        class.account.roll(now);
+        self.eligible -= class.take();
     }
 
     /// A slot held since `since` is given back.
@@ -429,12 +418,7 @@ impl Dispatch {
         let class = &mut self.classes[place.at()];
         class.account.roll(now);
         class.baseline.note(now, now.nanos_since(since), frozen || class.cap != UNLIMITED);
-        if class.waiting.is_empty() {
-            return class.account.give_back(since);
-        }
-        let before = class.eligible();
-        class.account.give_back(since);
-        self.eligible += class.eligible() - before;
+        self.eligible += class.give_back(since);
     }
 
     /// True while nobody has waited long lately: the order is that of arrival.

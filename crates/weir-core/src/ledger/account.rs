@@ -85,6 +85,15 @@ impl Account {
         }
     }
 
+    /// Nothing of a transaction is left on it: it idles, or waits to be given on.
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.live
+            && !self.work.open
+            && self.queue.is_empty()
+            && matches!(self.phase, Phase::Idle | Phase::Executing)
+    }
+
     /// Charges the time up to `now`, which goes into the phase that it is in.
     #[inline]
     pub(super) fn charge(&mut self, now: Instant, names: &mut Names, pools: &mut PoolTimes) {

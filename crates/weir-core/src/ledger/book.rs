@@ -187,13 +187,14 @@ impl Ledger {
         self.names.get_mut(class).sums.claims += 1;
     }
 
-    /// A client asks for a slot, and has one at once.
+    /// A client asks for a slot, and has this one at once.
     #[inline]
-    pub(crate) fn served(&mut self, class: ClassId) {
+    pub(crate) fn served(&mut self, now: Instant, slot: u32, class: ClassId) {
         let class = self.names.known(class);
         let sums = &mut self.names.get_mut(class).sums;
         sums.claims += 1;
         sums.granted.count += 1;
+        self.lend_to(now, slot, class);
     }
 
     /// A claim waits.
@@ -268,16 +269,23 @@ impl Ledger {
         }
     }
 
-    /// A slot is given to a claim of this class.
+    /// A slot is given to a claim of this class that waited.
     #[inline]
     pub(crate) fn held(&mut self, now: Instant, slot: u32, class: ClassId) {
-        if !self.on {
-            return;
-        }
         let class = self.names.known(class);
-        if self.lend(now, slot, class) {
-            return;
+        self.lend_to(now, slot, class);
+    }
+
+    #[inline(always)]
+    fn lend_to(&mut self, now: Instant, slot: u32, class: u32) {
+        if self.on && !self.lend(now, slot, class) {
+            self.take_over(now, slot, class);
         }
+    }
+
+    /// The same for a connection of which something is left, step by step.
+    #[inline(never)]
+    fn take_over(&mut self, now: Instant, slot: u32, class: u32) {
         self.moved(now, slot, State::Active);
         self.charge_to(now, slot, class);
         self.says(now, slot, NONE);

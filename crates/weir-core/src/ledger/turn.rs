@@ -12,18 +12,22 @@ use super::texts::{Mark, NONE};
 use crate::time::Instant;
 
 impl Ledger {
-    /// An idle connection is given to a claim of this class: all that a lease needs, in one go.
-    /// False when it is not idle, and nothing was done.
-    #[inline]
+    /// A connection that idles, or whose transaction is just over, is given to a claim of this
+    /// class: all that a lease needs, in one go. False when there is more to it, and nothing was
+    /// done.
+    #[inline(always)]
     pub(super) fn lend(&mut self, now: Instant, slot: u32, class: u32) -> bool {
         let account = self.accounts.get_mut(slot as usize);
-        let Some(account) = account.filter(|a| a.live && a.phase == Phase::Idle) else {
-            return false;
-        };
-        debug_assert_eq!((account.class, account.statement), (NOBODY, NONE));
+        let Some(account) = account.filter(|a| a.is_over()) else { return false };
         account.charge(now, &mut self.names, &mut self.pools);
-        let span = account.enter(now, Phase::Executing);
-        self.visits[Phase::Idle as usize].record_nanos(span);
+        if account.phase == Phase::Idle {
+            debug_assert_eq!((account.class, account.statement), (NOBODY, NONE));
+            let span = account.enter(now, Phase::Executing);
+            self.visits[Phase::Idle as usize].record_nanos(span);
+        } else {
+            self.names.release(account.class);
+            self.texts.release(std::mem::replace(&mut account.statement, NONE));
+        }
         account.class = class;
         account.statement_since = now;
         account.work.begin(now, self.names.get(class).kind == ClassKind::Tag);
@@ -36,9 +40,8 @@ impl Ledger {
     #[inline]
     pub(super) fn rest(&mut self, now: Instant, slot: u32) -> bool {
         let account = self.accounts.get_mut(slot as usize);
-        let is_over = |a: &&mut Account| a.live && !a.work.open && a.queue.is_empty();
-        let is_plain = |a: &&mut Account| a.phase == Phase::Executing;
-        let Some(account) = account.filter(is_over).filter(is_plain) else { return false };
+        let is_plain = |a: &&mut Account| a.is_over() && a.phase == Phase::Executing;
+        let Some(account) = account.filter(is_plain) else { return false };
         account.charge(now, &mut self.names, &mut self.pools);
         let span = account.enter(now, Phase::Idle);
         self.visits[Phase::Executing as usize].record_nanos(span);

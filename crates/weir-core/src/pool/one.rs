@@ -6,8 +6,8 @@ use crate::ids::{BudgetId, PoolId};
 use crate::time::Instant;
 
 use super::chance::Chance;
-use super::effect::{Counts, DialError};
-use super::server::{NEVER, State};
+use super::effect::{CloseReason, Counts, DialError};
+use super::server::{NEVER, Slot, State};
 use super::settings::{PoolSettings, Rotation};
 
 /// What a pool is allowed to do.
@@ -37,7 +37,8 @@ pub(super) struct Pool {
     pub(super) mode: Mode,
     /// Counts RECONNECTs.
     pub(super) epoch: u32,
-    /// The slots, one list for each [`State`], each in the order the state was entered.
+    /// The slots, one list for each [`State`], each in the order the state was entered; those that
+    /// clients hold are only counted.
     pub(super) lists: [List; State::COUNT],
     /// Slots in all lists together.
     pub(super) open: u32,
@@ -138,6 +139,31 @@ impl Pool {
         let missing = self.floor().saturating_sub(self.staying());
         let wanted = if self.filling { missing } else { 0 };
         wanted.min(self.dials_allowed(now, self.settings.size_max))
+    }
+
+    /// True when nothing could be done now for somebody who comes to wait: no connection idles, and
+    /// no other may be opened.
+    #[inline]
+    pub(super) const fn is_full(&self) -> bool {
+        self.count(State::Idle) == 0 && self.open >= self.ceiling() && self.budgets.is_empty()
+    }
+
+    /// Why a free connection must be closed rather than used, as far as this pool is concerned.
+    #[inline]
+    pub(super) fn unwanted(&self, now: Instant, slot: &Slot) -> Option<CloseReason> {
+        match self.mode {
+            Mode::Running => {}
+            Mode::Pausing | Mode::Paused => return Some(CloseReason::Pause),
+            Mode::Removing | Mode::Forgotten => return Some(CloseReason::Removed),
+            Mode::Stopping => return Some(CloseReason::Stopping),
+        }
+        if slot.epoch != self.epoch {
+            return Some(CloseReason::Reconnect);
+        }
+        if slot.expires <= now {
+            return Some(CloseReason::Lifetime);
+        }
+        (self.staying() > self.ceiling()).then_some(CloseReason::Surplus)
     }
 
     /// Makes sure that a tick comes no later than `at`. The worker's own time must follow.

@@ -86,24 +86,23 @@ impl Pools {
     /// A client needs a server connection.
     #[inline]
     pub fn checkout(&mut self, now: Instant, pool: PoolId, claim: Claim) -> Checkout {
-        let queue = &mut self.one_mut(pool).queue;
-        let place = queue.place(claim.class);
-        if queue.asked(now, place)
-            && let Some(slot) = self.pick(pool, claim.affinity)
-            && now < self.slots[slot].fresh_until
+        let place = self.one_mut(pool).queue.place(claim.class);
+        let picked = self.pick(pool, claim.affinity);
+        let idle = picked.filter(|&slot| now < self.slots[slot].fresh_until);
+        let one = &mut self.pools[pool.0 as usize];
+        if one.queue.asked(now, place, idle.is_some())
+            && let Some(slot) = idle
         {
             // No connection idles that could serve somebody who waits, nor one that may not be
             // given out; so looking at the idle ones is enough.
-            debug_assert_eq!(self.one(pool).mode, Mode::Running);
-            self.ledger.served(claim.class);
-            self.hold(now, slot, (claim.client, claim.class, place));
-            let queue = &mut self.one_mut(pool).queue;
-            queue.took_at_once(place);
-            if queue.is_tight()
-                && let Some(look_at) = queue.look_due()
+            debug_assert_eq!(one.mode, Mode::Running);
+            if one.queue.is_tight()
+                && let Some(look_at) = one.queue.look_due()
             {
                 self.arm(pool, look_at.max(now));
             }
+            self.hold(now, slot, (claim.client, place));
+            self.ledger.served(now, slot, claim.class);
             return Checkout::Granted(ServerId(slot));
         }
         self.ledger.claimed(claim.class);

@@ -56,7 +56,9 @@ impl Pools {
             after(now, (one.settings.reserve > 0).then_some(one.settings.reserve_after));
         let look_at = one.queue.look_due().map_or(NEVER, |at| at.max(now));
         self.arm(pool, wait_end.min(reserve_at).min(look_at));
-        self.pump(now, pool);
+        if !self.one(pool).is_full() {
+            self.pump(now, pool);
+        }
         Checkout::Queued(ticket)
     }
 
@@ -94,13 +96,20 @@ impl Pools {
     #[inline]
     pub(super) fn offer(&mut self, now: Instant, slot: u32) {
         self.discharge(now, slot);
-        if let Some(why) = self.unwanted(now, slot) {
-            self.close(now, slot, why);
-            return self.make_up(now, self.slots[slot].pool);
+        let entry = &self.slots[slot];
+        let pool = entry.pool;
+        let one = &mut self.pools[pool.0 as usize];
+        let mut unwanted = one.unwanted(now, entry);
+        if !one.budgets.is_empty() && unwanted.is_none() {
+            unwanted = self.unwanted_by_budgets(now, slot);
         }
-        let pool = self.slots[slot].pool;
-        match self.next(now, pool) {
-            Some(head) if self.one(pool).count(State::Idle) == 0 => self.grant(now, slot, head),
+        if let Some(why) = unwanted {
+            self.close(now, slot, why);
+            return self.make_up(now, pool);
+        }
+        let one = &mut self.pools[pool.0 as usize];
+        match one.queue.next(now, &self.waiters) {
+            Some(head) if one.count(State::Idle) == 0 => self.grant(now, slot, head),
             Some(_) | None => {
                 self.rest(now, slot);
                 self.make_up(now, pool);
@@ -117,26 +126,10 @@ impl Pools {
         }
     }
 
-    /// Why a free connection must be closed rather than used.
-    #[inline]
-    fn unwanted(&mut self, now: Instant, slot: u32) -> Option<CloseReason> {
-        let entry = &self.slots[slot];
-        let one = &self.pools[entry.pool.0 as usize];
-        match one.mode {
-            Mode::Running => {}
-            Mode::Pausing | Mode::Paused => return Some(CloseReason::Pause),
-            Mode::Removing | Mode::Forgotten => return Some(CloseReason::Removed),
-            Mode::Stopping => return Some(CloseReason::Stopping),
-        }
-        if entry.epoch != one.epoch {
-            return Some(CloseReason::Reconnect);
-        }
-        if entry.expires <= now {
-            return Some(CloseReason::Lifetime);
-        }
-        if one.staying() > one.ceiling() {
-            return Some(CloseReason::Surplus);
-        }
+    /// Why the budgets of its pool have a free connection closed.
+    #[inline(never)]
+    fn unwanted_by_budgets(&mut self, now: Instant, slot: u32) -> Option<CloseReason> {
+        let one = &self.pools[self.slots[slot].pool.0 as usize];
         let mut beside_hunger = false;
         for id in &one.budgets {
             let shared = &self.budgets[id.0 as usize];
@@ -149,23 +142,17 @@ impl Pools {
         lent.then_some(CloseReason::Lent)
     }
 
-    /// Who is served next, if the limits of classes let anybody in.
-    #[inline]
-    fn next(&mut self, now: Instant, pool: PoolId) -> Option<u32> {
-        self.pools[pool.0 as usize].queue.next(now, &self.waiters)
-    }
-
     /// Hands a free slot to the waiting client at `head`.
     fn grant(&mut self, now: Instant, slot: u32, head: u32) {
         let pool = self.slots[slot].pool;
         let queue = &mut self.pools[pool.0 as usize].queue;
         let (ticket, waiter) = queue.remove(&mut self.waiters, head);
-        queue.granted(waiter.place);
-        let client = waiter.claim.client;
-        let waited = now - waiter.since;
         queue.took(now, waiter.place);
-        self.hold(now, slot, (client, waiter.claim.class, waiter.place));
-        self.ledger.unqueued(waiter.claim.class, WaitEnd::Granted, waited);
+        let (client, class) = (waiter.claim.client, waiter.claim.class);
+        let waited = now - waiter.since;
+        self.hold(now, slot, (client, waiter.place));
+        self.ledger.held(now, slot, class);
+        self.ledger.unqueued(class, WaitEnd::Granted, waited);
         self.effects.push_back(Effect::Grant { ticket, client, server: ServerId(slot), waited });
     }
 
@@ -181,7 +168,7 @@ impl Pools {
 
     /// Gives idle connections to waiting clients, after a check where one is due.
     fn serve_idle(&mut self, now: Instant, pool: PoolId) {
-        while let Some(head) = self.next(now, pool) {
+        while let Some(head) = self.pools[pool.0 as usize].queue.next(now, &self.waiters) {
             let last = self.waiters.at(head).claim.affinity;
             let Some(picked) = self.pick(pool, last) else { return };
             let slot = self.fresh(now, pool, picked, last);

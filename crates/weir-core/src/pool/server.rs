@@ -81,6 +81,11 @@ impl Slot {
         }
     }
 
+    /// A client holds it, and it is of this pool.
+    pub(super) fn is_held_from(&self, pool: PoolId) -> bool {
+        self.open && self.state == State::Active && self.pool == pool
+    }
+
     /// Notes that the connection is ready, and draws its lifetime.
     pub(super) fn opened(&mut self, now: Instant, settings: &PoolSettings, chance: &mut Chance) {
         self.opened = now;

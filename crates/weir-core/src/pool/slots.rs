@@ -1,12 +1,29 @@
 //! A slot's way from state to state.
 
+use crate::arena::{Arena, List};
 use crate::dispatch::Place;
-use crate::ids::{ClassId, ClientId, ServerId};
+use crate::ids::{ClientId, ServerId};
 use crate::time::Instant;
 
 use super::effect::{CloseReason, Effect};
 use super::pools::Pools;
-use super::server::{State, after};
+use super::server::{Slot, State, after};
+
+/// The lists of one pool, by [`State`]. Slots that clients hold are only counted: nobody looks for
+/// them in an order, and no transaction pays for one.
+impl Arena<Slot> {
+    #[inline(always)]
+    fn unlist(&mut self, lists: &mut [List; State::COUNT], slot: u32, state: State) {
+        let list = &mut lists[state as usize];
+        if state == State::Active { list.count_out() } else { self.unlink(list, slot) }
+    }
+
+    #[inline(always)]
+    fn enlist(&mut self, lists: &mut [List; State::COUNT], slot: u32, state: State) {
+        let list = &mut lists[state as usize];
+        if state == State::Active { list.count_in() } else { self.link_back(list, slot) }
+    }
+}
 
 impl Pools {
     /// Moves a slot to the end of the list of `state`.
@@ -24,23 +41,17 @@ impl Pools {
         let from = std::mem::replace(&mut entry.state, state);
         entry.since = now;
         let lists = &mut self.pools[entry.pool.0 as usize].lists;
-        self.slots.unlink(&mut lists[from as usize], slot);
-        self.slots.link_back(&mut lists[state as usize], slot);
+        self.slots.unlist(lists, slot, from);
+        self.slots.enlist(lists, slot, state);
     }
 
-    /// Gives an idle or freed slot to a client.
-    #[inline]
-    pub(super) fn hold(
-        &mut self,
-        now: Instant,
-        slot: u32,
-        (client, class, place): (ClientId, ClassId, Place),
-    ) {
+    /// Gives an idle or freed slot to a client. The ledger is told by the caller.
+    #[inline(always)]
+    pub(super) fn hold(&mut self, now: Instant, slot: u32, (client, place): (ClientId, Place)) {
         self.list(now, slot, State::Active);
         let entry = &mut self.slots[slot];
         entry.holder = Some(client);
         entry.charged = Some(place);
-        self.ledger.held(now, slot, class);
     }
 
     /// Charges a slot that a client gives back.
@@ -54,16 +65,16 @@ impl Pools {
     }
 
     /// Lets a free slot idle.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rest(&mut self, now: Instant, slot: u32) {
         self.list(now, slot, State::Idle);
-        self.ledger.idles(now, slot);
         let entry = &mut self.slots[slot];
-        let settings = &self.pools[entry.pool.0 as usize].settings;
-        entry.rested(settings.check_after_idle);
-        let due = entry.expires.min(after(now, settings.server_idle_timeout));
-        let pool = entry.pool;
-        self.arm(pool, due);
+        let one = &mut self.pools[entry.pool.0 as usize];
+        entry.rested(one.settings.check_after_idle);
+        let due = entry.expires.min(after(now, one.settings.server_idle_timeout));
+        one.arm(due);
+        self.due = self.due.min(due);
+        self.ledger.idles(now, slot);
     }
 
     pub(super) fn settle(&mut self, now: Instant, slot: u32) {
@@ -91,7 +102,7 @@ impl Pools {
         let (pool, state) = (entry.pool, entry.state);
         let one = &mut self.pools[pool.0 as usize];
         one.open -= 1;
-        self.slots.unlink(&mut one.lists[state as usize], slot);
+        self.slots.unlist(&mut one.lists, slot, state);
         self.slots.vacate(slot);
         self.ledger.closed(now, slot);
         self.ledger.open.closed(now);

@@ -215,10 +215,15 @@ impl Pools {
         self.one(pool).queue.is_guarded()
     }
 
-    /// The slots of one pool, by state, each in the order the state was entered.
+    /// The slots of one pool, by state: first those that clients hold, then the others, each in the
+    /// order the state was entered.
     pub fn servers(&self, pool: PoolId) -> impl Iterator<Item = ServerView> {
-        let lists = self.one(pool).lists.iter();
-        lists.flat_map(|list| self.slots.iter(list)).map(|(index, slot)| self.look(index, slot))
+        let one = self.one(pool);
+        let held = self.slots.entries().filter(move |(_, slot)| slot.is_held_from(pool));
+        let others = one.lists.iter().flat_map(|list| self.slots.iter(list));
+        held.take(one.count(State::Active) as usize)
+            .chain(others)
+            .map(|(index, slot)| self.look(index, slot))
     }
 
     /// One slot, if it is in use.
@@ -249,8 +254,7 @@ impl Pools {
             let phase = self.ledger.phase(ServerId(*index));
             !phase.is_some_and(|phase| phase.fits(slot.state))
         };
-        let lists = self.pools.iter().flat_map(|one| one.lists.iter());
-        let wrong = lists.flat_map(|list| self.slots.iter(list)).filter(misfit).count();
+        let wrong = self.slots.entries().filter(|(_, slot)| slot.open).filter(misfit).count();
         u32::try_from(wrong).unwrap_or(u32::MAX)
     }
 

@@ -6,6 +6,7 @@ use weir_wire::error::SqlState;
 
 use crate::healing::Work;
 use crate::session::evict::Spared;
+use crate::session::marks::Marks;
 use crate::session::server::{Refusal, Reply, ServerState};
 use crate::session::settings::PoolMode;
 use crate::session::state::{Context, Fault, Local, Notice, Session, Skip};
@@ -28,7 +29,7 @@ impl Session {
         let only_ours = server.replies.iter().all(|reply| matches!(reply, Reply::Hidden(_)));
         if server.is_committing() {
             Err(Spared::Committing)
-        } else if !server.is_in_block() && !server.lease.unsynced && only_ours {
+        } else if !server.is_in_block() && !server.lease.marks.has(Marks::UNSYNCED) && only_ours {
             // What we ask is about what the client has left: it must not be lost.
             Err(Spared::NotExecuting)
         } else {
@@ -72,7 +73,8 @@ impl Session {
         let status = self.local_status();
         let Some(server) = cx.server.as_deref_mut() else { return };
         let out = cx.to_client.own(&[]);
-        let failed = server.lease.failed && !explicit || server.lease.skipping;
+        let failed = server.lease.marks.has(Marks::FAILED) && !explicit
+            || server.lease.marks.has(Marks::SKIPPING);
         let mut told = Told { pending: true, error: failed };
         for reply in &*server.replies {
             match reply {
@@ -93,7 +95,7 @@ impl Session {
                 | Reply::LocalClose => told.pending = true,
             }
         }
-        if server.lease.unsynced {
+        if server.lease.marks.has(Marks::UNSYNCED) {
             told.pending = true;
             told.tell(out, notice);
             self.skip = Skip::UntilSync;

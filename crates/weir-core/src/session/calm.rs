@@ -52,21 +52,8 @@ impl Session {
 impl Lease {
     /// No request of it was more than a plain statement outside of a transaction block.
     #[inline]
-    const fn is_calm(&self) -> bool {
-        let marked = self.failed
-            | self.schema
-            | self.explicit
-            | self.committed
-            | self.edge
-            | self.copy_in
-            | self.skipping
-            | self.unread
-            | self.unsynced
-            | self.unsure
-            | self.hidden_failed
-            | self.hidden_cancelled
-            | self.settling;
-        !marked
+    fn is_calm(&self) -> bool {
+        self.marks.is_empty()
             && !self.suspects.any()
             && self.pending.is_empty()
             && self.answers.is_empty()

@@ -6,6 +6,7 @@ use weir_wire::build;
 use weir_wire::frame::{HEADER_LEN, Header, Malformed, frontend};
 
 use crate::config::limits::PARSE_BUFFER_BYTES;
+use crate::session::marks::Marks;
 use crate::session::server::{Hidden, Reply, Rest, ServerState};
 use crate::session::state::{Ask, CloseReason, Context, Fault, Local, Session, Skip, Step};
 
@@ -71,13 +72,28 @@ impl Session {
     ///
     /// # Errors
     /// [`Fault`] when the client broke the protocol; it is to be told and closed.
+    #[inline]
     pub fn client_bytes(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Result<Step, Fault> {
+        let at = self.send_foreseen(cx, input);
+        if at > 0 && at == input.len() {
+            return Ok(Step { taken: at, ask: Ask::Nothing });
+        }
+        self.client_messages(cx, input, at)
+    }
+
+    /// Takes the messages from `at` on.
+    #[inline(never)]
+    fn client_messages(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &[u8],
+        mut at: usize,
+    ) -> Result<Step, Fault> {
         if cx.server.as_deref().is_some_and(ServerState::is_resetting) {
             // What comes now belongs to the next lease.
             self.asked = None;
             return Ok(Step { taken: 0, ask: Ask::Nothing });
         }
-        let mut at = 0;
         if self.rest.left > 0 || self.late {
             let step = self.client_rest(cx, input)?;
             if step.ask != Ask::Nothing {
@@ -140,14 +156,16 @@ impl Session {
         if matches!(self.local, Local::Failed(_)) {
             return self.failed_message(cx, message);
         }
-        if cx.server.as_deref().is_some_and(|server| server.lease.skipping) {
+        if cx.server.as_deref().is_some_and(|server| server.lease.marks.has(Marks::SKIPPING)) {
             match message.header.tag {
                 frontend::SYNC => {}
                 frontend::TERMINATE => return Ok(Progress::Close(CloseReason::Goodbye)),
                 _ => return Ok(self.drop_message(message)),
             }
         }
-        if let Some(server) = cx.server.as_deref_mut().filter(|server| server.lease.copy_in) {
+        if let Some(server) =
+            cx.server.as_deref_mut().filter(|server| server.lease.marks.has(Marks::COPY_IN))
+        {
             server.copy_in_hears(message.header.tag);
         }
         match message.header.tag {
@@ -212,10 +230,10 @@ impl Session {
         input: &[u8],
     ) -> Result<Option<&'s mut ServerState>, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
-        if server.lease.settling {
+        if server.lease.marks.has(Marks::SETTLING) {
             return Ok(None);
         }
-        if server.replies.is_empty() && !server.lease.unsynced {
+        if server.replies.is_empty() && !server.lease.marks.has(Marks::UNSYNCED) {
             server.lease.statement_since = cx.now;
             if server.is_quiet() {
                 server.lease.transaction_since = cx.now;
@@ -239,7 +257,7 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(None) };
         if !Rc::ptr_eq(&server.overrides, &self.overrides) {
             server.send_overrides(cx.to_server.own(input), &self.overrides)?;
-            if server.lease.settling {
+            if server.lease.marks.has(Marks::SETTLING) {
                 return Ok(None);
             }
         }
@@ -277,10 +295,10 @@ impl Session {
             return Ok(Progress::Taken(message.present()));
         };
         // A server that reads COPY data ignores Sync (protocol documentation, "COPY Operations").
-        if !server.lease.copy_in || server.copy_ended() {
+        if !server.lease.marks.has(Marks::COPY_IN) || server.copy_ended() {
             server.replies.push_back(Reply::Ready);
-            server.lease.unsynced = false;
-            server.lease.skipping = false;
+            server.lease.marks.clear(Marks::UNSYNCED);
+            server.lease.marks.clear(Marks::SKIPPING);
         }
         Ok(self.relay(cx, message))
     }

@@ -6,6 +6,7 @@ use weir_wire::message::{TargetKind, TransactionStatus};
 use weir_wire::sql::{self, Effect, Facts, Flags, Scope, SetValue};
 
 use crate::session::client::{Message, Progress};
+use crate::session::marks::Marks;
 use crate::session::overrides::{Change, Override, Value};
 use crate::session::server::{Hidden, Lease, Pending, Reply, Slot, Suspects};
 use crate::session::state::{Context, Fault, Session};
@@ -108,7 +109,7 @@ impl Session {
     ) -> Result<Option<Renamed>, Fault> {
         let hopeless = cx.server.as_deref().is_none_or(|server| {
             server.status == TransactionStatus::Failed && server.replies.is_empty()
-                || place == Place::Query && server.lease.unsynced
+                || place == Place::Query && server.lease.marks.has(Marks::UNSYNCED)
         });
         if hopeless {
             return Ok(None);

@@ -3,6 +3,7 @@
 
 use weir_wire::frame::frontend;
 
+use crate::session::marks::Marks;
 use crate::session::server::Reply;
 use crate::session::state::Context;
 
@@ -31,7 +32,7 @@ pub(super) fn usual_end(cx: &mut Context<'_>, input: &[u8], at: usize) -> usize 
     }
     server.replies.push_back(Reply::Execute);
     server.replies.push_back(Reply::Ready);
-    server.lease.unsynced = false;
+    server.lease.marks.clear(Marks::UNSYNCED);
     cx.tally.queries += 1;
     let end = input.len() - behind.len() + EXECUTE_SYNC.len();
     cx.to_server.forward(input, at..end);

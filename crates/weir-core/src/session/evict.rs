@@ -6,6 +6,7 @@ use std::rc::Rc;
 use thiserror::Error;
 use weir_wire::build;
 
+use crate::session::marks::Marks;
 use crate::session::server::{Activity, Hidden, Reply, ServerState, Suspects};
 use crate::session::settings::PoolMode;
 use crate::session::state::{Context, Fault, Local, Notice, Pins, Session, Skip};
@@ -104,7 +105,7 @@ impl Session {
         if let Err(why) = self.is_evictable(server) {
             return Ok(Evicted::No(why));
         }
-        if server.lease.copy_in
+        if server.lease.marks.has(Marks::COPY_IN)
             && let Err(why) = self.shares(server, cx.settings.mode)
         {
             return Ok(Evicted::No(why));
@@ -115,7 +116,7 @@ impl Session {
             return Ok(Evicted::No(Spared::NoTransaction));
         };
         let front = server.replies.first().copied();
-        let told = server.lease.skipping;
+        let told = server.lease.marks.has(Marks::SKIPPING);
         // A COPY and the transaction of a pipeline fail here and now, an open block at its next
         // statement.
         let now = front.is_some() || !explicit;
@@ -150,7 +151,7 @@ impl Session {
     fn roll_back_in_place(&mut self, cx: &mut Context<'_>, explicit: bool) -> Result<(), Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
         let out = cx.to_server.own(&[]);
-        if server.lease.unsynced {
+        if server.lease.marks.has(Marks::UNSYNCED) {
             server.fail_pipeline(out)?;
             server.sync(out, Reply::Hidden(Hidden::Ready));
         }

@@ -13,6 +13,7 @@ use crate::ledger::Mark;
 use crate::session::client::{INSPECT_MAX, Message, Progress};
 use crate::session::effects::{EMPTY_NAME, Place, prepare_empty};
 use crate::session::ending::usual_end;
+use crate::session::marks::Marks;
 use crate::session::schema;
 use crate::session::server::{Hidden, Refusal, Reply, Rest, ServerState, Slot, Suspects};
 use crate::session::settings::PoolMode;
@@ -77,19 +78,22 @@ impl Session {
             }
             _ => None,
         };
-        let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
-        server.lease.unread = false;
-        server.lease.parsed = self.unnamed.zip(mark);
-        server.unnamed = self.unnamed;
-        cx.tally.server_parses += 1;
-        let Some(renamed) = renamed else {
-            server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: false });
-            return Ok(self.relay(cx, message));
-        };
-        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo: renamed.closes });
+        self.unnamed_sent(cx, mark, renamed.as_ref().is_some_and(|renamed| renamed.closes));
+        let Some(renamed) = renamed else { return Ok(self.relay(cx, message)) };
         build::parse(cx.to_server.own(message.input), b"", &renamed.text, parse.types)?;
         Ok(Progress::Taken(message.present()))
+    }
+
+    /// The client's unnamed statement goes to the server. `undo`: that changes one of its names.
+    #[inline]
+    pub(super) fn unnamed_sent(&self, cx: &mut Context<'_>, mark: Option<Mark>, undo: bool) {
+        let Some(server) = cx.server.as_deref_mut() else { return };
+        server.lease.marks.set(Marks::UNSYNCED);
+        server.lease.marks.clear(Marks::UNREAD);
+        server.lease.parsed = self.unnamed.zip(mark);
+        server.unnamed = self.unnamed;
+        server.replies.push_back(Reply::Parse { slot: Slot::Unnamed, undo });
+        cx.tally.server_parses += 1;
     }
 
     /// The client's last unnamed statement, if it is prepared again and still means the same, by a
@@ -105,7 +109,7 @@ impl Session {
         // types end with the message.
         let (text, rest) = body.strip_prefix(b"\0")?.split_at_checked(known.text.len())?;
         let types = rest.get(3..)?;
-        let is_seen = matches!(self.asked, Some(Asked { said: Said::Again(_), .. }));
+        let is_seen = matches!(self.asked, Some(Asked { said: Said::Again { .. }, .. }));
         let is_same = || {
             let [high, low] = known.types_count();
             rest[..3] == [0, high, low] && *text == *known.text && *types == *known.types
@@ -150,7 +154,7 @@ impl Session {
         let id = cx.shared.statements.retain(parse.text, parse.types, scope);
         names.define(parse.name, id);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
+        server.lease.marks.set(Marks::UNSYNCED);
         let failed = server.status == TransactionStatus::Failed;
         if server.prepared.touch(id) && failed {
             // In a failed transaction Parse is an error, which the server is to raise.
@@ -183,7 +187,7 @@ impl Session {
         prepare_empty(cx, message.input)?;
         self.names_mut(&cx.shared.statements).refuse(parse.name);
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
+        server.lease.marks.set(Marks::UNSYNCED);
         build::parse(cx.to_server.own(message.input), EMPTY_NAME, parse.text, parse.types)?;
         server.replies.push_back(Reply::Refused(Refusal::Duplicate));
         Ok(Progress::Taken(message.present()))
@@ -200,9 +204,9 @@ impl Session {
             return Ok(too_many_statements(cx, message.input));
         }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
+        server.lease.marks.set(Marks::UNSYNCED);
         server.unnamed = None;
-        server.lease.unread = true;
+        server.lease.marks.set(Marks::UNREAD);
         server.lease.suspects.add(Suspects::SETTINGS);
         server.lease.suspects.add(Suspects::STATE);
         server.note_unread_work();
@@ -230,7 +234,7 @@ impl Session {
         };
         let meant = match self.asked.map(|asked| asked.said) {
             Some(Said::Statement(meant)) => meant,
-            Some(Said::Text(_) | Said::Again(_)) | None => self.meaning(bind.statement),
+            Some(Said::Text(_) | Said::Again { .. }) | None => self.meaning(bind.statement),
         };
         if self.engage(cx, message.input)?.is_none() {
             self.claims_for_statement(cx, meant);
@@ -277,7 +281,7 @@ impl Session {
             TargetKind::Portal => None,
         };
         if let Some(server) = cx.server.as_deref_mut() {
-            server.lease.unsynced = true;
+            server.lease.marks.set(Marks::UNSYNCED);
         }
         cx.push_reply(Reply::Describe);
         let Some(name) = renamed else { return Ok(self.relay(cx, message)) };
@@ -295,7 +299,7 @@ impl Session {
             return Ok(Progress::More);
         }
         let Some(server) = self.engage(cx, message.input)? else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
+        server.lease.marks.set(Marks::UNSYNCED);
         server.replies.push_back(Reply::Execute);
         cx.tally.queries += 1;
         Ok(self.relay(cx, message))
@@ -323,7 +327,7 @@ impl Session {
             return Ok(Progress::Taken(message.present()));
         }
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Progress::Checkout) };
-        server.lease.unsynced = true;
+        server.lease.marks.set(Marks::UNSYNCED);
         if named && self.names.as_mut().is_some_and(|names| names.close(target.name)) {
             server.replies.push_back(Reply::LocalClose);
             return Ok(Progress::Taken(message.present()));
@@ -331,7 +335,7 @@ impl Session {
         server.replies.push_back(Reply::Close);
         if is_statement && !named {
             server.unnamed = None;
-            server.lease.unread = false;
+            server.lease.marks.clear(Marks::UNREAD);
             self.forget_unnamed(&mut cx.shared.statements);
         }
         if named && target.name.starts_with(OUR_NAMES) {
@@ -358,7 +362,7 @@ impl Session {
         let known = id.and_then(|id| cx.shared.statements.get(id));
         let text = known.map(|statement| (&*statement.text, statement.template));
         let mark = cx.scribe.read(text);
-        self.asked = Some(Asked { said: Said::Statement(id), mark, told: false });
+        self.asked = Some(Asked { said: Said::Statement(id), mark, told: false, len: 0 });
     }
 
     /// What a client's statement name means, the empty one included.
@@ -379,7 +383,7 @@ impl Session {
         meant: Option<StatementId>,
     ) -> Result<Option<ServerName>, Fault> {
         if let Some(server) = cx.server.as_deref_mut() {
-            server.lease.unsynced = true;
+            server.lease.marks.set(Marks::UNSYNCED);
         }
         match meant {
             Some(id) if name.is_empty() => {
@@ -491,7 +495,7 @@ fn not_ours(name: &[u8]) -> Vec<u8> {
 /// closed, so that the client gets the error it would get by itself.
 fn close_foreign(cx: &mut Context<'_>, input: &[u8]) -> Result<(), Fault> {
     let Some(server) = cx.server.as_deref_mut() else { return Ok(()) };
-    if !server.lease.unread {
+    if !server.lease.marks.has(Marks::UNREAD) {
         build::close(cx.to_server.own(input), TargetKind::Statement, b"")?;
         server.unnamed = None;
         server.replies.push_back(Reply::Hidden(Hidden::Close(Slot::Unnamed)));

@@ -9,6 +9,7 @@ use weir_wire::message::TransactionStatus;
 use crate::session::client::INSPECT_MAX;
 use crate::session::encoding;
 use crate::session::inquiry;
+use crate::session::marks::Marks;
 use crate::session::overrides::{OverrideSet, differ_in_effect, is_too_much, write_difference};
 use crate::session::server::{Hidden, Lease, Reply, ServerState, Suspects};
 use crate::session::settings::{PoolMode, ServerReset, SessionSettings};
@@ -45,7 +46,7 @@ impl Session {
         server.lease.statement_since = cx.now;
         cx.scribe.answered(cx.now, server.lease.done, idle);
         if server.status != TransactionStatus::Idle {
-            server.lease.explicit = true;
+            server.lease.marks.set(Marks::EXPLICIT);
             return if self.gone { self.tidy(cx, input) } else { Ok(Ask::Nothing) };
         }
         cx.tally.transactions += 1;
@@ -68,14 +69,18 @@ impl Session {
     fn transaction_ended(&mut self, cx: &mut Context<'_>) {
         let Some(server) = cx.server.as_deref_mut() else { return };
         let lease = &mut server.lease;
-        let kept = if lease.explicit { lease.committed } else { !lease.failed };
-        lease.explicit = false;
-        lease.failed = false;
-        lease.committed = false;
+        let kept = if lease.marks.has(Marks::EXPLICIT) {
+            lease.marks.has(Marks::COMMITTED)
+        } else {
+            !lease.marks.has(Marks::FAILED)
+        };
+        lease.marks.clear(Marks::EXPLICIT);
+        lease.marks.clear(Marks::FAILED);
+        lease.marks.clear(Marks::COMMITTED);
         if server.replies.is_empty() {
             lease.work = Done::default();
         }
-        if std::mem::take(&mut lease.schema) {
+        if lease.marks.take(Marks::SCHEMA) {
             cx.shared.statements.schema_changed();
         }
         if lease.suspects.has(Suspects::OTHER) {
@@ -141,8 +146,8 @@ impl Session {
             server.send_hidden(cx.to_server.own(input), text.as_bytes(), Hidden::Inquiry)?;
             return Ok(Ask::Nothing);
         }
-        if server.lease.unsure && self.pins.is_empty() {
-            server.lease.unsure = false;
+        if server.lease.marks.has(Marks::UNSURE) && self.pins.is_empty() {
+            server.lease.marks.clear(Marks::UNSURE);
             server.prepared.clear();
             server.send_hidden(cx.to_server.own(input), b"DEALLOCATE ALL", Hidden::Forget)?;
             return Ok(Ask::Nothing);
@@ -200,13 +205,13 @@ impl Session {
         hidden: Hidden,
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
-        let failed = std::mem::take(&mut server.lease.hidden_failed);
-        let cancelled = std::mem::take(&mut server.lease.hidden_cancelled);
+        let failed = server.lease.marks.take(Marks::HIDDEN_FAILED);
+        let cancelled = server.lease.marks.take(Marks::HIDDEN_CANCELLED);
         match hidden {
             Hidden::Parse(_) | Hidden::Close(_) => Ok(Ask::Nothing),
             Hidden::Ready => self.tidy(cx, input),
             Hidden::Begin => {
-                server.lease.explicit = true;
+                server.lease.marks.set(Marks::EXPLICIT);
                 Ok(Ask::Nothing)
             }
             Hidden::Overrides if failed && !self.gone => {
@@ -214,7 +219,7 @@ impl Session {
             }
             Hidden::Overrides if failed => Ok(Ask::Discard),
             Hidden::Overrides => {
-                let waited = std::mem::take(&mut server.lease.settling);
+                let waited = server.lease.marks.take(Marks::SETTLING);
                 match (self.gone, waited) {
                     (true, _) => self.tidy(cx, input),
                     (false, true) => Ok(Ask::Resume),
@@ -237,7 +242,7 @@ impl Session {
             Hidden::Rollback | Hidden::Check if failed => Ok(Ask::Discard),
             Hidden::Rollback => {
                 // A `COMMIT AND CHAIN` before it is not its.
-                server.lease.committed = false;
+                server.lease.marks.clear(Marks::COMMITTED);
                 cx.scribe.answered(cx.now, server.lease.done, true);
                 self.transaction_ended(cx);
                 self.tidy(cx, input)
@@ -323,7 +328,9 @@ impl ServerState {
     ) -> Result<(), Fault> {
         let mut text = Vec::new();
         write_difference(&mut text, &self.overrides, wanted);
-        self.lease.settling = !text.is_empty() && differ_in_effect(&self.overrides, wanted);
+        self.lease
+            .marks
+            .put(Marks::SETTLING, !text.is_empty() && differ_in_effect(&self.overrides, wanted));
         self.overrides = Rc::clone(wanted);
         if text.is_empty() {
             return Ok(());
@@ -353,7 +360,10 @@ impl Lease {
     /// command.
     fn request_ended(&mut self) -> (bool, bool) {
         self.one = false;
-        (std::mem::take(&mut self.edge), std::mem::take(&mut self.many) || self.failed)
+        (
+            self.marks.take(Marks::EDGE),
+            std::mem::take(&mut self.many) || self.marks.has(Marks::FAILED),
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 use weir_wire::build;
 use weir_wire::message::TransactionStatus;
 
+use crate::session::marks::Marks;
 use crate::session::server::{Hidden, Reply, Rest, ServerState, Slot};
 use crate::session::state::{Ask, Context, Fault, Local, Pins, Session, Skip};
 
@@ -41,10 +42,10 @@ impl Session {
     pub fn take_over(&mut self, cx: &mut Context<'_>) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let out = cx.to_server.own(&[]);
-        if server.lease.copy_in && !server.copy_ended() {
+        if server.lease.marks.has(Marks::COPY_IN) && !server.copy_ended() {
             server.end_copy(out)?;
         }
-        if server.lease.unsynced {
+        if server.lease.marks.has(Marks::UNSYNCED) {
             server.fail_pipeline(out)?;
             server.sync(out, Reply::Ready);
         }
@@ -56,7 +57,7 @@ impl ServerState {
     /// Makes the pipeline under way fail: a Sync alone would commit what it has done so far, unless
     /// a transaction block is open, which ROLLBACK ends.
     pub(super) fn fail_pipeline(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
-        if self.lease.skipping || self.status != TransactionStatus::Idle {
+        if self.lease.marks.has(Marks::SKIPPING) || self.status != TransactionStatus::Idle {
             return Ok(());
         }
         build::parse(out, b"", ROLLED_BACK, b"")?;
@@ -69,8 +70,8 @@ impl ServerState {
     pub(super) fn sync(&mut self, out: &mut Vec<u8>, reply: Reply) {
         build::sync(out);
         self.replies.push_back(reply);
-        self.lease.unsynced = false;
-        self.lease.skipping = false;
+        self.lease.marks.clear(Marks::UNSYNCED);
+        self.lease.marks.clear(Marks::SKIPPING);
     }
 
     /// Ends the COPY under way for a client that is gone, or was evicted.
@@ -81,7 +82,7 @@ impl ServerState {
         build::copy_fail(out, b"the client is gone, or its transaction was evicted")?;
         let at = 1.min(self.replies.len());
         self.replies.insert(at, Reply::CopyEnd);
-        if self.lease.unsynced {
+        if self.lease.marks.has(Marks::UNSYNCED) {
             self.sync(out, Reply::Ready);
         }
         Ok(())

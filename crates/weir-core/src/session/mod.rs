@@ -49,6 +49,7 @@ mod greeting;
 mod hash;
 mod inquiry;
 mod leave;
+mod marks;
 mod names;
 mod outbox;
 mod overrides;

@@ -6,6 +6,7 @@
 //! this server connection as this client left it?" is a pointer comparison.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::rc::{Rc, Weak};
 
 use crate::config::limits::{TRACKED_PARAMETER_BYTES, TRACKED_PARAMETERS};
@@ -42,20 +43,56 @@ pub enum Change {
     DiscardAll,
 }
 
-/// A set of overrides, sorted by name.
-pub type OverrideSet = Rc<[Override]>;
+/// Overrides, sorted by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overrides {
+    list: Box<[Override]>,
+    moves_names: bool,
+}
+
+/// A set of overrides that those share who have the same.
+pub type OverrideSet = Rc<Overrides>;
+
+impl Overrides {
+    fn new(list: Vec<Override>) -> Self {
+        let moves_names = list.iter().any(Override::moves_names);
+        Self { list: list.into(), moves_names }
+    }
+
+    /// Some decide where the names in a statement are looked up.
+    #[inline]
+    pub(super) const fn moves_names(&self) -> bool {
+        self.moves_names
+    }
+}
+
+impl Deref for Overrides {
+    type Target = [Override];
+
+    fn deref(&self) -> &[Override] {
+        &self.list
+    }
+}
+
+impl Override {
+    /// It decides where the names in a statement are looked up: `search_path`, or the role behind
+    /// its `$user`.
+    pub(super) fn moves_names(&self) -> bool {
+        matches!(&*self.name, b"search_path" | b"role" | b"session_authorization")
+    }
+}
 
 /// Interns override sets, so that equal sets are the same allocation.
 #[derive(Debug)]
 pub struct OverrideBook {
     empty: OverrideSet,
-    sets: HashMap<Box<[Override]>, Weak<[Override]>>,
+    sets: HashMap<Box<[Override]>, Weak<Overrides>>,
     sweep_at: usize,
 }
 
 impl Default for OverrideBook {
     fn default() -> Self {
-        Self { empty: Rc::from([]), sets: HashMap::new(), sweep_at: 64 }
+        Self { empty: Rc::new(Overrides::new(Vec::new())), sets: HashMap::new(), sweep_at: 64 }
     }
 }
 
@@ -82,7 +119,7 @@ impl OverrideBook {
             return set;
         }
         self.sweep();
-        let set: OverrideSet = Rc::from(list.clone());
+        let set = Rc::new(Overrides::new(list.clone()));
         self.sets.insert(list.into_boxed_slice(), Rc::downgrade(&set));
         set
     }

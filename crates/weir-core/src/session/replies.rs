@@ -7,6 +7,7 @@ use weir_wire::message::{CommandComplete, ErrorFields, ReadyForQuery};
 
 use crate::config::limits::REPLY_BUFFER_BYTES;
 use crate::ledger::LONG_TAG;
+use crate::session::marks::Marks;
 use crate::session::outbox::Outbox;
 use crate::session::plain::{COMMAND, bit};
 use crate::session::server::{Hidden, Lease, Refusal, Reply, Rest, ServerState, Slot};
@@ -228,8 +229,8 @@ impl Session {
         missing: usize,
     ) -> Result<Ask, Fault> {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
-        server.lease.failed = true;
-        server.lease.copy_in = false;
+        server.lease.marks.set(Marks::FAILED);
+        server.lease.marks.clear(Marks::COPY_IN);
         let fields = ErrorFields::parse(said.body()).ok();
         let fatal = fields.as_ref().is_some_and(ErrorFields::is_fatal);
         let code = fields.and_then(|fields| fields.sqlstate());
@@ -246,12 +247,15 @@ impl Session {
             Some(Reply::Hidden(Hidden::Overrides | Hidden::Begin)) if !self.gone => {
                 // The client's own settings are at fault: it reads the server's words, and goes.
                 ask = Ask::Close(CloseReason::SettingsRefused);
-                server.lease.hidden_failed = true;
+                server.lease.marks.set(Marks::HIDDEN_FAILED);
                 true
             }
             Some(Reply::Hidden(_)) => {
-                server.lease.hidden_failed = true;
-                server.lease.hidden_cancelled = code == Some(SqlState::QUERY_CANCELED);
+                server.lease.marks.set(Marks::HIDDEN_FAILED);
+                server
+                    .lease
+                    .marks
+                    .put(Marks::HIDDEN_CANCELLED, code == Some(SqlState::QUERY_CANCELED));
                 false
             }
             Some(Reply::Refused(refusal)) => self.refused_by_server(cx, said, refusal, code),
@@ -306,7 +310,7 @@ impl Session {
     fn pipeline_failed(&mut self, cx: &mut Context<'_>) {
         let Some(server) = cx.server.as_deref_mut() else { return };
         let sync = server.replies.iter().position(Reply::ends_pipeline);
-        server.lease.skipping = sync.is_none();
+        server.lease.marks.put(Marks::SKIPPING, sync.is_none());
         let count = sync.unwrap_or(server.replies.len());
         let (mut changes, mut unnamed) = (0, false);
         // Newest first: what one prepared, another one before it may have closed.
@@ -324,7 +328,9 @@ impl Session {
         // What another pipeline prepares or closes behind the Sync relies on what was skipped.
         let relies =
             server.replies.get(count) == Some(&Reply::Ready) && server.replies.len() > count + 1;
-        server.lease.unsure |= relies && server.replies[..count].iter().any(Reply::prepares);
+        if relies && server.replies[..count].iter().any(Reply::prepares) {
+            server.lease.marks.set(Marks::UNSURE);
+        }
         server.replies.drop_front(count);
         if changes > 0
             && let Some(names) = &mut self.names
@@ -341,7 +347,7 @@ impl Session {
         let Some(server) = cx.server.as_deref_mut() else { return Ok(Ask::Nothing) };
         let reply = server.replies.pop_front();
         server.status = status;
-        server.lease.copy_in = false;
+        server.lease.marks.clear(Marks::COPY_IN);
         match reply {
             Some(Reply::Query | Reply::Ready) => {
                 server.lease.hidden_error = None;
@@ -423,10 +429,10 @@ impl Lease {
     fn pass_command(&mut self, body: &[u8]) -> bool {
         let is_noted = matches!(body.first(), Some(b'C' | b'R' | b'P' | b'D') | None)
             || body.len() >= LONG_TAG;
-        if is_noted || body.last() != Some(&0) || self.copy_in {
+        if is_noted || body.last() != Some(&0) || self.marks.has(Marks::COPY_IN) {
             return false;
         }
-        self.committed = false;
+        self.marks.clear(Marks::COMMITTED);
         self.many |= std::mem::replace(&mut self.one, true);
         if body.first() != Some(&b'S') {
             self.work.note_tag(body);
@@ -469,10 +475,12 @@ fn due_or(
 impl ServerState {
     fn command_complete(&mut self, tag: &[u8]) {
         let lease = &mut self.lease;
-        lease.committed = tag == b"COMMIT";
-        lease.edge |= matches!(tag, b"COMMIT" | b"ROLLBACK" | b"PREPARE TRANSACTION");
+        lease.marks.put(Marks::COMMITTED, tag == b"COMMIT");
+        if matches!(tag, b"COMMIT" | b"ROLLBACK" | b"PREPARE TRANSACTION") {
+            lease.marks.set(Marks::EDGE);
+        }
         lease.many |= std::mem::replace(&mut lease.one, true);
-        if std::mem::take(&mut lease.copy_in) && self.replies.get(1) == Some(&Reply::CopyEnd) {
+        if lease.marks.take(Marks::COPY_IN) && self.replies.get(1) == Some(&Reply::CopyEnd) {
             self.replies.remove(1);
         }
     }
@@ -525,12 +533,14 @@ impl ServerState {
     /// The server reads COPY data now. By the protocol it ignores each Sync that it meets while it
     /// does, so those sent right behind the Execute or query get no reply.
     fn copy_in_begins(&mut self) {
-        self.lease.copy_in = true;
+        self.lease.marks.set(Marks::COPY_IN);
         while self.replies.get(1) == Some(&Reply::Ready) {
             self.replies.remove(1);
             self.lease.done = self.lease.done.wrapping_add(1);
             let pipeline = self.replies.first() == Some(&Reply::Execute);
-            self.lease.unsynced |= pipeline && !self.replies.contains(&Reply::Ready);
+            if pipeline && !self.replies.contains(&Reply::Ready) {
+                self.lease.marks.set(Marks::UNSYNCED);
+            }
         }
     }
 }

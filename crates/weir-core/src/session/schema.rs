@@ -2,6 +2,7 @@
 
 use weir_wire::sql::{Facts, Flags, Verb};
 
+use crate::session::marks::Marks;
 use crate::session::state::Context;
 
 impl Context<'_> {
@@ -14,7 +15,7 @@ impl Context<'_> {
         }
         self.shared.statements.schema_changed();
         if let Some(server) = self.server.as_deref_mut() {
-            server.lease.schema = true;
+            server.lease.marks.set(Marks::SCHEMA);
         }
     }
 }

@@ -9,6 +9,7 @@ use weir_wire::message::TransactionStatus;
 
 use crate::ledger::Mark;
 use crate::session::due::Due;
+use crate::session::marks::Marks;
 use crate::session::overrides::{Change, OverrideSet};
 use crate::session::statements::{Prepared, StatementId};
 use crate::session::work::Done;
@@ -188,35 +189,18 @@ pub(super) struct Lease {
     pub(super) pending: Vec<Pending>,
     /// Requests of this lease that have been answered, or skipped.
     pub(super) done: u32,
+    /// What is out of the ordinary.
+    pub(super) marks: Marks,
     /// What to ask the server about when the transaction has ended.
     pub(super) suspects: Suspects,
-    /// An error was seen in this transaction.
-    pub(super) failed: bool,
-    /// The transaction may have changed the schema.
-    pub(super) schema: bool,
     /// What the transaction has done so far.
     pub(super) work: Done,
-    /// The transaction was begun explicitly.
-    pub(super) explicit: bool,
-    /// The last command tag was COMMIT.
-    pub(super) committed: bool,
-    /// A command of this request ended a transaction, or rolled a part of it back.
-    pub(super) edge: bool,
     /// More than one command of this request was completed.
     pub(super) many: bool,
     /// At least one was.
     pub(super) one: bool,
     /// The statements that `DEALLOCATE ALL`, which has been sent, will have closed.
     pub(super) aside: Option<Box<Prepared>>,
-    /// The server reads COPY data.
-    pub(super) copy_in: bool,
-    /// A message of the extended protocol failed: the server ignores all up to the Sync that the
-    /// client has not sent yet.
-    pub(super) skipping: bool,
-    /// The unnamed statement is the client's, and too long to be kept.
-    pub(super) unread: bool,
-    /// Extended-protocol messages were sent that no Sync has followed yet.
-    pub(super) unsynced: bool,
     /// The unnamed statement parsed last, and whose it is.
     pub(super) parsed: Option<(StatementId, Mark)>,
     /// Rows of an inquiry.
@@ -227,14 +211,6 @@ pub(super) struct Lease {
     pub(super) transaction_since: Instant,
     /// When the last transaction status arrived.
     pub(super) ready_since: Instant,
-    /// It is not known what is prepared: a pipeline failed while others relied on it.
-    pub(super) unsure: bool,
-    /// A hidden request failed.
-    pub(super) hidden_failed: bool,
-    /// It failed because of a cancel request.
-    pub(super) hidden_cancelled: bool,
-    /// The client's settings are on their way: none of its statements may go before the answer.
-    pub(super) settling: bool,
     /// The error of a statement prepared for a simple query: what that query will be told.
     pub(super) hidden_error: Option<Box<[u8]>>,
 }
@@ -313,17 +289,17 @@ impl ServerState {
         self.replies.is_empty()
             && self.status == TransactionStatus::Idle
             && self.rest.left == 0
-            && !self.lease.unsynced
+            && !self.lease.marks.has(Marks::UNSYNCED)
     }
 
     /// What the lease is doing.
     #[must_use]
     pub fn activity(&self) -> Activity {
-        if self.lease.copy_in && !self.copy_ended() {
+        if self.lease.marks.has(Marks::COPY_IN) && !self.copy_ended() {
             Activity::CopyIn
         } else if !self.is_waiting() {
             Activity::Executing
-        } else if self.status == TransactionStatus::Idle && !self.lease.unsynced {
+        } else if self.status == TransactionStatus::Idle && !self.lease.marks.has(Marks::UNSYNCED) {
             Activity::Idle
         } else {
             Activity::IdleInTransaction
@@ -499,10 +475,11 @@ pub enum Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::overrides::OverrideBook;
 
     #[test]
     fn an_idle_server_may_talk_but_not_say_goodbye() {
-        let server = ServerState::new(Rc::from([]));
+        let server = ServerState::new(OverrideBook::default().empty());
         assert_eq!(server.idle_bytes(b"S\0\0\0\x06a\0S\0"), Some(7));
         assert_eq!(server.idle_bytes(b"N\0\0\0\x09ab"), Some(0));
         assert_eq!(server.idle_bytes(b"E\0\0\0\x05\0"), None);

@@ -8,6 +8,7 @@ use weir_wire::sql::{self, Effect, Facts, Flags, Verb};
 
 use crate::ledger::Mark;
 use crate::session::client::{INSPECT_MAX, Message, Progress};
+use crate::session::marks::Marks;
 use crate::session::server::{Refusal, Reply, ServerState, Suspects};
 use crate::session::settings::PoolMode;
 use crate::session::state::{Asked, Context, Fault, Local, Said, Session, Skip};
@@ -88,7 +89,7 @@ impl Session {
     #[inline]
     pub(super) fn claims_for(&mut self, cx: &mut Context<'_>, text: &[u8], look: Look) {
         let mark = cx.scribe.read_text(text, look.template);
-        self.asked = Some(Asked { said: Said::Text(look), mark, told: false });
+        self.asked = Some(Asked { said: Said::Text(look), mark, told: false, len: 0 });
     }
 
     /// Answers without a server connection where that is possible. Returns whether it was.
@@ -131,11 +132,11 @@ impl Session {
 
     /// PostgreSQL drops the unnamed statement at each simple query.
     #[inline]
-    fn unnamed_is_dropped(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn unnamed_is_dropped(&mut self, cx: &mut Context<'_>) {
         self.forget_unnamed(&mut cx.shared.statements);
         if let Some(server) = cx.server.as_deref_mut() {
             server.unnamed = None;
-            server.lease.unread = false;
+            server.lease.marks.clear(Marks::UNREAD);
         }
     }
 
@@ -173,7 +174,7 @@ impl Session {
             self.skip = Skip::UntilSync;
             return Ok(self.drop_message(message));
         };
-        server.lease.unsynced = true;
+        server.lease.marks.set(Marks::UNSYNCED);
         server.unnamed = None;
         server.replies.push_back(Reply::Refused(Refusal::Block));
         build::parse(cx.to_server.own(message.input), b"", REFUSED, b"")?;

@@ -59,6 +59,8 @@ pub(super) struct Asked {
     pub(super) mark: Option<Mark>,
     /// The worker knows whose it is.
     pub(super) told: bool,
+    /// Bytes of the message, if it was foreseen; else 0.
+    pub(super) len: usize,
 }
 
 /// What asked.
@@ -66,8 +68,10 @@ pub(super) struct Asked {
 pub(super) enum Said {
     /// A text of this meaning.
     Text(Look),
-    /// The Parse of the client's unnamed statement, once more.
-    Again(Look),
+    /// The Parse of the client's unnamed statement, once more, while it has this [scope].
+    ///
+    /// [scope]: Statements::scope
+    Again { look: Look, scope: u64 },
     /// A statement that was prepared.
     Statement(Option<StatementId>),
 }
@@ -430,7 +434,7 @@ impl Session {
     #[inline]
     pub(super) fn asked_look(&self) -> Option<Look> {
         match self.asked.as_ref()?.said {
-            Said::Text(look) | Said::Again(look) => Some(look),
+            Said::Text(look) | Said::Again { look, .. } => Some(look),
             Said::Statement(_) => None,
         }
     }

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::config::limits::STATEMENT_BYTES;
 use crate::session::hash::NumberHash;
-use crate::session::overrides::{Override, Value};
+use crate::session::overrides::{Overrides, Value};
 use crate::session::samples::{Hint, Samples};
 
 /// Names one statement text with its parameter types, for the life of the worker. Never reused.
@@ -190,7 +190,7 @@ impl Statements {
 
     /// Whether a statement would mean now what it meant when it was prepared: see [`Self::scope`].
     #[inline]
-    pub(super) fn means_the_same(&self, known: &Statement, overrides: &[Override]) -> bool {
+    pub(super) fn means_the_same(&self, known: &Statement, overrides: &Overrides) -> bool {
         known.scope == self.scope(overrides)
     }
 
@@ -201,13 +201,11 @@ impl Statements {
     /// prepared before the change.
     #[inline]
     #[must_use]
-    pub fn scope(&self, overrides: &[Override]) -> u64 {
-        if overrides.is_empty() {
+    pub fn scope(&self, overrides: &Overrides) -> u64 {
+        if !overrides.moves_names() {
             return self.schema_changes;
         }
-        let deciding = overrides
-            .iter()
-            .filter(|o| matches!(&*o.name, b"search_path" | b"role" | b"session_authorization"));
+        let deciding = overrides.iter().filter(|item| item.moves_names());
         deciding.fold(self.schema_changes, |scope, item| {
             let (Value::Raw(text) | Value::Literal(text)) = &item.value;
             xxh3_64_with_seed(text, scope ^ xxh3_64_with_seed(&item.name, self.seed))
@@ -389,6 +387,7 @@ impl Prepared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::overrides::{Override, OverrideBook};
 
     #[test]
     fn text_and_types_make_a_statement() {
@@ -401,23 +400,28 @@ mod tests {
 
     #[test]
     fn a_changed_schema_or_search_path_makes_another_statement() {
-        let path = |value: &str| Override {
-            name: b"search_path"[..].into(),
-            value: Value::Raw(value.as_bytes().into()),
+        let mut book = OverrideBook::default();
+        let mut set = |name: &str, value: &str| {
+            let (name, value) = (name.as_bytes().into(), Value::Raw(value.as_bytes().into()));
+            book.intern([Override { name, value }])
         };
+        let none = OverrideBook::default().empty();
         let mut all = Statements::new(7, 10);
-        let mut parse = |overrides: &[Override], change: bool| {
+        let mut parse = |overrides: &Overrides, change: bool| {
             if change {
                 all.schema_changed();
             }
             let scope = all.scope(overrides);
             all.retain(b"select * from t", b"", scope)
         };
-        let plain = parse(&[], false);
-        assert_eq!(parse(&[], false), plain);
-        let (a, b) = (parse(&[path("a")], false), parse(&[path("b")], false));
-        assert!(a != plain && b != plain && a != b);
-        assert_ne!(parse(&[], true), plain);
+        let plain = parse(&none, false);
+        assert_eq!(parse(&none, false), plain);
+        assert_eq!(parse(&set("application_name", "a"), false), plain);
+        for name in ["search_path", "role", "session_authorization"] {
+            let (a, b) = (parse(&set(name, "a"), false), parse(&set(name, "b"), false));
+            assert!(a != plain && b != plain && a != b, "{name}");
+        }
+        assert_ne!(parse(&none, true), plain);
     }
 
     #[test]

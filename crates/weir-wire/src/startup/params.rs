@@ -92,14 +92,16 @@ impl Startup {
         self.params.iter().rev().find(named).map(|setting| &setting.value[..])
     }
 
-    /// All run-time parameters in the order in which PostgreSQL would set them: those from
+    /// Takes all run-time parameters in the order in which PostgreSQL would set them: those from
     /// `options` first, so that a parameter of the packet itself wins.
     ///
     /// # Errors
     /// [`StartupError::Option`] when `options` holds anything but settings.
-    pub fn settings(&self) -> Result<Vec<Setting>, StartupError> {
-        let mut settings = split_options(self.options.as_deref().unwrap_or_default())?;
-        settings.extend_from_slice(&self.params);
+    pub fn take_settings(&mut self) -> Result<Vec<Setting>, StartupError> {
+        let params = std::mem::take(&mut self.params);
+        let Some(options) = self.options.take() else { return Ok(params) };
+        let mut settings = split_options(&options)?;
+        settings.extend(params);
         Ok(settings)
     }
 
@@ -172,12 +174,13 @@ mod tests {
     fn parameters_find_their_places() {
         let body =
             b"user\0app\0options\0-c a=1\0_pq_.x\0on\0a\0one\0A\0two\0b\0x\0replication\0no\0\0";
-        let startup = parse(body).unwrap();
+        let mut startup = parse(body).unwrap();
         assert_eq!((&startup.user[..], &startup.database[..]), (&b"app"[..], &b"app"[..]));
         assert_eq!(startup.protocol_options, [b"_pq_.x"]);
         assert_eq!(startup.param("a"), Some(&b"two"[..]));
         assert_eq!(startup.replication, Replication::Off);
-        let values: Vec<_> = startup.settings().unwrap().into_iter().map(|s| s.value).collect();
+        let values: Vec<_> =
+            startup.take_settings().unwrap().into_iter().map(|s| s.value).collect();
         assert_eq!(values, [&b"1"[..], b"one", b"two", b"x"]);
         assert!(startup.needs_negotiation());
     }

@@ -5,7 +5,7 @@
 mod plan;
 mod users;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weir_core::config::limits;
@@ -30,7 +30,8 @@ pub struct Directory {
     pub client_tls: Option<ClientSide>,
     /// TLS towards servers.
     pub server_tls: ServerTls,
-    targets: Mutex<HashMap<PoolKey, Known>>,
+    /// A tree, as in `admission`.
+    targets: Mutex<BTreeMap<PoolKey, Known>>,
     shelves: Arc<Shelves>,
 }
 
@@ -172,7 +173,7 @@ impl Directory {
         plan::target(&self.settings, &self.server_tls, pool, proof, shelf).map(Arc::new)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<PoolKey, Known>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PoolKey, Known>> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -122,14 +122,14 @@ fn ready(
     head: &[u8],
     peer: &Peer,
 ) -> Option<(Ready, AtOnce)> {
-    let Ok(Some((FirstPacket::Startup(startup), taken))) = FirstPacket::parse(head) else {
+    let Ok(Some((FirstPacket::Startup(mut startup), taken))) = FirstPacket::parse(head) else {
         return None;
     };
     if house.stopping.load(Ordering::Relaxed) {
         return None;
     }
     // Those who are refused are told by a task, which finds the same.
-    let hello = hello::of(directory, &startup, false).ok()?;
+    let hello = hello::of(directory, &mut startup, false).ok()?;
     let prelude = hello::negotiation(&startup).ok()?;
     let asked = auth::at_once(house, directory, &hello, peer)?;
     let leftover = head[taken..].to_vec();

@@ -28,7 +28,11 @@ pub struct Hello {
 }
 
 /// Checks a startup packet.
-pub(super) fn read(directory: &Directory, conn: &Conn, startup: &Startup) -> Result<Hello, Ended> {
+pub(super) fn read(
+    directory: &Directory,
+    conn: &Conn,
+    startup: &mut Startup,
+) -> Result<Hello, Ended> {
     let tls = conn.tls_stream().is_some();
     if !tls && !conn.socket().is_unix() && tls_is_mandatory(directory) {
         return Err(Ended::Refused(
@@ -43,14 +47,19 @@ fn tls_is_mandatory(directory: &Directory) -> bool {
     directory.client_tls.as_ref().is_some_and(|tls| tls.mode.is_mandatory())
 }
 
-/// What a startup packet asks for on a connection that may be let in.
-pub(super) fn of(directory: &Directory, startup: &Startup, tls: bool) -> Result<Hello, Refusal> {
+/// What a startup packet asks for on a connection that may be let in. Its settings are taken out.
+pub(super) fn of(
+    directory: &Directory,
+    startup: &mut Startup,
+    tls: bool,
+) -> Result<Hello, Refusal> {
     match startup.replication {
         Replication::Off => {}
         Replication::Physical | Replication::Logical => return Err(no_replication()),
     }
-    let settings =
-        startup.settings().map_err(|error| Refusal::new(error.sqlstate(), error.to_string()))?;
+    let settings = startup
+        .take_settings()
+        .map_err(|error| Refusal::new(error.sqlstate(), error.to_string()))?;
     let ignored = &directory.settings.session.ignore_startup_parameters;
     let wanted = |setting: &Setting| {
         !ignored.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(&setting.name))

@@ -91,8 +91,8 @@ pub async fn serve(
     };
     place.spoke();
     let ended = match opened {
-        Ok((conn, Opening::Start(startup))) => {
-            log_in(&house, &directory, conn, &startup, (&peer, deadline)).await
+        Ok((conn, Opening::Start(mut startup))) => {
+            log_in(&house, &directory, conn, &mut startup, (&peer, deadline)).await
         }
         Ok((_conn, Opening::Cancel { pid, secret })) => {
             // Cancels have a bound of their own.
@@ -129,7 +129,7 @@ async fn log_in(
     house: &Arc<House>,
     directory: &Directory,
     mut conn: Conn,
-    startup: &Startup,
+    startup: &mut Startup,
     (peer, deadline): (&Peer, Option<Instant>),
 ) -> Result<(), Ended> {
     let admission = within(deadline, admit(house, directory, &mut conn, startup, peer)).await;
@@ -144,7 +144,7 @@ async fn admit(
     house: &Arc<House>,
     directory: &Directory,
     conn: &mut Conn,
-    startup: &Startup,
+    startup: &mut Startup,
     peer: &Peer,
 ) -> Result<route::Admission, Ended> {
     if house.stopping.load(Ordering::Relaxed) {

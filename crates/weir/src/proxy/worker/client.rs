@@ -124,7 +124,9 @@ impl Worker {
         }
     }
 
-    /// Offers bytes to the client's session and does what it asks. Returns how many it took.
+    /// Offers bytes to the client's session and does what it asks. Returns how many it took. Always
+    /// inlined, because it is most of what a client's chunk is.
+    #[inline(always)]
     fn client_input(&mut self, at: u32, input: &[u8]) -> usize {
         let mut taken = 0;
         match self.anticipate(at, input) {
@@ -158,8 +160,14 @@ impl Worker {
         }
     }
 
+    #[inline]
     fn client_asks(&mut self, at: u32, step: Step) -> Next {
-        match step.ask {
+        if step.ask == Ask::Nothing { Next::Wait } else { self.client_asks_more(at, step.ask) }
+    }
+
+    #[inline(never)]
+    fn client_asks_more(&mut self, at: u32, ask: Ask) -> Next {
+        match ask {
             Ask::Nothing | Ask::Resume => Next::Wait,
             Ask::Release => {
                 if let Some(id) = self.clients.get(at).and_then(|client| client.server) {

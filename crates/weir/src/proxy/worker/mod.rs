@@ -54,7 +54,7 @@ mod sweep;
 mod talk;
 mod totals;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -68,6 +68,7 @@ use weir_core::pool::Pools;
 use weir_core::session::{Outbox, OverrideBook, Shared, Statements};
 use weir_core::time::Instant;
 
+use crate::log::Gathering;
 use crate::proxy::chance::Stock;
 use crate::proxy::driver::{Driver, Readiness, Token};
 use crate::proxy::mail::{FromWorker, Mailbox, ToWorker};
@@ -96,7 +97,8 @@ pub struct Worker {
     now: Instant,
     pools: Pools,
     homes: Vec<Home>,
-    by_key: HashMap<PoolKey, PoolId>,
+    /// A tree, as in `admission`.
+    by_key: BTreeMap<PoolKey, PoolId>,
     budgets: HashMap<Common, BudgetId>,
     /// Where clients come in; only in a worker that accepts them.
     porch: Option<Porch>,
@@ -204,7 +206,7 @@ impl Worker {
             now: Instant::ZERO,
             pools,
             homes: Vec::new(),
-            by_key: HashMap::new(),
+            by_key: BTreeMap::new(),
             budgets: HashMap::new(),
             porch: None,
             newcomers: Newcomers::default(),
@@ -242,11 +244,13 @@ impl Worker {
         let mut letters = Vec::new();
         while !self.is_done() {
             news.clear();
+        let log = Gathering::begin();
             self.pause_paced();
             self.driver.wait(self.timeout(), &mut news).context("cannot wait for events")?;
             self.now = self.clock();
             for event in &news {
                 match self.named(event.token) {
+            log.write_out();
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Door(index) => self.called(index),
                     Named::Client(at) => self.client_ready(at, *event),

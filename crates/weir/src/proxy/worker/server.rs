@@ -112,6 +112,8 @@ impl Worker {
     }
 
     /// Offers bytes to the session that has the server connection. Returns how many were taken.
+    /// Always inlined, because it is most of what a server's chunk is.
+    #[inline(always)]
     fn server_input(&mut self, at: u32, input: &[u8]) -> usize {
         let mut taken = 0;
         while taken < input.len() {
@@ -180,17 +182,23 @@ impl Worker {
 
     /// Does what a session asked after a reply. Returns whether the rest of the input is to be
     /// offered again.
+    #[inline]
     pub(super) fn server_asks(&mut self, at: u32, ask: Ask) -> bool {
+        if ask == Ask::Release {
+            self.give_back(at);
+            return true;
+        }
+        ask != Ask::Nothing && self.server_asks_more(at, ask)
+    }
+
+    #[inline(never)]
+    fn server_asks_more(&mut self, at: u32, ask: Ask) -> bool {
         match ask {
-            Ask::Nothing | Ask::Checkout => false,
+            Ask::Nothing | Ask::Checkout | Ask::Release => false,
             Ask::Resume => {
                 if let Some(Holder::Client(client)) = self.servers.get(at).map(|s| &s.holder) {
                     self.resumes.push_back(*client);
                 }
-                true
-            }
-            Ask::Release => {
-                self.give_back(at);
                 true
             }
             Ask::Close(_) => {

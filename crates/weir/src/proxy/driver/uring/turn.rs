@@ -14,7 +14,8 @@ impl Uring {
     /// Moves what was not read out of the buffers that all share, and stops to receive from those
     /// who have sent too much of it.
     pub(super) fn stow(&mut self) {
-        for at in std::mem::take(&mut self.filled) {
+        let mut filled = std::mem::take(&mut self.filled);
+        for at in filled.drain(..) {
             let key = self.key(at);
             let Some(conn) = self.conns.get_mut(at).filter(|conn| !conn.inbox.is_empty()) else {
                 continue;
@@ -25,11 +26,13 @@ impl Uring {
                 self.ring.cancel(key, Op::Receive);
             }
         }
+        self.filled = filled;
     }
 
     /// Receives from those it is not received from, or watches them where it must not be.
     pub(super) fn listen(&mut self) {
-        for at in std::mem::take(&mut self.idle) {
+        let mut idle = std::mem::take(&mut self.idle);
+        for at in idle.drain(..) {
             let key = self.key(at);
             let Some(conn) = self.conns.get_mut(at) else { continue };
             if conn.closing.is_some() || conn.listening != Listening::Off || conn.paused {
@@ -55,6 +58,7 @@ impl Uring {
                 self.ring.watch(key, conn.fd.as_fd(), half | bytes);
             }
         }
+        self.idle = idle;
         for (index, place) in self.watched.iter_mut().enumerate() {
             if let Some(watched) = place.as_mut().filter(|watched| watched.stopped) {
                 watched.stopped = false;
@@ -75,12 +79,14 @@ impl Uring {
 
     /// Gives the kernel what is to be sent.
     pub(super) fn launch(&mut self) {
-        for at in std::mem::take(&mut self.dirty) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for at in dirty.drain(..) {
             if let Some(conn) = self.conns.get_mut(at) {
                 conn.dirty = false;
                 self.launch_one(at);
             }
         }
+        self.dirty = dirty;
     }
 
     pub(super) fn launch_one(&mut self, at: u32) {
