@@ -227,9 +227,9 @@ mod tests {
         check(&[&[1.1, 1.2, 1.3], &[0.99, 1.01, 0.98]], 2, Verdict::NotShown);
     }
 
-    /// The share of runs that show a miss, of so many cells whose true ratio is `mean`, with a tenth
-    /// of noise, three rounds each, and further ones while they are open. SplitMix64; twelve uniform
-    /// numbers are near enough to a normal one.
+    /// The share of runs that show a miss, of so many cells whose true ratio is `mean`, with a
+    /// tenth of noise, three rounds each, and further ones while they are open. SplitMix64; twelve
+    /// uniform numbers are near enough to a normal one.
     fn misses(cells: usize, rounds_max: usize, mean: f64) -> f64 {
         let mut state = 7_u64;
         let mut uniform = || {

@@ -242,15 +242,15 @@ impl Worker {
         let _context = runtime.as_ref().map(Handle::enter);
         let mut news: Vec<Readiness> = Vec::new();
         let mut letters = Vec::new();
+        let log = Gathering::begin();
         while !self.is_done() {
             news.clear();
-        let log = Gathering::begin();
             self.pause_paced();
+            log.write_out();
             self.driver.wait(self.timeout(), &mut news).context("cannot wait for events")?;
             self.now = self.clock();
             for event in &news {
                 match self.named(event.token) {
-            log.write_out();
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Door(index) => self.called(index),
                     Named::Client(at) => self.client_ready(at, *event),
