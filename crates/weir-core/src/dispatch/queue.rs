@@ -286,8 +286,8 @@ impl Dispatch {
         self.classes[place.at()].owed() > 0 || self.size.saturating_sub(self.held) > others
     }
 
-    /// A transaction of that class asks for a slot. `idle`: there is one that nobody waits for. True
-    /// when it takes that one.
+    /// A transaction of that class asks for a slot. `idle`: there is one that nobody waits for.
+    /// True when it takes that one.
     #[inline]
     pub(crate) fn asked(&mut self, now: Instant, place: Place, idle: bool) -> bool {
         let idle = idle && (!self.guarded || self.leaves_guarded(place));
