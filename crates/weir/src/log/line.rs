@@ -33,8 +33,8 @@ impl Default for Desk {
     }
 }
 
-/// Hands on an event as `2026-11-22T20:25:43.790618Z  INFO what happened name=value` with the end of
-/// the line, control characters escaped.
+/// Hands on an event as `2026-11-22T20:25:43.790618Z  INFO what happened name=value` with the end
+/// of the line, control characters escaped.
 pub(super) fn with(event: &Event<'_>, write: impl FnOnce(&str)) {
     // Taken, not borrowed: what is shown may log something itself. A thread that ends has none.
     let mut desk = DESK.try_with(Cell::take).unwrap_or_default();
@@ -61,8 +61,8 @@ const fn level(level: &Level) -> &'static str {
     }
 }
 
-/// The time of a line in UTC, in years up to 9999. All but the fraction is kept for the lines of the
-/// same second.
+/// The time of a line in UTC, in years up to 9999. All but the fraction is kept for the lines of
+/// the same second.
 #[derive(Debug, Clone, Copy)]
 struct Stamp {
     second: u64,
