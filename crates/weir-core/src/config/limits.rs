@@ -99,7 +99,10 @@ bounds! {
     HALF_OPEN_LOGINS = 1_000;
     /// Clients that a worker accepts at one address before queries have their turn, where workers
     /// accept. Further ones wait in the kernel.
-    CALLERS_PER_TURN = 16;
+    CALLERS_PER_TURN = 4;
+    /// Clients that it hears about their proof before queries have their turn. The others are heard
+    /// in the turns that follow.
+    PROOFS_PER_TURN = 4;
     /// Secrets fetched with the authentication query that are remembered. The oldest goes.
     AUTH_QUERY_CACHE_USERS = 10_000;
     /// Name of a prepared statement. A client with a longer one is told and disconnected.

@@ -94,7 +94,12 @@ pub(super) fn decode(text: &[u8], field: &'static str) -> Result<Vec<u8>, ScramE
 
 /// Decodes exactly one SHA-256 value.
 pub(super) fn decode_hash(text: &[u8], field: &'static str) -> Result<[u8; 32], ScramError> {
-    decode(text, field)?.try_into().map_err(|_| ScramError::Malformed(field))
+    // Text of 44 letters is 33 bytes, or 32 with a letter that pads.
+    let mut bytes = [0; 33];
+    match STANDARD.decode_slice(text, &mut bytes) {
+        Ok(32) => Ok(std::array::from_fn(|at| bytes[at])),
+        Ok(_) | Err(_) => Err(ScramError::Malformed(field)),
+    }
 }
 
 #[cfg(test)]

@@ -109,6 +109,9 @@ pub struct ServerChallenged {
     auth_message: Vec<u8>,
 }
 
+/// `v=` and a hash in base64.
+const FINAL_BYTES: usize = 46;
+
 /// The client has proved itself.
 pub struct Accepted {
     /// The server's final message, which proves us to the client.
@@ -161,7 +164,9 @@ impl ServerChallenged {
             return Err(ScramError::Proof);
         }
         let signature = hmac(&self.verifier.server_key.0, &[&self.auth_message]);
-        let message = format!("v={}", STANDARD.encode(*signature)).into_bytes();
-        Ok(Accepted { message, client_key })
+        let mut message = String::with_capacity(FINAL_BYTES);
+        message.push_str("v=");
+        STANDARD.encode_string(*signature, &mut message);
+        Ok(Accepted { message: message.into_bytes(), client_key })
     }
 }

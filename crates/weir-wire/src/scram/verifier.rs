@@ -1,5 +1,7 @@
 //! What a server keeps of a password.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroizing;
 
@@ -13,7 +15,8 @@ const SALT_LEN: usize = 16;
 /// the server, and try passwords.
 #[derive(Clone)]
 pub struct Verifier {
-    salt: Vec<u8>,
+    /// Shared by its clones: each login has one.
+    salt: Arc<[u8]>,
     iterations: Iterations,
     pub(super) stored_key: StoredKey,
     pub(super) server_key: ServerKey,
@@ -30,7 +33,7 @@ impl Verifier {
         let salt = decode(salt.as_bytes(), "salt").ok().filter(|salt| !salt.is_empty())?;
         let key = |text: &str| decode_hash(text.as_bytes(), "key").ok().map(Zeroizing::new);
         Some(Self {
-            salt,
+            salt: salt.into(),
             iterations: Iterations::parse(iterations.as_bytes())?,
             stored_key: StoredKey(key(stored_key)?),
             server_key: ServerKey(key(server_key)?),
@@ -42,7 +45,7 @@ impl Verifier {
     pub fn derive(password: &[u8], salt: &[u8], iterations: Iterations) -> Self {
         let keys = SaltedPassword::derive(password, salt, iterations).keys();
         Self {
-            salt: salt.to_vec(),
+            salt: salt.into(),
             iterations,
             stored_key: keys.client.stored_key(),
             server_key: keys.server,
@@ -59,7 +62,7 @@ impl Verifier {
         let secret = Zeroizing::new(*secret);
         let derive = |purpose: &[u8]| -> Secret { hmac(&secret, &[purpose, b"\0", user]) };
         Self {
-            salt: derive(b"salt")[..SALT_LEN].to_vec(),
+            salt: derive(b"salt")[..SALT_LEN].into(),
             iterations,
             stored_key: StoredKey(derive(b"stored key")),
             server_key: ServerKey(derive(b"server key")),

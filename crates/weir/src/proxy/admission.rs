@@ -92,9 +92,9 @@ struct Tally<K> {
     clients: AtomicU32,
 }
 
-/// A tally for each name: of few names a tree finds one sooner than hashes that nobody can aim at,
-/// and each login asks three. One of nobody is kept for a while: a user whose clients come and go
-/// is not entered anew each time.
+/// A tally for each name: of few names a tree finds one sooner than hashes that nobody can aim
+/// at, and each login asks three. One of nobody is kept for a while: a user whose clients come and
+/// go is not entered anew each time.
 #[derive(Debug)]
 struct List<K> {
     tallies: BTreeMap<K, Arc<Tally<K>>>,

@@ -104,6 +104,9 @@ impl Claimant {
     }
 }
 
+/// What is said takes no more, as a rule; what follows the last of it is put behind it.
+const MESSAGE_BYTES: usize = 640;
+
 /// An exchange that waits for the client's next answer.
 pub(super) struct Exchange {
     claimant: Claimant,
@@ -140,7 +143,7 @@ impl Exchange {
     ) -> Result<(Self, Vec<u8>), Refusal> {
         let server = Server::new((*claimant.verifier).clone(), end_point);
         let names: Vec<&[u8]> = server.mechanisms().iter().map(|m| m.name().as_bytes()).collect();
-        let mut question = Vec::new();
+        let mut question = Vec::with_capacity(MESSAGE_BYTES);
         build::authentication_sasl(&mut question, &names).map_err(|error| malformed(&error))?;
         Ok((Self { claimant, stage: Stage::Offered { server, nonce } }, question))
     }
@@ -148,7 +151,7 @@ impl Exchange {
     /// Goes on with the body of the client's message.
     pub(super) fn answer(self, body: &[u8]) -> Result<Turn, Refusal> {
         let Self { claimant, stage } = self;
-        let mut message = Vec::new();
+        let mut message = Vec::with_capacity(MESSAGE_BYTES);
         match stage {
             Stage::Offered { server, nonce } => {
                 let (server, challenge) = first(&claimant, server, &nonce, body)?;

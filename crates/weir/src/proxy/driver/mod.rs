@@ -58,6 +58,13 @@ impl Readiness {
     fn of(token: Token) -> Self {
         Self { token, drained: false, hangup: false, broken: false }
     }
+
+    /// Both pieces of news of one connection in one.
+    pub(super) fn add(&mut self, later: Self) {
+        self.drained |= later.drained;
+        self.hangup |= later.hangup;
+        self.broken |= later.broken;
+    }
 }
 
 /// The outcome of a read.

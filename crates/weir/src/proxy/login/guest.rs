@@ -48,8 +48,7 @@ impl Guest {
     ) -> Result<(Self, Vec<u8>), Refusal> {
         let Ready { hello, prelude, leftover } = ready;
         let (hearing, question) = Hearing::begin(claim, leftover, nonce)?;
-        let mut first = prelude;
-        first.extend_from_slice(&question);
+        let first = if prelude.is_empty() { question } else { [prelude, question].concat() };
         Ok((Self { directory, hello, hearing, peer, _place: place }, first))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use tokio::runtime::Handle;
-use weir_core::config::limits::CALLERS_PER_TURN;
+use weir_core::config::limits::{CALLERS_PER_TURN, PROOFS_PER_TURN};
 use weir_core::time::Instant;
 use weir_wire::build;
 use weir_wire::scram::Nonce;
@@ -20,7 +20,7 @@ use crate::proxy::refusal::Refusal;
 use crate::proxy::slab::Slab;
 use crate::proxy::threads::{Doors, House};
 use crate::proxy::worker::socket::Socket;
-use crate::proxy::worker::{Kind, Worker, door_token, token};
+use crate::proxy::worker::{Kind, Named, Worker, door_token, token};
 
 /// Where clients come in.
 pub(super) struct Porch {
@@ -41,6 +41,8 @@ struct Entry {
 pub(super) struct Newcomer {
     socket: Socket,
     guest: Guest,
+    /// News of it that it has not been heard about: it is in the queue.
+    news: Option<Readiness>,
     /// When its time is up.
     until: Option<Instant>,
 }
@@ -141,7 +143,7 @@ impl Worker {
                 };
                 socket.send(&mut self.driver, &question);
                 let until = guest.patience().map(|patience| self.now + patience);
-                self.newcomers.insert(Newcomer { socket, guest: *guest, until });
+                self.newcomers.insert(Newcomer { socket, guest: *guest, news: None, until });
                 // What came with its startup packet may be an answer.
                 self.hear(at, &[]);
             }
@@ -158,7 +160,31 @@ impl Worker {
         }
     }
 
-    pub(super) fn newcomer_ready(&mut self, at: u32, event: Readiness) {
+    /// There is news of a newcomer. It waits until queries have had their turn.
+    pub(super) fn newcomer_told(&mut self, at: u32, event: Readiness) {
+        let Some(newcomer) = self.newcomers.get_mut(at) else { return };
+        match &mut newcomer.news {
+            Some(news) => news.add(event),
+            None => {
+                newcomer.news = Some(event);
+                self.told.push_back(event.token);
+            }
+        }
+    }
+
+    /// Hears newcomers, so many a turn that queries are not held up by them.
+    pub(super) fn hear_newcomers(&mut self) {
+        for _ in 0..PROOFS_PER_TURN {
+            let Some(token) = self.told.pop_front() else { return };
+            let Named::Newcomer(at) = self.named(token) else { continue };
+            let news = self.newcomers.get_mut(at).and_then(|newcomer| newcomer.news.take());
+            if let Some(news) = news {
+                self.newcomer_ready(at, news);
+            }
+        }
+    }
+
+    fn newcomer_ready(&mut self, at: u32, event: Readiness) {
         loop {
             let Some(newcomer) = self.newcomers.get_mut(at) else { return };
             match newcomer.socket.receive(&mut self.driver) {

@@ -103,6 +103,8 @@ pub struct Worker {
     /// Where clients come in; only in a worker that accepts them.
     porch: Option<Porch>,
     newcomers: Newcomers,
+    /// Newcomers with news, in the order in which it came.
+    told: VecDeque<Token>,
     clients: Slab<Client>,
     servers: Slab<Server>,
     shared: Shared,
@@ -210,6 +212,7 @@ impl Worker {
             budgets: HashMap::new(),
             porch: None,
             newcomers: Newcomers::default(),
+            told: VecDeque::new(),
             clients: Slab::default(),
             servers: Slab::default(),
             shared: Shared { statements, overrides: OverrideBook::default() },
@@ -254,7 +257,7 @@ impl Worker {
                     Named::Bell => self.read_letters(&mut letters),
                     Named::Door(index) => self.called(index),
                     Named::Client(at) => self.client_ready(at, *event),
-                    Named::Newcomer(at) => self.newcomer_ready(at, *event),
+                    Named::Newcomer(at) => self.newcomer_told(at, *event),
                     Named::Server(at) => self.server_ready(at, *event),
                     Named::Gone => {}
                 }
@@ -277,7 +280,8 @@ impl Worker {
     }
 
     fn timeout(&self) -> Duration {
-        if !self.again.is_empty() || !self.again_servers.is_empty() {
+        let goes_on = !self.again.is_empty() || !self.again_servers.is_empty();
+        if goes_on || !self.told.is_empty() {
             return Duration::ZERO;
         }
         let due = self.pools.deadline().map_or(self.sweep_at, |due| due.min(self.sweep_at));
@@ -289,6 +293,9 @@ impl Worker {
     fn upkeep(&mut self) {
         if !self.again_servers.is_empty() || !self.again.is_empty() {
             self.read_on();
+        }
+        if !self.told.is_empty() {
+            self.hear_newcomers();
         }
         if self.next_call().is_some_and(|call| call <= self.now) {
             self.answer_doors();

@@ -22,6 +22,11 @@ use crate::proxy::driver::Chunk;
 const LAST_WAITS: u32 = 50;
 const LAST_WAIT: Duration = Duration::from_millis(100);
 
+/// A receive that goes on and on, and one that looks whether something has come before it tries to
+/// read, which it seldom has: `io_uring_enter(2)`, flags of `IORING_OP_RECV` in `ioprio`.
+const RECV_MULTISHOT: u16 = 1 << 1;
+const RECV_POLL_FIRST: u16 = 1 << 0;
+
 /// What an operation does. Each connection has at most one of each kind under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Op {
@@ -149,7 +154,11 @@ impl Ring {
 
     /// Receives what comes, until cancelled, until the end, or until no buffer is left.
     pub(super) fn receive(&mut self, key: Key, fd: BorrowedFd<'_>) {
-        let entry = opcode::RecvMulti::new(Fd(fd.as_raw_fd()), GROUP).build();
+        let entry = opcode::Recv::new(Fd(fd.as_raw_fd()), std::ptr::null_mut(), 0)
+            .buf_group(GROUP)
+            .ioprio(RECV_MULTISHOT | RECV_POLL_FIRST)
+            .build()
+            .flags(squeue::Flags::BUFFER_SELECT);
         self.push(entry, key.with(Op::Receive));
     }
 
