@@ -36,7 +36,7 @@ warning[http-no-timeout]: `requests.get` has no time limit
   |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains("= help: pass `timeout="));
-    assert!(text.ends_with("1 findings in 1 files (0 errors, 1 warnings, 0 infos)\n"), "{text}");
+    assert!(text.ends_with("1 finding in 1 file (0 errors, 1 warning, 0 infos)\n"), "{text}");
     assert!(!text.contains('\x1b'));
     assert!(rendered(JOBS, Format::Text { color: true }).contains("\x1b[1;33mwarning"));
 }

@@ -56,7 +56,7 @@ fn the_exit_status_tells_what_was_found() {
     let output = bad.lint(&["."]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stdout(&output).contains("shop/jobs.py:5:12"), "{}", stdout(&output));
-    assert!(stdout(&output).ends_with("1 findings in 1 files (0 errors, 1 warnings, 0 infos)\n"));
+    assert!(stdout(&output).ends_with("1 finding in 1 file (0 errors, 1 warning, 0 infos)\n"));
     assert_eq!(bad.lint(&[".", "--ignore", "http-no-timeout"]).status.code(), Some(0));
     assert_eq!(bad.lint(&[".", "--select", "thread-orm"]).status.code(), Some(0));
     assert!(stdout(&bad.lint(&[".", "--include-tests"])).contains("2 findings in 2 files"));
@@ -103,7 +103,7 @@ fn fix_repairs_only_what_is_asked_for() {
     assert_eq!(project.read("config/settings.py"), settings);
     let output = project.lint(&[".", "--fix"]);
     assert!(
-        stderr(&output).contains("fixed 1 findings in config/settings.py"),
+        stderr(&output).contains("fixed 1 finding in config/settings.py"),
         "{}",
         stderr(&output)
     );

@@ -6,6 +6,8 @@ mod json;
 mod sarif;
 mod text;
 
+pub use text::counted;
+
 use crate::finding::Finding;
 use crate::source::{Module, Problem};
 

@@ -93,21 +93,30 @@ fn visible(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
+/// `1 file`, `2 files`.
+#[must_use]
+pub fn counted(n: usize, name: &str) -> String {
+    format!("{n} {name}{}", if n == 1 { "" } else { "s" })
+}
+
 fn summary(report: &Report<'_>) -> String {
-    let count = |severity| report.findings.iter().filter(|f| f.severity == severity).count();
-    let files = report.modules.len();
+    let count = |severity, name| {
+        counted(report.findings.iter().filter(|f| f.severity == severity).count(), name)
+    };
+    let files = counted(report.modules.len(), "file");
     let mut line = match report.findings.len() {
-        0 => format!("no findings in {files} files"),
+        0 => format!("no findings in {files}"),
         n => format!(
-            "{n} findings in {files} files ({} errors, {} warnings, {} infos)",
-            count(Severity::Error),
-            count(Severity::Warning),
-            count(Severity::Info)
+            "{} in {files} ({}, {}, {})",
+            counted(n, "finding"),
+            count(Severity::Error, "error"),
+            count(Severity::Warning, "warning"),
+            count(Severity::Info, "info")
         ),
     };
     let unreadable = report.problems().count();
     if unreadable > 0 {
-        let _ = write!(line, "; {unreadable} files could not be read whole");
+        let _ = write!(line, "; {} could not be read whole", counted(unreadable, "file"));
     }
     if report.accepted > 0 {
         let _ = write!(line, "; {} accepted by the baseline", report.accepted);

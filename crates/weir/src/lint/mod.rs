@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use weir_lint::output::{Format, Report, render};
+use weir_lint::output::{Format, Report, counted, render};
 use weir_lint::{Baseline, Check, Confidence, Config, Finding, Module, Project, apply_fixes};
 
 use args::{Color, Level, LintArgs, OutputFormat};
@@ -68,7 +68,8 @@ fn conclude(args: &LintArgs, modules: &[Module], findings: &[Finding]) -> anyhow
         let baseline = Baseline::accept(findings, |f| report.line_of(f));
         fs::write(path, baseline.render())
             .with_context(|| format!("cannot write the baseline {}", path.display()))?;
-        print(&format!("accepted {} findings in {}\n", findings.len(), path.display()))?;
+        let accepted = counted(findings.len(), "finding");
+        print(&format!("accepted {accepted} in {}\n", path.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.fix {
@@ -107,7 +108,7 @@ fn fix(modules: &[Module], findings: &[Finding]) -> anyhow::Result<()> {
         fs::write(module.path(), text)
             .with_context(|| format!("cannot write {}", module.path()))?;
         let mut stderr = std::io::stderr();
-        writeln!(stderr, "fixed {count} findings in {}", module.path())
+        writeln!(stderr, "fixed {} in {}", counted(count, "finding"), module.path())
             .context("standard error")?;
     }
     Ok(())

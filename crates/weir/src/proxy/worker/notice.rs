@@ -12,7 +12,7 @@ pub(super) fn plain(sqlstate: SqlState, message: &str) -> Notice {
     Notice { sqlstate, message: message.into(), detail: String::new(), hint: String::new() }
 }
 
-/// Why there was no server connection. `console` is the database name of the console, if it has one.
+/// Why there was no server connection. `console` is the console's database name, if it has one.
 pub(super) fn refusal(refusal: &Refusal, console: Option<&str>) -> Notice {
     match refusal {
         Refusal::QueueFull(counts) => Notice {
