@@ -1,10 +1,10 @@
 //! The gates: every limit in one table.
 //!
 //! A limit is what CI enforces, a target what Weir is to reach. Where they differ, the limit is
-//! the figure measured last and a tenth, so that it can only get better: whoever makes Weir
-//! cheaper lowers the limit here. A tenth, because turns of the loop for one message alone, and
-//! time limits looked at meanwhile, move instructions by four percent either way (seen on two
-//! cores under loads of 20 to 60).
+//! the figure measured last and a seventh, so that it can only get better: whoever makes Weir
+//! cheaper lowers the limit here. A seventh, because turns of the loop for one message alone, and
+//! what is looked at by the clock while a transaction takes longer, move instructions: by four
+//! percent either way under loads of 20 to 60 on two cores, by up to a seventh beside two builds.
 
 use crate::pgbench::Protocol;
 
@@ -103,8 +103,8 @@ pub(super) const GATES: [Gate; 11] = [
     uring_syscalls(Protocol::Simple, 50),
     uring_syscalls(Protocol::Simple, 200),
     uring_syscalls(Protocol::Prepared, 50),
-    instructions(Protocol::Simple, 3980.0, 2500.0),
-    instructions(Protocol::Extended, 5100.0, 3500.0),
+    instructions(Protocol::Simple, 3700.0, 2500.0),
+    instructions(Protocol::Extended, 4700.0, 3500.0),
     instructions(Protocol::Prepared, 4590.0, 4000.0),
     Gate {
         driver: Driver::Epoll,
