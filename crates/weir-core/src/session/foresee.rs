@@ -243,8 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_foreseen_is_not_sent_at_once() {
-        // Nobody has sent that text before: it cannot be compared.
-        assert_eq!(Desk::new().sends(&parse(), |_| ()), 0);
+    fn what_asked_without_being_foreseen_is_walked() {
+        // The Parse of a text that nobody has sent before has asked for a server connection.
+        let mut desk = Desk::new();
+        let look = desk.shared.statements.look(TEXT);
+        let mark = desk.ledger.read(TEXT, look.template, &mut desk.caller);
+        desk.session.asked =
+            Some(Asked { said: Said::Text(look), mark: Some(mark), told: false, len: 0 });
+        assert_eq!(desk.sends(&parse(), |_| ()), 0);
+        assert!(desk.server.replies.is_empty(), "a Parse is not answered as a query");
     }
 }

@@ -1,5 +1,5 @@
-//! Lines of text without colours, as `tracing_subscriber` writes them, at a third of the cost: each
-//! login writes two.
+//! Lines of text without colours, as `tracing_subscriber` writes them, for less: each login writes
+//! two.
 
 use std::cell::Cell;
 use std::fmt::{Debug, Write};
